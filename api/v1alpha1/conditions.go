@@ -1,0 +1,79 @@
+package v1alpha1
+
+// Condition types. Ready, Reconciling and Stalled follow kstatus: Ready is always there, the other two
+// only while they are true.
+const (
+	// ConditionReady is True when the domain serves the object's current generation, on the replica that
+	// wrote the status.
+	ConditionReady = "Ready"
+	// ConditionReconciling is True while the domain does not yet serve the object's current generation.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True when the object, or a part of it, cannot take effect until somebody
+	// changes it. What it would have granted is not granted.
+	ConditionStalled = "Stalled"
+	// ConditionReferencesResolved is False while the object names others that do not exist. They may
+	// still come: GitOps tools apply in any order.
+	ConditionReferencesResolved = "ReferencesResolved"
+	// ConditionInForce says whether a UserPermission or SpecialPermission changes decisions now; its
+	// reason says why not.
+	ConditionInForce = "InForce"
+	// ConditionAdvice is True when the object works but has parts that do nothing, or hurt clients.
+	ConditionAdvice = "Advice"
+)
+
+// Reasons of ConditionReady.
+const (
+	// ReasonServed means that decisions follow the object's current generation.
+	ReasonServed = "Served"
+	// ReasonNotServed means that they do not do so completely; see Stalled.
+	ReasonNotServed = "NotServed"
+)
+
+// ReasonWaitingForDomain is the reason of ConditionReconciling.
+const ReasonWaitingForDomain = "WaitingForDomain"
+
+// Reasons of ConditionStalled.
+const (
+	// ReasonInvalidExpression means that a CEL expression does not compile, or gives another type than
+	// its place asks for; it counts as false.
+	ReasonInvalidExpression = "InvalidExpression"
+	// ReasonInvalid means that a field holds what admission would have rejected.
+	ReasonInvalid = "Invalid"
+	// ReasonConflict means that an older object already defines the same user or record.
+	ReasonConflict = "Conflict"
+	// ReasonParentCycle means that records are their own ancestors.
+	ReasonParentCycle = "ParentCycle"
+	// ReasonNotTheDefault means that a PermissionPolicy has another name than "default".
+	ReasonNotTheDefault = "NotTheDefault"
+)
+
+// Reasons of ConditionReferencesResolved.
+const (
+	// ReasonAllFound means that every object named exists.
+	ReasonAllFound = "AllFound"
+	// ReasonNotFound means that the message lists objects that do not exist.
+	ReasonNotFound = "NotFound"
+)
+
+// Reasons of ConditionInForce.
+const (
+	// ReasonActive means that decisions follow the object now.
+	ReasonActive = "Active"
+	// ReasonNotStarted means that startsAt is still to come.
+	ReasonNotStarted = "NotStarted"
+	// ReasonExpired means that expiresAt has passed.
+	ReasonExpired = "Expired"
+	// ReasonOverruled means that more restrictive special permissions decide wherever this one would (S6).
+	ReasonOverruled = "Overruled"
+	// ReasonUserIsAdmin means that the user is a superuser or holds a role with adminAccess, whom nothing
+	// limits (S4).
+	ReasonUserIsAdmin = "UserIsAdmin"
+)
+
+// Reasons of ConditionAdvice.
+const (
+	// ReasonPointlessRules means rules on a role with adminAccess, or rules with access None.
+	ReasonPointlessRules = "PointlessRules"
+	// ReasonMissingReadFields means a read rule without a field in the type's requiredReadFields.
+	ReasonMissingReadFields = "MissingReadFields"
+)

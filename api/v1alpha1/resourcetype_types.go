@@ -1,0 +1,121 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=rtype,categories=remit
+// +kubebuilder:printcolumn:name="Areas",type=string,JSONPath=`.spec.areas`
+// +kubebuilder:printcolumn:name="Actions",type=integer,JSONPath=`.status.actions`
+// +kubebuilder:printcolumn:name="Rules",type=integer,JSONPath=`.status.rules`
+// +kubebuilder:printcolumn:name="Records",type=integer,JSONPath=`.status.records`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+
+// ResourceType is a kind of thing that an application protects: a DocType, a collection, a table, an area.
+type ResourceType struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// +required
+	Spec ResourceTypeSpec `json:"spec"`
+	// +optional
+	Status ResourceTypeStatus `json:"status,omitzero"`
+}
+
+// ResourceTypeSpec says which actions and linked fields the type has.
+type ResourceTypeSpec struct {
+	// displayName for people. Empty: the object's name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	DisplayName string `json:"displayName,omitempty"`
+	// areas that the type belongs to; rules may name an area instead of its types.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Areas []Token `json:"areas,omitempty"`
+	// actions that exist. Empty: read, create, update and delete, each of the class of its name.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Actions []Action `json:"actions,omitempty"`
+	// fields with something to say; others may still appear in requests.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=512
+	Fields []Field `json:"fields,omitempty"`
+	// parentField makes the type a tree: the property that holds the id of a record's parent.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:Pattern=`^[^.\s]+$`
+	ParentField string `json:"parentField,omitempty"`
+	// requiredReadFields are properties that clients always need, such as the primary key. A read rule that
+	// leaves one out is reported on its object.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	RequiredReadFields []FieldPath `json:"requiredReadFields,omitempty"`
+	// staffOnly types need a staff user for every action, besides permission (S5).
+	// +optional
+	StaffOnly bool `json:"staffOnly,omitempty"`
+	// unrestricted types let any active signed-in user take any action (S7).
+	// +optional
+	Unrestricted bool `json:"unrestricted,omitempty"`
+	// system marks the platform's own types, for listings.
+	// +optional
+	System bool `json:"system,omitempty"`
+}
+
+// Action is something that can be done to a record.
+type Action struct {
+	// name, unique in the type.
+	// +required
+	Name Token `json:"name"`
+	// class is what the action does to the record.
+	// +required
+	Class ActionClass `json:"class"`
+	// implies are actions that who has this one by name has too, transitively.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Implies []Token `json:"implies,omitempty"`
+}
+
+// Field declares a property that links to records of another type.
+type Field struct {
+	// name, a path; through a list it stands for every element.
+	// +required
+	Name FieldPath `json:"name"`
+	// linksTo names the ResourceType whose record ids the field holds. Empty: the field is no link.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	LinksTo string `json:"linksTo,omitempty"`
+	// ignoreUserPermissions leaves the field out when user permissions restrict records (S9).
+	// +optional
+	IgnoreUserPermissions bool `json:"ignoreUserPermissions,omitempty"`
+}
+
+// ResourceTypeStatus counts what refers to the type.
+type ResourceTypeStatus struct {
+	CommonStatus `json:",inline"`
+	// actions that the type has, the usual four included.
+	// +optional
+	Actions int32 `json:"actions,omitempty"`
+	// rules of roles, groups and the policy that name the type, an area of it, or "*".
+	// +optional
+	Rules int32 `json:"rules,omitempty"`
+	// records of the type that the domain knows.
+	// +optional
+	Records int32 `json:"records,omitempty"`
+}
+
+// +kubebuilder:object:root=true
+
+// ResourceTypeList is a list of resource types.
+type ResourceTypeList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []ResourceType `json:"items"`
+}

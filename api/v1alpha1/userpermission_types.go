@@ -1,0 +1,78 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=uperm,categories=remit
+// +kubebuilder:selectablefield:JSONPath=`.spec.user`
+// +kubebuilder:selectablefield:JSONPath=`.spec.group`
+// +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.user`
+// +kubebuilder:printcolumn:name="Group",type=string,JSONPath=`.spec.group`
+// +kubebuilder:printcolumn:name="Only",type=string,JSONPath=`.spec.allow`
+// +kubebuilder:printcolumn:name="Values",type=string,JSONPath=`.spec.forValues`
+// +kubebuilder:printcolumn:name="In Force",type=string,JSONPath=`.status.conditions[?(@.type=="InForce")].reason`
+// +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.expiresAt`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+
+// UserPermission restricts a user, or the members of a group, to some records. It never grants (S9).
+type UserPermission struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// +required
+	Spec UserPermissionSpec `json:"spec"`
+	// +optional
+	Status UserPermissionStatus `json:"status,omitzero"`
+}
+
+// UserPermissionSpec says who may use which records.
+// +kubebuilder:validation:XValidation:rule="has(self.user) != has(self.group)",message="give exactly one of user, group"
+// +kubebuilder:validation:XValidation:rule="!has(self.default) || self.forValues.exists(v, v == self.default)",message="default must be one of forValues",fieldPath=".default"
+// +kubebuilder:validation:XValidation:rule="!has(self.startsAt) || !has(self.expiresAt) || self.startsAt < self.expiresAt",message="expiresAt must be after startsAt",fieldPath=".expiresAt"
+type UserPermissionSpec struct {
+	// user is the id of the user that is restricted.
+	// +optional
+	User UserID `json:"user,omitempty"`
+	// group whose members are restricted.
+	// +optional
+	Group Name `json:"group,omitempty"`
+	// allow is the ResourceType whose records are restricted.
+	// +required
+	Allow Name `json:"allow"`
+	// forValues are the ids of the records that are allowed, with what stands below them in the tree.
+	// +required
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=1000
+	ForValues []RecordID `json:"forValues"`
+	// default is one of forValues: the value that new records start with.
+	// +optional
+	Default RecordID `json:"default,omitempty"`
+	// applicableFor are the resource types on which the permission acts. Empty: all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	ApplicableFor []Name `json:"applicableFor,omitempty"`
+	// hideDescendants allows exactly the records of forValues, not what stands below them.
+	// +optional
+	HideDescendants bool `json:"hideDescendants,omitempty"`
+	TimeWindow      `json:",inline"`
+}
+
+// UserPermissionStatus says whether the permission acts.
+type UserPermissionStatus struct {
+	CommonStatus `json:",inline"`
+	// users are known users whom it restricts now.
+	// +optional
+	Users int32 `json:"users,omitempty"`
+}
+
+// +kubebuilder:object:root=true
+
+// UserPermissionList is a list of user permissions.
+type UserPermissionList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []UserPermission `json:"items"`
+}

@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reason is the code that says which stage decided.
+type Reason string
+
+// The reasons, in the order of the stages that give them.
+const (
+	ReasonUnknownResourceType Reason = "unknown_resource_type" // S1
+	ReasonUnknownAction       Reason = "unknown_action"        // S1
+	ReasonUnknownSubjectType  Reason = "unknown_subject_type"  // S2
+	ReasonUserDisabled        Reason = "user_disabled"         // S2
+	ReasonSuperuser           Reason = "superuser"             // S4, allow
+	ReasonAdminAccess         Reason = "admin_access"          // S4, allow
+	ReasonStaffRequired       Reason = "staff_required"        // S5
+	ReasonSpecialPermission   Reason = "special_permission"    // S6 deny, S12 allow
+	ReasonRoleRestricted      Reason = "role_restricted"       // S7
+	ReasonNoRule              Reason = "no_rule"               // S7
+	ReasonConditionNotMet     Reason = "condition_not_met"     // S8
+	ReasonValidationFailed    Reason = "validation_failed"     // S8
+	ReasonUserPermission      Reason = "user_permission"       // S9
+	ReasonFieldNotAllowed     Reason = "field_not_allowed"     // S10
+	ReasonUnrestrictedType    Reason = "unrestricted_type"     // S12, allow
+	ReasonRule                Reason = "rule"                  // S12, allow
+)
+
+// Kind is the kind of an object in a domain.
+type Kind string
+
+// The kinds that a domain is compiled from.
+const (
+	KindResourceType      Kind = "ResourceType"
+	KindRole              Kind = "Role"
+	KindGroup             Kind = "Group"
+	KindUser              Kind = "User"
+	KindUserPermission    Kind = "UserPermission"
+	KindSpecialPermission Kind = "SpecialPermission"
+	KindRecordSet         Kind = "RecordSet"
+	KindPermissionPolicy  Kind = "PermissionPolicy"
+)
+
+// Kinds are all kinds that a domain is compiled from, in a fixed order.
+var Kinds = []Kind{
+	KindResourceType, KindRole, KindGroup, KindUser, KindUserPermission, KindSpecialPermission, KindRecordSet, KindPermissionPolicy,
+}
+
+// Ref names an object of the domain.
+type Ref struct {
+	Kind Kind
+	Name string
+}
+
+// String gives Kind/name.
+func (r Ref) String() string { return string(r.Kind) + "/" + r.Name }
+
+// The parts of StepUp: what a role that is not eligible lacks.
+const (
+	StepUpMFA     = "mfa"
+	StepUpNetwork = "network"
+)
+
+// Decision is the answer to a request. Slices are sorted unless said otherwise; what does not apply is nil.
+type Decision struct {
+	// Allow is the answer.
+	Allow  bool
+	Reason Reason
+	// DecidedBy are the objects that decided: what gave the live cases, the special permissions, the user
+	// permissions that a record failed, …
+	DecidedBy []Ref
+	// Fields are, on an allow of Read, Create or Update, the fields covered (["*"] for all); on a deny for
+	// field_not_allowed, those that are not.
+	Fields []string
+	// Presets are the values that an allowed Create or Update stores besides the submitted ones (S11).
+	Presets map[string]any
+	// MissingProperties are properties that decided by being unknown: the request did not give them and the
+	// domain does not know them.
+	MissingProperties []string
+	// Violations are the link fields that failed user permissions, in the order of their declaration.
+	Violations []Violation
+	// ValidationMessages tell a person what is wrong with the submitted values.
+	ValidationMessages []string
+	// StepUp is what a role that is not eligible lacks: StepUpMFA, StepUpNetwork.
+	StepUp []string
+}
+
+// ViolationCause says why a value failed user permissions.
+type ViolationCause string
+
+// The causes.
+const (
+	// CauseNotAllowed: the value is none of those allowed.
+	CauseNotAllowed ViolationCause = "not_allowed"
+	// CauseStrict: the user has no permission for the link's type, and the type is strict.
+	CauseStrict ViolationCause = "strict"
+	// CauseEmpty: the value is empty, and empty links are denied.
+	CauseEmpty ViolationCause = "empty"
+	// CauseMissing: the property is unknown.
+	CauseMissing ViolationCause = "missing"
+)
+
+// Violation is a value that user permissions do not let pass (S9).
+type Violation struct {
+	// Field as the type declares it; "id" for the record itself.
+	Field string
+	// Value found there; nil where it is empty or missing.
+	Value any
+	// Allow is the restricted resource type.
+	Allow string
+	Cause ViolationCause
+}
+
+// Message is one sentence for a person. It names no value of a record.
+func (d *Decision) Message() string {
+	by := refs(d.DecidedBy)
+	switch d.Reason {
+	case ReasonUnknownResourceType:
+		return "The resource type does not exist in this domain."
+	case ReasonUnknownAction:
+		return "The resource type does not declare this action."
+	case ReasonUnknownSubjectType:
+		return "The subject's type is not one of this domain's."
+	case ReasonUserDisabled:
+		return "The user is disabled."
+	case ReasonSuperuser:
+		return "The user is a superuser."
+	case ReasonAdminAccess:
+		return "The user holds a role with admin access" + by + "."
+	case ReasonStaffRequired:
+		return "The resource type is for staff only."
+	case ReasonSpecialPermission:
+		if d.Allow {
+			return "A special permission gives this action" + by + "."
+		}
+		return "A special permission refuses this action" + by + "."
+	case ReasonRoleRestricted:
+		return "A role would give this action, but its restrictions do not hold: " + stepUpText(d.StepUp) + "."
+	case ReasonNoRule:
+		return "No rule gives this action."
+	case ReasonConditionNotMet:
+		if len(d.MissingProperties) > 0 {
+			return "No rule's condition holds; these properties are unknown: " + strings.Join(d.MissingProperties, ", ") + "."
+		}
+		return "No rule's condition holds."
+	case ReasonValidationFailed:
+		return "The submitted values are not valid: " + strings.Join(d.ValidationMessages, "; ") + "."
+	case ReasonUserPermission:
+		fields := make([]string, 0, len(d.Violations))
+		for _, v := range d.Violations {
+			if field := fmt.Sprintf("%s (%s)", v.Field, v.Allow); len(fields) == 0 || fields[len(fields)-1] != field {
+				fields = append(fields, field)
+			}
+		}
+		return "User permissions do not allow this record: " + strings.Join(fields, ", ") + "."
+	case ReasonFieldNotAllowed:
+		return "These fields are not covered by any rule: " + strings.Join(d.Fields, ", ") + "."
+	case ReasonUnrestrictedType:
+		return "The resource type is open to every user."
+	case ReasonRule:
+		return "A rule gives this action" + by + "."
+	}
+	return string(d.Reason)
+}
+
+func refs(list []Ref) string {
+	if len(list) == 0 {
+		return ""
+	}
+	names := make([]string, len(list))
+	for i, ref := range list {
+		names[i] = ref.String()
+	}
+	return " (" + strings.Join(names, ", ") + ")"
+}
+
+func stepUpText(missing []string) string {
+	texts := make([]string, 0, len(missing))
+	for _, part := range missing {
+		switch part {
+		case StepUpMFA:
+			texts = append(texts, "a second factor is needed")
+		case StepUpNetwork:
+			texts = append(texts, "the address is not in an allowed network")
+		}
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,198 @@
+// Package expr compiles and evaluates the CEL expressions of Remit's objects, as the section "CEL" of
+// docs/spec/semantics.md fixes them: which variables each place has, the standard library with the strings
+// extension and optional types, a cost limit, and errors that count as false.
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/ext"
+)
+
+// CostLimit is what one call may cost, in CEL's units; beyond it, the call is an error.
+const CostLimit = 1_000_000
+
+// Place is where an expression stands; it decides which variables exist and what it must give.
+type Place int
+
+const (
+	// Condition is a rule's condition: subject, action, resource, context, now → bool.
+	Condition Place = iota
+	// Validation is a rule's validation: what a condition has, and proposed → bool.
+	Validation
+	// MemberCondition is a group's: subject without groups and roles, context, now → bool.
+	MemberCondition
+	// Preset is a rule's computed preset: subject, action, context, now → any value.
+	Preset
+)
+
+// Error is an expression that does not compile, or does not give what its place asks for.
+type Error struct {
+	// Line and Column count from 1; both are 0 where the whole expression is meant.
+	Line, Column int
+	// Message says what is wrong.
+	Message string
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return e.Message
+	}
+	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
+}
+
+// Program is a compiled expression. It may be evaluated by any number of goroutines at once.
+type Program struct {
+	source  string
+	place   Place
+	ast     *cel.Ast
+	program cel.Program
+}
+
+// Compile compiles an expression for its place. The error is an *Error.
+func Compile(place Place, source string) (*Program, error) {
+	env := environments()[place]
+	ast, issues := env.Compile(source)
+	if err := issues.Err(); err != nil {
+		for _, issue := range issues.Errors() {
+			return nil, &Error{Line: issue.Location.Line(), Column: issue.Location.Column() + 1, Message: issue.Message}
+		}
+		return nil, &Error{Message: err.Error()}
+	}
+	if out := ast.OutputType(); place != Preset && !out.IsExactType(types.BoolType) && !out.IsExactType(types.DynType) {
+		return nil, &Error{Message: fmt.Sprintf("must give a bool, not %s", out)}
+	}
+	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(CostLimit))
+	if err != nil {
+		return nil, &Error{Message: err.Error()}
+	}
+	return &Program{source: source, place: place, ast: ast, program: program}, nil
+}
+
+// Source is the text of the expression.
+func (p *Program) Source() string { return p.source }
+
+// Reads says whether the expression names a path, for example "subject", "properties", or anything below
+// it.
+func (p *Program) Reads(path ...string) bool {
+	return reads(p.ast.NativeRep().Expr(), path)
+}
+
+var errNotBool = errors.New("the expression did not give a bool")
+
+// Bool evaluates a condition or validation. An error, such as an unknown property or a result that is no
+// bool, comes with false.
+func (p *Program) Bool(in *Input) (bool, error) {
+	value, _, err := p.program.Eval(in)
+	if err != nil {
+		return false, err
+	}
+	result, ok := value.(types.Bool)
+	if !ok {
+		return false, errNotBool
+	}
+	return bool(result), nil
+}
+
+// Value evaluates a computed preset to a JSON value (see ParseJSON for its Go types); times become
+// RFC 3339 text. A result without a JSON value is an error.
+func (p *Program) Value(in *Input) (any, error) {
+	value, _, err := p.program.Eval(in)
+	if err != nil {
+		return nil, err
+	}
+	return toJSON(value)
+}
+
+func toJSON(value ref.Val) (any, error) {
+	switch v := value.(type) {
+	case types.Null:
+		return nil, nil
+	case types.Bool:
+		return bool(v), nil
+	case types.Int:
+		return int64(v), nil
+	case types.Uint:
+		if v > math.MaxInt64 {
+			return float64(v), nil
+		}
+		return int64(v), nil
+	case types.Double:
+		if f := float64(v); !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return f, nil
+		}
+	case types.String:
+		return string(v), nil
+	case types.Timestamp:
+		if text, ok := v.ConvertToType(types.StringType).(types.String); ok {
+			return string(text), nil
+		}
+	case traits.Lister:
+		list := []any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			element, err := toJSON(it.Next())
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, element)
+		}
+		return list, nil
+	case traits.Mapper:
+		object := map[string]any{}
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			key := it.Next()
+			name, ok := key.(types.String)
+			if !ok {
+				return nil, fmt.Errorf("a key of type %s has no JSON form", key.Type())
+			}
+			member, err := toJSON(v.Get(key))
+			if err != nil {
+				return nil, err
+			}
+			object[string(name)] = member
+		}
+		return object, nil
+	}
+	return nil, fmt.Errorf("a value of type %s has no JSON form", value.Type())
+}
+
+// environments are made once, one for each place.
+var environments = sync.OnceValue(func() map[Place]*cel.Env {
+	common := []cel.EnvOption{
+		cel.CustomTypeProvider(newProvider()),
+		cel.CustomTypeAdapter(adapter{types.DefaultTypeAdapter}),
+		cel.OptionalTypes(),
+		cel.CrossTypeNumericComparisons(true),
+		cel.DefaultUTCTimeZone(true),
+		ext.Strings(),
+		cel.Variable("context", properties),
+		cel.Variable("now", cel.TimestampType),
+	}
+	member := cel.Variable("subject", cel.ObjectType(memberSubjectType))
+	subject := cel.Variable("subject", cel.ObjectType(subjectType))
+	action := cel.Variable("action", cel.ObjectType(actionType))
+	resource := cel.Variable("resource", cel.ObjectType(resourceType))
+	proposed := cel.Variable("proposed", properties)
+	variables := map[Place][]cel.EnvOption{
+		Condition:       {subject, action, resource},
+		Validation:      {subject, action, resource, proposed},
+		MemberCondition: {member},
+		Preset:          {subject, action},
+	}
+	made := make(map[Place]*cel.Env, len(variables))
+	for place, options := range variables {
+		env, err := cel.NewEnv(append(options, common...)...)
+		if err != nil {
+			panic(fmt.Sprintf("expr: the environment of place %d: %v", place, err)) // no input can cause this
+		}
+		made[place] = env
+	}
+	return made
+})

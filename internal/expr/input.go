@@ -1,0 +1,329 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+	"github.com/google/cel-go/interpreter"
+)
+
+// Input is what one evaluation sees. JSON values in it have the Go types of ParseJSON; a nil map is {}.
+type Input struct {
+	Subject  Subject
+	Action   Action
+	Resource Resource
+	// Proposed is what would be stored; validations see it.
+	Proposed Properties
+	Context  map[string]any
+	Now      time.Time
+}
+
+// Subject is the variable subject.
+type Subject struct {
+	Type, ID               string
+	Groups, Roles          []string
+	Staff                  bool
+	Attributes, Properties map[string]any
+}
+
+// Action is the variable action.
+type Action struct {
+	Name       string
+	Properties map[string]any
+}
+
+// Resource is the variable resource.
+type Resource struct {
+	Type, ID   string
+	Properties Properties
+}
+
+// Properties are a record's: Base overlaid, key by key, by Over. Where Missed is not nil, a name that is
+// looked up and found in neither is appended to it (has(), .? and in count as looking up).
+type Properties struct {
+	Over, Base map[string]any
+	Missed     *[]string
+}
+
+// Get gives a property; false means that it is unknown.
+func (p Properties) Get(name string) (any, bool) {
+	if value, ok := p.Over[name]; ok {
+		return value, true
+	}
+	value, ok := p.Base[name]
+	return value, ok
+}
+
+// Merged is one map of all properties.
+func (p Properties) Merged() map[string]any {
+	if len(p.Base) == 0 && p.Over != nil {
+		return p.Over
+	}
+	merged := make(map[string]any, len(p.Base)+len(p.Over))
+	for name, value := range p.Base {
+		merged[name] = value
+	}
+	for name, value := range p.Over {
+		merged[name] = value
+	}
+	return merged
+}
+
+// ResolveName makes an Input the activation of a program.
+func (in *Input) ResolveName(name string) (any, bool) {
+	switch name {
+	case "subject":
+		return &in.Subject, true
+	case "action":
+		return &in.Action, true
+	case "resource":
+		return &in.Resource, true
+	case "proposed":
+		return propertiesValue{in.Proposed}, true
+	case "context":
+		return orEmpty(in.Context), true
+	case "now":
+		return types.Timestamp{Time: in.Now}, true
+	}
+	return nil, false
+}
+
+// Parent is nil: there are no other variables.
+func (in *Input) Parent() interpreter.Activation { return nil }
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// The object types of the variables. Selecting a field that one does not have is an error when compiling.
+const (
+	subjectType       = "remit.Subject"
+	memberSubjectType = "remit.MemberSubject"
+	actionType        = "remit.Action"
+	resourceType      = "remit.Resource"
+)
+
+var (
+	properties = types.NewMapType(types.StringType, types.DynType)
+	names      = types.NewListType(types.StringType)
+
+	memberSubjectFields = map[string]*types.Type{
+		"type": types.StringType, "id": types.StringType, "staff": types.BoolType,
+		"attributes": properties, "properties": properties,
+	}
+	objectFields = map[string]map[string]*types.Type{
+		memberSubjectType: memberSubjectFields,
+		subjectType: {
+			"type": types.StringType, "id": types.StringType, "staff": types.BoolType,
+			"attributes": properties, "properties": properties,
+			"groups": names, "roles": names,
+		},
+		actionType:   {"name": types.StringType, "properties": properties},
+		resourceType: {"type": types.StringType, "id": types.StringType, "properties": properties},
+	}
+)
+
+// object is a variable with fields.
+type object interface {
+	celType() string
+	field(name string) any
+}
+
+func (*Subject) celType() string  { return subjectType }
+func (*Action) celType() string   { return actionType }
+func (*Resource) celType() string { return resourceType }
+
+func (s *Subject) field(name string) any {
+	switch name {
+	case "type":
+		return s.Type
+	case "id":
+		return s.ID
+	case "staff":
+		return s.Staff
+	case "groups":
+		return s.Groups
+	case "roles":
+		return s.Roles
+	case "attributes":
+		return orEmpty(s.Attributes)
+	case "properties":
+		return orEmpty(s.Properties)
+	}
+	return nil
+}
+
+func (a *Action) field(name string) any {
+	switch name {
+	case "name":
+		return a.Name
+	case "properties":
+		return orEmpty(a.Properties)
+	}
+	return nil
+}
+
+func (r *Resource) field(name string) any {
+	switch name {
+	case "type":
+		return r.Type
+	case "id":
+		return r.ID
+	case "properties":
+		return propertiesValue{r.Properties}
+	}
+	return nil
+}
+
+// provider knows the object types, besides CEL's own.
+type provider struct {
+	*types.Registry
+	fields map[string]map[string]*types.FieldType
+}
+
+func newProvider() *provider {
+	p := &provider{Registry: types.NewEmptyRegistry(), fields: map[string]map[string]*types.FieldType{}}
+	for name, fields := range objectFields {
+		p.fields[name] = make(map[string]*types.FieldType, len(fields))
+		for field, fieldType := range fields {
+			p.fields[name][field] = &types.FieldType{
+				Type:  fieldType,
+				IsSet: func(any) bool { return true },
+				GetFrom: func(target any) (any, error) {
+					o, ok := target.(object)
+					if !ok {
+						return nil, fmt.Errorf("no such field %q", field)
+					}
+					return o.field(field), nil
+				},
+			}
+		}
+	}
+	return p
+}
+
+func (p *provider) FindStructType(name string) (*types.Type, bool) {
+	if _, ok := p.fields[name]; ok {
+		return types.NewTypeTypeWithParam(types.NewObjectType(name)), true
+	}
+	return p.Registry.FindStructType(name)
+}
+
+func (p *provider) FindStructFieldType(name, field string) (*types.FieldType, bool) {
+	if fields, ok := p.fields[name]; ok {
+		fieldType, ok := fields[field]
+		return fieldType, ok
+	}
+	return p.Registry.FindStructFieldType(name, field)
+}
+
+// NewValue refuses to make the object types: only requests do.
+func (p *provider) NewValue(name string, fields map[string]ref.Val) ref.Val {
+	if _, ok := p.fields[name]; ok {
+		return types.NewErr("%s cannot be made by an expression", name)
+	}
+	return p.Registry.NewValue(name, fields)
+}
+
+// adapter turns variables that are used whole into CEL values.
+type adapter struct{ types.Adapter }
+
+func (a adapter) NativeToValue(value any) ref.Val {
+	if o, ok := value.(object); ok {
+		return objectValue{o}
+	}
+	return a.Adapter.NativeToValue(value)
+}
+
+var errNoNative = errors.New("the value has no such native form")
+
+// objectValue is a variable used as a whole, for example dyn(subject).
+type objectValue struct{ object object }
+
+func (v objectValue) ConvertToNative(reflect.Type) (any, error) { return nil, errNoNative }
+func (v objectValue) ConvertToType(t ref.Type) ref.Val {
+	if t == types.TypeType {
+		return v.Type().(*types.Type)
+	}
+	return types.NewErr("type conversion error from %s to %s", v.object.celType(), t.TypeName())
+}
+func (v objectValue) Equal(other ref.Val) ref.Val {
+	o, ok := other.(objectValue)
+	return types.Bool(ok && o.object == v.object)
+}
+func (v objectValue) Type() ref.Type { return types.NewObjectType(v.object.celType()) }
+func (v objectValue) Value() any     { return v.object }
+func (v objectValue) Get(index ref.Val) ref.Val {
+	name, ok := index.(types.String)
+	if ok {
+		if _, known := objectFields[v.object.celType()][string(name)]; known {
+			return adapter{types.DefaultTypeAdapter}.NativeToValue(v.object.field(string(name)))
+		}
+	}
+	return types.NewErr("no such field '%v'", index)
+}
+func (v objectValue) IsSet(index ref.Val) ref.Val {
+	name, ok := index.(types.String)
+	if !ok {
+		return types.NewErr("no such field '%v'", index)
+	}
+	_, known := objectFields[v.object.celType()][string(name)]
+	return types.Bool(known)
+}
+
+// propertiesValue is a map to CEL. It looks into the overlay first, copies nothing for a lookup, and notes
+// what it does not find.
+type propertiesValue struct{ p Properties }
+
+var _ traits.Mapper = propertiesValue{}
+
+func (v propertiesValue) merged() traits.Mapper {
+	return types.NewStringInterfaceMap(types.DefaultTypeAdapter, v.p.Merged())
+}
+
+// Find implements traits.Mapper; it is what selecting, indexing, has() and .? come to.
+func (v propertiesValue) Find(key ref.Val) (ref.Val, bool) {
+	name, ok := key.(types.String)
+	if !ok {
+		return nil, false
+	}
+	value, found := v.p.Get(string(name))
+	if !found {
+		if v.p.Missed != nil {
+			*v.p.Missed = append(*v.p.Missed, string(name))
+		}
+		return nil, false
+	}
+	return types.DefaultTypeAdapter.NativeToValue(value), true
+}
+
+func (v propertiesValue) Contains(key ref.Val) ref.Val {
+	_, found := v.Find(key)
+	return types.Bool(found)
+}
+
+func (v propertiesValue) Get(key ref.Val) ref.Val {
+	value, found := v.Find(key)
+	if !found {
+		return types.NewErr("no such key: %v", key)
+	}
+	return value
+}
+
+func (v propertiesValue) ConvertToNative(t reflect.Type) (any, error) {
+	return v.merged().ConvertToNative(t)
+}
+func (v propertiesValue) ConvertToType(t ref.Type) ref.Val { return v.merged().ConvertToType(t) }
+func (v propertiesValue) Equal(other ref.Val) ref.Val      { return v.merged().Equal(other) }
+func (v propertiesValue) Type() ref.Type                   { return types.MapType }
+func (v propertiesValue) Value() any                       { return v.p.Merged() }
+func (v propertiesValue) Iterator() traits.Iterator        { return v.merged().Iterator() }
+func (v propertiesValue) Size() ref.Val                    { return types.Int(len(v.p.Merged())) }

@@ -1,0 +1,93 @@
+package expr
+
+import (
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/operators"
+	"github.com/google/cel-go/common/types"
+)
+
+// reads looks for path in an expression, however it is selected: a.b, a.?b, a['b'], a[?'b'], has(a.b).
+// A whole variable that is used otherwise reads everything below it.
+func reads(e ast.Expr, path []string) bool {
+	found := false
+	visit(e, func(names []string) {
+		n := min(len(names), len(path))
+		for i := range n {
+			if names[i] != path[i] {
+				return
+			}
+		}
+		found = true
+	})
+	return found
+}
+
+// visit calls found with the longest constant path of every chain of selections that starts at a variable.
+func visit(e ast.Expr, found func(names []string)) {
+	if names, rest, ok := chain(e); ok {
+		found(names)
+		for _, index := range rest {
+			visit(index, found)
+		}
+		return
+	}
+	switch e.Kind() {
+	case ast.SelectKind:
+		visit(e.AsSelect().Operand(), found)
+	case ast.CallKind:
+		call := e.AsCall()
+		if call.IsMemberFunction() {
+			visit(call.Target(), found)
+		}
+		for _, arg := range call.Args() {
+			visit(arg, found)
+		}
+	case ast.ListKind:
+		for _, element := range e.AsList().Elements() {
+			visit(element, found)
+		}
+	case ast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			visit(entry.AsMapEntry().Key(), found)
+			visit(entry.AsMapEntry().Value(), found)
+		}
+	case ast.StructKind:
+		for _, field := range e.AsStruct().Fields() {
+			visit(field.AsStructField().Value(), found)
+		}
+	case ast.ComprehensionKind:
+		c := e.AsComprehension()
+		for _, part := range []ast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
+			visit(part, found)
+		}
+	}
+}
+
+// chain reads e as variable.name.name…; the path ends at an index that is no constant, and those indexes
+// are returned too.
+func chain(e ast.Expr) (names []string, indexes []ast.Expr, ok bool) {
+	switch e.Kind() {
+	case ast.IdentKind:
+		return []string{e.AsIdent()}, nil, true
+	case ast.SelectKind:
+		names, indexes, ok = chain(e.AsSelect().Operand())
+		if len(indexes) == 0 {
+			names = append(names, e.AsSelect().FieldName())
+		}
+		return names, indexes, ok
+	case ast.CallKind:
+		call := e.AsCall()
+		switch call.FunctionName() {
+		case operators.Index, operators.OptIndex, operators.OptSelect:
+			names, indexes, ok = chain(call.Args()[0])
+			index := call.Args()[1]
+			if index.Kind() == ast.LiteralKind {
+				if name, isString := index.AsLiteral().(types.String); isString && len(indexes) == 0 {
+					return append(names, string(name)), indexes, ok
+				}
+			}
+			return names, append(indexes, index), ok
+		}
+	}
+	return nil, nil, false
+}

@@ -38,7 +38,7 @@ const (
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=ppolicy,categories=remit
-// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'default'",message="a domain has one PermissionPolicy, named default (A6)",fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name == 'default'",message="a domain has one PermissionPolicy, named default (A6)"
 // +kubebuilder:printcolumn:name="Strict",type=boolean,JSONPath=`.spec.strictUserPermissions`
 // +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`
 // +kubebuilder:printcolumn:name="Admins",type=integer,JSONPath=`.status.admins`

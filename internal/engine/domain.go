@@ -1,0 +1,539 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+)
+
+// Domain is one permission domain at one moment: its objects, compiled. It never changes, and any number of
+// goroutines may use it.
+type Domain struct {
+	policy   *policy
+	policies table[*policy] // every PermissionPolicy object by name, the one that counts included
+
+	types              table[*resourceType]
+	roles              table[*role]
+	groups             table[*group]
+	accounts           table[*account] // User objects by object name
+	userPermissions    table[*userPermission]
+	specialPermissions table[*specialPermission]
+	recordSets         table[*recordSet]
+
+	// What follows is derived from the above.
+
+	users   table[*user] // known users by id
+	records table[*records]
+	// admin and public are the built-in roles, where a policy makes them and no object defines them.
+	admin, public *role
+	// within gives for a group those that its members are in, itself included.
+	within map[string][]*group
+	// external and conditional are the groups that find their members in the request.
+	external    map[string][]*group
+	conditional []*group
+	// groupRestrictions are the user permissions of groups, by group, then by name.
+	groupRestrictions map[string][]*userPermission
+}
+
+// Affected says whose effective permissions a change may have altered.
+type Affected struct {
+	// All means everybody.
+	All bool
+	// Users are those, sorted, where it is not everybody; users that are no longer known are among them.
+	Users []string
+}
+
+// Compile makes the domain of the objects, in any order. Of two objects of one kind and name, the later in
+// the list counts. A faulty object stalls itself (see Report) and nothing else: what it would have granted
+// is not granted.
+func Compile(objects []Object) *Domain {
+	changes := make([]Change, len(objects))
+	for i, object := range objects {
+		changes[i] = Put(object)
+	}
+	d, _ := empty.With(changes...)
+	return d
+}
+
+var empty = &Domain{policy: compilePolicy(nil)}
+
+// Len is the number of objects. A domain without objects does not exist for callers.
+func (d *Domain) Len() int {
+	return d.types.size + d.roles.size + d.groups.size + d.accounts.size + d.userPermissions.size +
+		d.specialPermissions.size + d.recordSets.size + d.policies.size
+}
+
+// Lookup gives an object as the domain holds it; it must not be changed.
+func (d *Domain) Lookup(ref Ref) (Object, bool) {
+	c, ok := d.compiled(ref)
+	return c.object, ok
+}
+
+// Objects are those of a kind, sorted by name; they must not be changed.
+func (d *Domain) Objects(kind Kind) []Object {
+	var names []string
+	switch kind {
+	case KindResourceType:
+		names = d.types.keys()
+	case KindRole:
+		names = d.roles.keys()
+	case KindGroup:
+		names = d.groups.keys()
+	case KindUser:
+		names = d.accounts.keys()
+	case KindUserPermission:
+		names = d.userPermissions.keys()
+	case KindSpecialPermission:
+		names = d.specialPermissions.keys()
+	case KindRecordSet:
+		names = d.recordSets.keys()
+	case KindPermissionPolicy:
+		names = d.policies.keys()
+	}
+	objects := make([]Object, 0, len(names))
+	for _, name := range names {
+		object, _ := d.Lookup(Ref{kind, name})
+		objects = append(objects, object)
+	}
+	return objects
+}
+
+// compiled is what every compiled object has.
+type compiled struct {
+	object   Object
+	problems []Problem
+}
+
+func (d *Domain) compiled(ref Ref) (compiled, bool) {
+	switch ref.Kind {
+	case KindResourceType:
+		if c, ok := d.types.get(ref.Name); ok {
+			return compiled{c.object, c.problems}, true
+		}
+	case KindRole:
+		if c, ok := d.roles.get(ref.Name); ok {
+			return compiled{c.object, c.problems}, true
+		}
+	case KindGroup:
+		if c, ok := d.groups.get(ref.Name); ok {
+			return compiled{c.object, c.problems}, true
+		}
+	case KindUser:
+		if c, ok := d.accounts.get(ref.Name); ok {
+			return compiled{c.object, c.problems}, true
+		}
+	case KindUserPermission:
+		if c, ok := d.userPermissions.get(ref.Name); ok {
+			return compiled{c.object, c.problems}, true
+		}
+	case KindSpecialPermission:
+		if c, ok := d.specialPermissions.get(ref.Name); ok {
+			return compiled{c.object, c.problems}, true
+		}
+	case KindRecordSet:
+		if c, ok := d.recordSets.get(ref.Name); ok {
+			return compiled{c.object, c.problems}, true
+		}
+	case KindPermissionPolicy:
+		if c, ok := d.policies.get(ref.Name); ok {
+			return compiled{c.object, c.problems}, true
+		}
+	}
+	return compiled{}, false
+}
+
+// Users are the known users, sorted: those named by a User, a Group's members, a UserPermission or a
+// SpecialPermission.
+func (d *Domain) Users() []string { return d.users.keys() }
+
+// Knows says whether a user is known.
+func (d *Domain) Knows(user string) bool {
+	_, ok := d.users.get(user)
+	return ok
+}
+
+// ResourceTypes are the names of the types, sorted.
+func (d *Domain) ResourceTypes() []string { return d.types.keys() }
+
+// Policy is the domain's policy with the defaults filled in; it must not be changed.
+func (d *Domain) Policy() v1alpha1.PermissionPolicySpec { return d.policy.spec }
+
+// HasPolicy says whether the domain has a PermissionPolicy, and with it the built-in roles.
+func (d *Domain) HasPolicy() bool { return d.policy.object != nil }
+
+// role finds a role by name, built-in ones included; nil if there is none.
+func (d *Domain) role(name string) *role {
+	if r, ok := d.roles.get(name); ok {
+		return r
+	}
+	switch {
+	case d.public != nil && d.public.ref.Name == name:
+		return d.public
+	case d.admin != nil && d.admin.ref.Name == name:
+		return d.admin
+	}
+	return nil
+}
+
+// With makes the domain after some changes, applied in their order; d stays as it is. It recompiles what
+// the changes touch, and gives the same domain as compiling everything anew.
+func (d *Domain) With(changes ...Change) (*Domain, Affected) {
+	b := newBuilder(d)
+	for _, change := range changes {
+		b.apply(change)
+	}
+	return b.finish()
+}
+
+// builder makes the next domain.
+type builder struct {
+	old *Domain
+
+	policies           *tableEdit[*policy]
+	types              *tableEdit[*resourceType]
+	roles              *tableEdit[*role]
+	groups             *tableEdit[*group]
+	accounts           *tableEdit[*account]
+	userPermissions    *tableEdit[*userPermission]
+	specialPermissions *tableEdit[*specialPermission]
+	recordSets         *tableEdit[*recordSet]
+	users              *tableEdit[*user]
+	records            *tableEdit[*records]
+
+	ownUsers      map[string]*user // copies that the builder may write
+	recordEdits   map[string]*tableEdit[[]*record]
+	all           bool            // everybody is affected
+	changedGroups map[string]bool // whose members are affected
+	changedRoles  map[string]bool // whose holders are affected
+	groupUPs      bool            // user permissions of groups changed
+}
+
+func newBuilder(d *Domain) *builder {
+	return &builder{
+		old:                d,
+		policies:           edit(d.policies),
+		types:              edit(d.types),
+		roles:              edit(d.roles),
+		groups:             edit(d.groups),
+		accounts:           edit(d.accounts),
+		userPermissions:    edit(d.userPermissions),
+		specialPermissions: edit(d.specialPermissions),
+		recordSets:         edit(d.recordSets),
+		users:              edit(d.users),
+		records:            edit(d.records),
+		ownUsers:           map[string]*user{},
+		recordEdits:        map[string]*tableEdit[[]*record]{},
+		changedGroups:      map[string]bool{},
+		changedRoles:       map[string]bool{},
+	}
+}
+
+func (b *builder) apply(change Change) {
+	name := change.Ref.Name
+	switch change.Ref.Kind {
+	case KindResourceType:
+		object, _ := change.Object.(*v1alpha1.ResourceType)
+		put(b.types, name, object, compileResourceType)
+		b.all = true
+	case KindRole:
+		object, _ := change.Object.(*v1alpha1.Role)
+		put(b.roles, name, object, compileRole)
+		b.changedRoles[name] = true
+	case KindGroup:
+		object, _ := change.Object.(*v1alpha1.Group)
+		b.group(name, object)
+	case KindUser:
+		object, _ := change.Object.(*v1alpha1.User)
+		b.account(name, object)
+	case KindUserPermission:
+		object, _ := change.Object.(*v1alpha1.UserPermission)
+		b.userPermission(name, object)
+	case KindSpecialPermission:
+		object, _ := change.Object.(*v1alpha1.SpecialPermission)
+		b.specialPermission(name, object)
+	case KindRecordSet:
+		object, _ := change.Object.(*v1alpha1.RecordSet)
+		b.recordSet(name, object)
+	case KindPermissionPolicy:
+		object, _ := change.Object.(*v1alpha1.PermissionPolicy)
+		put(b.policies, name, object, compilePolicy)
+		b.all = true
+	}
+}
+
+// put compiles an object into a table, or deletes it where it is nil, and gives the old and the new.
+func put[O any, C any](table *tableEdit[*C], name string, object *O, compile func(*O) *C) (before, after *C) {
+	before, _ = table.get(name)
+	if object == nil {
+		table.delete(name)
+		return before, nil
+	}
+	after = compile(object)
+	table.set(name, after)
+	return before, after
+}
+
+func (b *builder) group(name string, object *v1alpha1.Group) {
+	before, after := put(b.groups, name, object, compileGroup)
+	b.changedGroups[name] = true
+	listed := map[string]window{}
+	if after != nil {
+		for _, m := range after.members {
+			listed[string(m.User)] = compileWindow(m.TimeWindow)
+		}
+	}
+	if before != nil {
+		for _, m := range before.members {
+			id, was := string(m.User), compileWindow(m.TimeWindow)
+			is, still := listed[id]
+			if still && is == was {
+				delete(listed, id) // nothing to do
+				continue
+			}
+			if !still {
+				b.user(id).memberships = slices.DeleteFunc(b.user(id).memberships, func(m membership) bool { return m.group == name })
+			}
+		}
+	}
+	for id, w := range listed {
+		u := b.user(id)
+		u.memberships = insert(u.memberships, membership{name, w}, func(a, b membership) int { return cmp.Compare(a.group, b.group) })
+	}
+}
+
+func (b *builder) account(name string, object *v1alpha1.User) {
+	before, after := put(b.accounts, name, object, compileAccount)
+	if before != nil {
+		u := b.user(before.id)
+		u.accounts = slices.DeleteFunc(u.accounts, func(a *account) bool { return a == before })
+	}
+	if after != nil {
+		u := b.user(after.id)
+		u.accounts = insert(u.accounts, after, func(a, b *account) int { return older(a.object, b.object) })
+	}
+}
+
+func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
+	before, after := put(b.userPermissions, name, object, compileUserPermission)
+	for _, p := range []*userPermission{before, after} {
+		if p == nil {
+			continue
+		}
+		if id := string(p.object.Spec.User); id != "" {
+			u := b.user(id)
+			u.restrictions = slices.DeleteFunc(u.restrictions, func(q *userPermission) bool { return q.ref.Name == name })
+			if p == after {
+				u.restrictions = insert(u.restrictions, after, byRef)
+			}
+		}
+		if group := string(p.object.Spec.Group); group != "" {
+			b.changedGroups[group] = true
+			b.groupUPs = true
+		}
+	}
+}
+
+func byRef(a, b *userPermission) int { return cmp.Compare(a.ref.Name, b.ref.Name) }
+
+func (b *builder) specialPermission(name string, object *v1alpha1.SpecialPermission) {
+	before, after := put(b.specialPermissions, name, object, compileSpecialPermission)
+	for _, p := range []*specialPermission{before, after} {
+		if p == nil {
+			continue
+		}
+		u := b.user(string(p.object.Spec.User))
+		u.exceptions = slices.DeleteFunc(u.exceptions, func(q *specialPermission) bool { return q.ref.Name == name })
+		if p == after {
+			u.exceptions = insert(u.exceptions, after, func(a, b *specialPermission) int { return cmp.Compare(a.ref.Name, b.ref.Name) })
+		}
+	}
+}
+
+func (b *builder) recordSet(name string, object *v1alpha1.RecordSet) {
+	before, after := put(b.recordSets, name, object, compileRecordSet)
+	if before != nil {
+		of := b.recordsOf(before.resourceType)
+		for _, r := range before.records {
+			others, _ := of.get(r.id)
+			others = slices.DeleteFunc(slices.Clone(others), func(other *record) bool { return other.set == before })
+			if len(others) == 0 {
+				of.delete(r.id)
+				continue
+			}
+			of.set(r.id, others)
+		}
+	}
+	if after != nil {
+		of := b.recordsOf(after.resourceType)
+		for _, r := range after.records {
+			others, _ := of.get(r.id)
+			of.set(r.id, insert(slices.Clone(others), r, func(a, b *record) int { return older(a.set.object, b.set.object) }))
+		}
+	}
+}
+
+func (b *builder) recordsOf(resourceType string) *tableEdit[[]*record] {
+	if of, ok := b.recordEdits[resourceType]; ok {
+		return of
+	}
+	var base table[[]*record]
+	if old, ok := b.records.get(resourceType); ok {
+		base = old.byID
+	}
+	of := edit(base)
+	b.recordEdits[resourceType] = of
+	return of
+}
+
+// user gives a copy of a user that the builder may write.
+func (b *builder) user(id string) *user {
+	if u, ok := b.ownUsers[id]; ok {
+		return u
+	}
+	u := &user{id: id}
+	if old, ok := b.old.users.get(id); ok {
+		u.accounts = slices.Clone(old.accounts)
+		u.memberships = slices.Clone(old.memberships)
+		u.restrictions = slices.Clone(old.restrictions)
+		u.exceptions = slices.Clone(old.exceptions)
+	}
+	b.ownUsers[id] = u
+	return u
+}
+
+// insert puts an element where it belongs, in the place of an equal one.
+func insert[E any](list []E, element E, compare func(a, b E) int) []E {
+	i, found := slices.BinarySearchFunc(list, element, compare)
+	if found {
+		list[i] = element
+		return list
+	}
+	return slices.Insert(list, i, element)
+}
+
+func (b *builder) finish() (*Domain, Affected) {
+	for id, u := range b.ownUsers {
+		if u.named() {
+			b.users.set(id, u)
+		} else {
+			b.users.delete(id)
+		}
+	}
+	for name, of := range b.recordEdits {
+		if of.next.size == 0 {
+			b.records.delete(name)
+		} else {
+			b.records.set(name, &records{of.next})
+		}
+	}
+	d := &Domain{
+		policies:           b.policies.next,
+		types:              b.types.next,
+		roles:              b.roles.next,
+		groups:             b.groups.next,
+		accounts:           b.accounts.next,
+		userPermissions:    b.userPermissions.next,
+		specialPermissions: b.specialPermissions.next,
+		recordSets:         b.recordSets.next,
+		users:              b.users.next,
+		records:            b.records.next,
+
+		policy:            b.old.policy,
+		within:            b.old.within,
+		external:          b.old.external,
+		conditional:       b.old.conditional,
+		groupRestrictions: b.old.groupRestrictions,
+	}
+	if b.policies.dirty {
+		var ok bool
+		if d.policy, ok = d.policies.get(v1alpha1.PolicyName); !ok {
+			d.policy = empty.policy
+		}
+	}
+	d.buildRoles()
+	if b.groups.dirty {
+		d.buildGroups()
+	}
+	if b.groupUPs {
+		d.buildGroupRestrictions()
+	}
+	return d, b.affected(d)
+}
+
+// buildRoles makes the built-in roles (S3): they exist with a policy, and objects of their names replace them.
+func (d *Domain) buildRoles() {
+	if d.policy.object == nil {
+		return
+	}
+	d.admin = builtInRole(d.policy.spec.AdminRole, true)
+	d.public = builtInRole(d.policy.spec.PublicRole, false)
+}
+
+func (d *Domain) buildGroups() {
+	d.within = closure(d.groups)
+	d.external = map[string][]*group{}
+	d.conditional = nil
+	for _, g := range d.groups.sorted() {
+		for _, claim := range g.external {
+			d.external[claim] = append(d.external[claim], g)
+		}
+		if g.condition != nil {
+			d.conditional = append(d.conditional, g)
+		}
+	}
+}
+
+func (d *Domain) buildGroupRestrictions() {
+	d.groupRestrictions = map[string][]*userPermission{}
+	for _, p := range d.userPermissions.sorted() {
+		if group := string(p.object.Spec.Group); group != "" {
+			d.groupRestrictions[group] = append(d.groupRestrictions[group], p)
+		}
+	}
+}
+
+// affected finds the users whose effective permissions may differ between the old domain and the new.
+func (b *builder) affected(d *Domain) Affected {
+	if b.all || b.changedRoles[d.policy.spec.PublicRole] {
+		return Affected{All: true}
+	}
+	users := map[string]bool{}
+	for id := range b.ownUsers {
+		users[id] = true
+	}
+	if len(b.changedGroups)+len(b.changedRoles) > 0 {
+		for _, domain := range []*Domain{b.old, d} {
+			touched := b.touchedGroups(domain)
+			for _, g := range domain.conditional {
+				if touched[g.ref.Name] {
+					return Affected{All: true}
+				}
+			}
+			for id, u := range domain.users.all() {
+				if !users[id] && b.touches(u, touched) {
+					users[id] = true
+				}
+			}
+		}
+	}
+	return Affected{Users: sortedKeys(users)}
+}
+
+// touchedGroups are the groups whose members are, through them or groups around them, affected.
+func (b *builder) touchedGroups(d *Domain) map[string]bool {
+	touched := map[string]bool{}
+	for name, groups := range d.within {
+		touched[name] = slices.ContainsFunc(groups, func(g *group) bool {
+			return b.changedGroups[g.ref.Name] || slices.ContainsFunc(g.roles, func(ref roleRef) bool { return b.changedRoles[ref.name] })
+		})
+	}
+	return touched
+}
+
+func (b *builder) touches(u *user, touched map[string]bool) bool {
+	if a := u.account(); a != nil && slices.ContainsFunc(a.roles, func(ref roleRef) bool { return b.changedRoles[ref.name] }) {
+		return true
+	}
+	return slices.ContainsFunc(u.memberships, func(m membership) bool { return touched[m.group] })
+}

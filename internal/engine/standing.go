@@ -1,0 +1,266 @@
+package engine
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/expr"
+)
+
+// standing is what a subject is in the domain at one moment (S2, S3, S5).
+type standing struct {
+	user      *user // nil: nothing names it
+	anonymous bool
+	at        int64
+	groups    []*group // by name
+	roles     []heldRole
+	// roleless subjects hold exactly the public role, or nothing where there is none.
+	roleless bool
+	staff    bool
+	policy   *policy
+}
+
+// heldRole is a role that a subject holds.
+type heldRole struct {
+	role *role
+	// direct says that the User object gives it; a role held both ways is direct.
+	direct bool
+	lacks  lack
+}
+
+func (h *heldRole) eligible() bool { return h.lacks == 0 }
+
+// lack is what is missing for a role to be eligible.
+type lack uint8
+
+const (
+	lacksMFA lack = 1 << iota
+	lacksNetwork
+)
+
+// parts names what is missing, sorted.
+func (l lack) parts() []string {
+	var parts []string
+	if l&lacksMFA != 0 {
+		parts = append(parts, StepUpMFA)
+	}
+	if l&lacksNetwork != 0 {
+		parts = append(parts, StepUpNetwork)
+	}
+	return parts
+}
+
+func (s *standing) account() *account { return s.user.account() }
+
+// takeStanding finds the subject's groups, roles and whether it is staff (S3, S5). With check, restrictions
+// of roles are checked against the request.
+func (e *evaluation) takeStanding(check bool) {
+	e.at = e.seconds
+	e.policy = e.domain.policy
+	e.staff = e.isStaff()
+	if !e.anonymous {
+		e.findGroups()
+	}
+	e.findRoles()
+	if check {
+		for i := range e.roles {
+			e.roles[i].lacks = e.lackFor(e.roles[i].role)
+		}
+	}
+}
+
+// subjectProperties are what the caller says about the subject, where it is believed.
+func (e *evaluation) subjectProperties() map[string]any {
+	if e.domain.policy.spec.SubjectProperties != v1alpha1.SubjectPropertiesTrust {
+		return nil
+	}
+	return e.request.Subject.Properties
+}
+
+// isStaff is User.staff, or a staff scope among the scope claims; the anonymous subject never is.
+func (e *evaluation) isStaff() bool {
+	if e.anonymous {
+		return false
+	}
+	if account := e.account(); account != nil && account.staff {
+		return true
+	}
+	policy := &e.domain.policy.spec
+	if len(policy.StaffScopes) == 0 {
+		return false
+	}
+	counts := func(scope string) bool { return slices.Contains(policy.StaffScopes, v1alpha1.Token(scope)) }
+	switch scopes := e.subjectProperties()[policy.Claims.Scopes].(type) {
+	case string:
+		return slices.ContainsFunc(strings.Fields(scopes), counts)
+	case []any:
+		return slices.ContainsFunc(scopes, func(scope any) bool { text, ok := scope.(string); return ok && counts(text) })
+	}
+	return false
+}
+
+// findGroups collects the groups by listing, group claims and member conditions, with the groups around them.
+func (e *evaluation) findGroups() {
+	join := func(name string) {
+		for _, g := range e.domain.within[name] {
+			if !slices.Contains(e.groups, g) {
+				e.groups = append(e.groups, g)
+			}
+		}
+	}
+	if e.user != nil {
+		for _, m := range e.user.memberships {
+			if m.window.inForce(e.seconds) {
+				join(m.group)
+			}
+		}
+	}
+	if len(e.domain.external) > 0 {
+		claims, _ := e.subjectProperties()[e.domain.policy.spec.Claims.Groups].([]any)
+		for _, claim := range claims {
+			name, _ := claim.(string)
+			for _, g := range e.domain.external[name] {
+				join(g.ref.Name)
+			}
+		}
+	}
+	if len(e.domain.conditional) > 0 {
+		in := e.memberInput()
+		for _, g := range e.domain.conditional {
+			if member, err := g.condition.holds(in); err == nil && member {
+				join(g.ref.Name)
+			}
+		}
+	}
+	sortGroups(e.groups)
+}
+
+// memberInput is what member conditions see.
+func (e *evaluation) memberInput() *expr.Input {
+	in := &expr.Input{
+		Subject: expr.Subject{
+			Type: e.request.Subject.Type, ID: e.request.Subject.ID, Staff: e.staff, Properties: e.subjectProperties(),
+		},
+		Context: e.request.Context,
+		Now:     e.now,
+	}
+	if account := e.account(); account != nil {
+		in.Subject.Attributes = account.attributes
+	}
+	return in
+}
+
+// findRoles collects the roles that are held: of the User object and of the groups, in their windows; for
+// the role-less the public role. Those of groups come first, each part by name.
+func (e *evaluation) findRoles() {
+	hold := func(refs []roleRef, direct bool) {
+		for _, ref := range refs {
+			if !ref.window.inForce(e.seconds) {
+				continue
+			}
+			r := e.domain.role(ref.name)
+			if r == nil {
+				continue // gives nothing
+			}
+			if i := slices.IndexFunc(e.roles, func(h heldRole) bool { return h.role == r }); i >= 0 {
+				e.roles[i].direct = e.roles[i].direct || direct
+				continue
+			}
+			e.roles = append(e.roles, heldRole{role: r, direct: direct})
+		}
+	}
+	ruled := false
+	for _, g := range e.groups {
+		hold(g.roles, false)
+		ruled = ruled || len(g.rules.rules) > 0
+	}
+	if account := e.account(); account != nil {
+		hold(account.roles, true)
+	}
+	if len(e.roles) == 0 && !ruled {
+		e.roleless = true
+		if public := e.domain.role(e.domain.policy.spec.PublicRole); public != nil {
+			e.roles = append(e.roles, heldRole{role: public})
+		}
+	}
+	slices.SortFunc(e.roles, func(a, b heldRole) int {
+		if a.direct != b.direct {
+			if b.direct {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.role.ref.Name, b.role.ref.Name)
+	})
+}
+
+// lackFor is what the request lacks for a role's restrictions (S3).
+func (e *evaluation) lackFor(r *role) lack {
+	var l lack
+	if r.requireMFA && !e.hasMFA() {
+		l |= lacksMFA
+	}
+	if !r.anywhere && !e.isIn(r.allowedCIDRs) {
+		l |= lacksNetwork
+	}
+	return l
+}
+
+func (e *evaluation) hasMFA() bool {
+	properties := e.subjectProperties()
+	if properties[e.domain.policy.spec.Claims.MFA] == true || e.request.Context["mfa"] == true {
+		return true
+	}
+	methods, _ := properties["amr"].([]any)
+	return slices.Contains(methods, any("mfa"))
+}
+
+func (e *evaluation) isIn(networks []netip.Prefix) bool {
+	text, _ := e.request.Context["ip"].(string)
+	address, err := parseAddress(text)
+	return err == nil && slices.ContainsFunc(networks, func(network netip.Prefix) bool { return network.Contains(address) })
+}
+
+// sources yields the rule sets that give cases, in the order of presets (S11): app access rules, the public
+// role of the role-less, roles of groups, groups, roles of the User object.
+func (s *standing) sources(yield func(*ruleSet) bool) {
+	if slices.ContainsFunc(s.roles, func(h heldRole) bool { return h.eligible() && h.role.appAccess }) {
+		if !yield(&s.policy.app) {
+			return
+		}
+	}
+	for i := range s.roles {
+		if held := &s.roles[i]; !held.direct && held.eligible() && !yield(&held.role.rules) {
+			return
+		}
+	}
+	for _, g := range s.groups {
+		if !yield(&g.rules) {
+			return
+		}
+	}
+	for i := range s.roles {
+		if held := &s.roles[i]; held.direct && held.eligible() && !yield(&held.role.rules) {
+			return
+		}
+	}
+}
+
+// wouldGive finds the roles that are not eligible and would have given the action, or everything, and what
+// they lack together (S7).
+func (s *standing) wouldGive(t *resourceType, a *action) (roles []Ref, lacks lack) {
+	for i := range s.roles {
+		held := &s.roles[i]
+		if held.eligible() {
+			continue
+		}
+		r := held.role
+		if r.adminAccess || r.rules.gives(t, a) || r.appAccess && s.policy.app.gives(t, a) {
+			roles = append(roles, r.ref)
+			lacks |= held.lacks
+		}
+	}
+	return sortRefs(roles), lacks
+}

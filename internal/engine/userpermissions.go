@@ -1,0 +1,303 @@
+package engine
+
+import (
+	"encoding/json"
+	"iter"
+	"math"
+	"reflect"
+	"strconv"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/expr"
+)
+
+// userPermissions is S9: user permissions and strict link types restrict records, whatever gave the case.
+func (e *evaluation) userPermissions() bool {
+	check := restrictionCheck{evaluation: e}
+	switch e.action.class {
+	case v1alpha1.ClassCreate:
+		if !check.needed() {
+			return false
+		}
+		proposed := e.proposedOf(e.cases)()
+		check.parent(proposed)
+		check.links(proposed, true)
+	case v1alpha1.ClassUpdate:
+		if !check.needed() {
+			return false
+		}
+		proposed := e.proposedOf(e.cases)()
+		check.record()
+		check.links(e.stored(), false)
+		check.links(proposed, false)
+		check.move(e.stored(), proposed)
+	default:
+		check.record()
+		check.links(e.stored(), false)
+	}
+	if len(check.violations) == 0 {
+		return false
+	}
+	e.decision.Violations = check.violations
+	e.decision.MissingProperties = sortedUnique(check.missing)
+	return e.deny(ReasonUserPermission, sortRefs(check.by)...)
+}
+
+// restrictions yields the user permissions for a type of link that act on the type of the request, in
+// force: the user's own by name, then those of its groups by name (S9).
+func (e *evaluation) restrictions(allow string) iter.Seq[*userPermission] {
+	return e.standing.restrictions(e.domain, allow, e.resourceType.name)
+}
+
+func (s *standing) restrictions(d *Domain, allow, on string) iter.Seq[*userPermission] {
+	return func(yield func(*userPermission) bool) {
+		if s.user != nil {
+			for _, p := range s.user.restrictions {
+				if p.allow == allow && p.actsOn(on) && p.window.inForce(s.at) && !yield(p) {
+					return
+				}
+			}
+		}
+		if len(d.groupRestrictions) == 0 {
+			return
+		}
+		for _, p := range s.groupRestrictions(d) {
+			if p.allow == allow && p.actsOn(on) && p.window.inForce(s.at) && !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// groupRestrictions are the user permissions of all groups that the subject is in, by object name.
+func (s *standing) groupRestrictions(d *Domain) []*userPermission {
+	var found []*userPermission
+	for _, g := range s.groups {
+		for _, p := range d.groupRestrictions[g.ref.Name] {
+			found = insert(found, p, byRef)
+		}
+	}
+	return found
+}
+
+// restrictionCheck collects what fails.
+type restrictionCheck struct {
+	*evaluation
+	violations []Violation
+	missing    []string
+	by         []Ref
+}
+
+// needed says whether anything restricts requests about this type, so that it is worth proposing.
+func (c *restrictionCheck) needed() bool {
+	if c.restricted(c.resourceType.name) {
+		return true
+	}
+	for _, l := range c.resourceType.links {
+		if !l.ignored && !l.parent && (c.restricted(l.target) || c.policy.strict(l.target)) {
+			return true
+		}
+	}
+	return false
+}
+
+// restricted says whether there are user permissions for a type of link: UP(T) is not empty.
+func (c *restrictionCheck) restricted(allow string) bool {
+	for range c.restrictions(allow) {
+		return true
+	}
+	return false
+}
+
+// allowed says whether a record is in Allowed(T). With parent, only permissions that do not hide descendants
+// count: those that a new record could stand under.
+func (c *restrictionCheck) allowed(allow, id string, parent bool) bool {
+	of, _ := c.domain.records.get(allow)
+	for p := range c.restrictions(allow) {
+		if parent && p.hideDescendants {
+			continue
+		}
+		if p.values[id] {
+			return true
+		}
+		if p.hideDescendants {
+			continue
+		}
+		below := false
+		of.ancestors(id, func(ancestor string) bool { below = p.values[ancestor]; return below })
+		if below {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *restrictionCheck) fail(field string, value any, allow string, cause ViolationCause) {
+	if cause == CauseMissing {
+		c.missing = append(c.missing, field)
+	}
+	if !c.restricted(allow) {
+		c.by = append(c.by, PolicyRef) // it is strict
+	}
+	for p := range c.restrictions(allow) {
+		c.by = append(c.by, p.ref)
+	}
+	v := Violation{Field: field, Value: value, Allow: allow, Cause: cause}
+	for _, known := range c.violations {
+		if reflect.DeepEqual(known, v) {
+			return
+		}
+	}
+	c.violations = append(c.violations, v)
+	if c.trace != nil {
+		c.traceViolation(v)
+	}
+}
+
+// record checks the record itself: resource.id must be in Allowed(C).
+func (c *restrictionCheck) record() {
+	own := c.resourceType.name
+	if c.restricted(own) && !c.allowed(own, c.request.Resource.ID, false) {
+		c.fail("id", c.request.Resource.ID, own, CauseNotAllowed)
+	}
+}
+
+// parent checks where a new record would stand in the tree.
+func (c *restrictionCheck) parent(proposed expr.Properties) {
+	own := c.resourceType.name
+	if !c.restricted(own) {
+		return
+	}
+	field := c.resourceType.parent
+	if field == "" {
+		c.fail("id", c.request.Resource.ID, own, CauseNotAllowed)
+		return
+	}
+	value, known := proposed.Get(field)
+	if id, ok := linkText(value); ok && c.allowed(own, id, true) {
+		return
+	}
+	cause := CauseNotAllowed
+	if !known || isEmpty(value) {
+		value, cause = nil, CauseEmpty
+	}
+	c.fail(field, value, own, cause)
+}
+
+// move checks an Update that gives the record another parent: one that a Create could name.
+func (c *restrictionCheck) move(stored, proposed expr.Properties) {
+	field := c.resourceType.parent
+	if field == "" {
+		return
+	}
+	from, wasKnown := stored.Get(field)
+	to, isKnown := proposed.Get(field)
+	if wasKnown == isKnown && sameLink(from, to) {
+		return
+	}
+	c.parent(proposed)
+}
+
+// sameLink says whether two values name the same record, or none.
+func sameLink(a, b any) bool {
+	aText, aOK := linkText(a)
+	bText, bOK := linkText(b)
+	if aOK || bOK {
+		return aOK && bOK && aText == bText
+	}
+	return isEmpty(a) && isEmpty(b) || reflect.DeepEqual(a, b)
+}
+
+// links checks every declared link field. For a Create, what is unknown is empty.
+func (c *restrictionCheck) links(p expr.Properties, create bool) {
+	for i := range c.resourceType.links {
+		l := &c.resourceType.links[i]
+		if l.ignored || l.parent {
+			continue
+		}
+		restricted, strict := c.restricted(l.target), c.policy.strict(l.target)
+		if !restricted && !strict {
+			continue
+		}
+		value, known := p.Get(l.path[0])
+		if !known {
+			c.unknown(l, create)
+			continue
+		}
+		c.value(l, value, l.path[1:], create, restricted)
+	}
+}
+
+// value checks what stands at a path below a value.
+func (c *restrictionCheck) value(l *link, value any, path []string, create, restricted bool) {
+	if list, ok := value.([]any); ok {
+		for _, element := range list {
+			c.value(l, element, path, create, restricted)
+		}
+		return
+	}
+	if isEmpty(value) {
+		c.empty(l)
+		return
+	}
+	if len(path) > 0 {
+		object, ok := value.(map[string]any)
+		if !ok {
+			c.fail(l.field, value, l.target, c.notAllowed(restricted))
+			return
+		}
+		member, known := object[path[0]]
+		if !known {
+			c.unknown(l, create)
+			return
+		}
+		c.value(l, member, path[1:], create, restricted)
+		return
+	}
+	id, ok := linkText(value)
+	if !ok || !restricted || !c.allowed(l.target, id, false) {
+		c.fail(l.field, value, l.target, c.notAllowed(restricted))
+	}
+}
+
+// notAllowed is the cause of a value that fails: without user permissions it is strictness.
+func (c *restrictionCheck) notAllowed(restricted bool) ViolationCause {
+	if restricted {
+		return CauseNotAllowed
+	}
+	return CauseStrict
+}
+
+func (c *restrictionCheck) unknown(l *link, create bool) {
+	if create {
+		c.empty(l)
+		return
+	}
+	c.fail(l.field, nil, l.target, CauseMissing)
+}
+
+func (c *restrictionCheck) empty(l *link) {
+	if c.policy.deniesEmpty(l.target) {
+		c.fail(l.field, nil, l.target, CauseEmpty)
+	}
+}
+
+func isEmpty(value any) bool { return value == nil || value == "" }
+
+// linkText is the text by which a link's value is compared: a string itself, a number by its shortest JSON
+// text. Other values, and the empty string, have none.
+func linkText(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, v != ""
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+			return strconv.FormatInt(int64(v), 10), true
+		}
+		text, err := json.Marshal(v)
+		return string(text), err == nil
+	}
+	return "", false
+}

@@ -1,14 +1,12 @@
 package engine
 
 import (
-	"encoding/json"
 	"iter"
-	"math"
 	"reflect"
-	"strconv"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/expr"
+	"github.com/remit-authz/remit/internal/filter"
 )
 
 // userPermissions is S9: user permissions and strict link types restrict records, whatever gave the case.
@@ -174,7 +172,7 @@ func (c *restrictionCheck) parent(proposed expr.Properties) {
 		return
 	}
 	value, known := proposed.Get(field)
-	if id, ok := linkText(value); ok && c.allowed(own, id, true) {
+	if id, ok := filter.LinkText(value); ok && c.allowed(own, id, true) {
 		return
 	}
 	cause := CauseNotAllowed
@@ -200,8 +198,8 @@ func (c *restrictionCheck) move(stored, proposed expr.Properties) {
 
 // sameLink says whether two values name the same record, or none.
 func sameLink(a, b any) bool {
-	aText, aOK := linkText(a)
-	bText, bOK := linkText(b)
+	aText, aOK := filter.LinkText(a)
+	bText, bOK := filter.LinkText(b)
 	if aOK || bOK {
 		return aOK && bOK && aText == bText
 	}
@@ -224,44 +222,26 @@ func (c *restrictionCheck) links(p expr.Properties, create bool) {
 			c.unknown(l, create)
 			continue
 		}
-		c.value(l, value, l.path[1:], create, restricted)
-	}
-}
-
-// value checks what stands at a path below a value.
-func (c *restrictionCheck) value(l *link, value any, path []string, create, restricted bool) {
-	if list, ok := value.([]any); ok {
-		for _, element := range list {
-			c.value(l, element, path, create, restricted)
-		}
-		return
-	}
-	if isEmpty(value) {
-		c.empty(l)
-		return
-	}
-	if len(path) > 0 {
-		object, ok := value.(map[string]any)
-		if !ok {
-			c.fail(l.field, value, l.target, c.notAllowed(restricted))
-			return
-		}
-		member, known := object[path[0]]
-		if !known {
-			c.unknown(l, create)
-			return
-		}
-		c.value(l, member, path[1:], create, restricted)
-		return
-	}
-	id, ok := linkText(value)
-	if !ok || !restricted || !c.allowed(l.target, id, false) {
-		c.fail(l.field, value, l.target, c.notAllowed(restricted))
+		filter.WalkLink(value, l.path[1:], func(found filter.Found, value any) {
+			switch found {
+			case filter.Empty:
+				c.empty(l)
+			case filter.Unknown:
+				c.unknown(l, create)
+			case filter.Astray:
+				c.fail(l.field, value, l.target, notAllowed(restricted))
+			case filter.AValue:
+				id, ok := filter.LinkText(value)
+				if !ok || !restricted || !c.allowed(l.target, id, false) {
+					c.fail(l.field, value, l.target, notAllowed(restricted))
+				}
+			}
+		})
 	}
 }
 
 // notAllowed is the cause of a value that fails: without user permissions it is strictness.
-func (c *restrictionCheck) notAllowed(restricted bool) ViolationCause {
+func notAllowed(restricted bool) ViolationCause {
 	if restricted {
 		return CauseNotAllowed
 	}
@@ -283,21 +263,3 @@ func (c *restrictionCheck) empty(l *link) {
 }
 
 func isEmpty(value any) bool { return value == nil || value == "" }
-
-// linkText is the text by which a link's value is compared: a string itself, a number by its shortest JSON
-// text. Other values, and the empty string, have none.
-func linkText(value any) (string, bool) {
-	switch v := value.(type) {
-	case string:
-		return v, v != ""
-	case int64:
-		return strconv.FormatInt(v, 10), true
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-			return strconv.FormatInt(int64(v), 10), true
-		}
-		text, err := json.Marshal(v)
-		return string(text), err == nil
-	}
-	return "", false
-}

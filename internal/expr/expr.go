@@ -54,6 +54,10 @@ type Program struct {
 	place   Place
 	ast     *cel.Ast
 	program cel.Program
+
+	filterOnce sync.Once
+	plan       *plan
+	planErr    error
 }
 
 // Compile compiles an expression for its place. The error is an *Error.
@@ -171,6 +175,7 @@ var environments = sync.OnceValue(func() map[Place]*cel.Env {
 		cel.OptionalTypes(),
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),
+		cel.EnableMacroCallTracking(), // filters print parts of expressions
 		ext.Strings(),
 		cel.Variable("context", properties),
 		cel.Variable("now", cel.TimestampType),

@@ -48,6 +48,8 @@ type Resource struct {
 type Properties struct {
 	Over, Base map[string]any
 	Missed     *[]string
+	// Complete makes every property known, as the columns of a table are: one that is absent is null.
+	Complete bool
 }
 
 // Get gives a property; false means that it is unknown.
@@ -56,7 +58,7 @@ func (p Properties) Get(name string) (any, bool) {
 		return value, true
 	}
 	value, ok := p.Base[name]
-	return value, ok
+	return value, ok || p.Complete
 }
 
 // Merged is one map of all properties.

@@ -10,7 +10,7 @@ import (
 // A whole variable that is used otherwise reads everything below it.
 func reads(e ast.Expr, path []string) bool {
 	found := false
-	visit(e, func(names []string) {
+	visit(e, func(names []string, _ bool) {
 		n := min(len(names), len(path))
 		for i := range n {
 			if names[i] != path[i] {
@@ -22,10 +22,11 @@ func reads(e ast.Expr, path []string) bool {
 	return found
 }
 
-// visit calls found with the longest constant path of every chain of selections that starts at a variable.
-func visit(e ast.Expr, found func(names []string)) {
+// visit calls found with the longest constant path of every chain of selections that starts at a variable;
+// indexed says that an index follows which is no constant.
+func visit(e ast.Expr, found func(names []string, indexed bool)) {
 	if names, rest, ok := chain(e); ok {
-		found(names)
+		found(names, len(rest) > 0)
 		for _, index := range rest {
 			visit(index, found)
 		}

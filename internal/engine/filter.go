@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/filter"
+)
+
+// Filter says under which condition on a record's stored properties the evaluation of a Read or Delete would
+// allow.
+type Filter struct {
+	// Condition is filter.True, filter.False, or anything in between.
+	Condition *filter.Tree
+	// Reason is that of the decision, where the answer is the same for every record; else empty.
+	Reason Reason
+	// Fields are those that may be read of every record that passes; ["*"] for all. A Read may ask for
+	// fields (action.properties.fields): the filter then lets through the records of which all may be read.
+	Fields []string
+	// DecidedBy are the objects that the condition comes from.
+	DecidedBy []Ref
+}
+
+// MaxFilterValues is how many ids a filter names at the most for one link.
+const MaxFilterValues = 10_000
+
+// FilterError says that no filter can express the condition.
+type FilterError struct {
+	// Object and Field are where the condition stands.
+	Object  Ref
+	Field   string
+	Message string
+}
+
+func (e *FilterError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("%s: %s", e.Object, e.Message)
+	}
+	return fmt.Sprintf("%s: %s: %s", e.Object, e.Field, e.Message)
+}
+
+// Filter gives the filter for the records of a type, as of now. The request's resource.id and
+// resource.properties do not count; to a filter every property is known, and one that a record lacks is
+// null. The error is a *RequestError, or a *FilterError where the condition cannot be expressed.
+func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
+	if err := req.validate(everything); err != nil {
+		return Filter{}, err
+	}
+	record := *req
+	record.Resource.ID, record.Resource.Properties = "", nil
+	e := evaluation{domain: d, request: &record, now: now, seconds: now.Unix()}
+	for i := range stages[:7] { // S1 to S7 do not look at the record
+		if !stages[i].run(&e) {
+			continue
+		}
+		if e.err != nil {
+			return Filter{}, e.err
+		}
+		return Filter{
+			Condition: filter.Constant(e.decision.Allow), Reason: e.decision.Reason,
+			Fields: e.decision.Fields, DecidedBy: e.decision.DecidedBy,
+		}, nil
+	}
+	if e.action.writes() {
+		return Filter{}, &RequestError{"action.name", fmt.Sprintf("must be an action of class Read or Delete, %s is of class %s", e.action.name, e.action.class)}
+	}
+	return e.filter()
+}
+
+// filter carries S8, S9 and S10 over to all records at once.
+func (e *evaluation) filter() (Filter, error) {
+	conditions, err := e.caseFilters()
+	if err != nil {
+		return Filter{}, err
+	}
+	links, err := e.linkFilters()
+	if err != nil {
+		return Filter{}, err
+	}
+	// S10: of every field that is asked for, some live case covers it.
+	covered := []*filter.Tree{}
+	if e.action.class == v1alpha1.ClassRead {
+		for _, field := range e.request.askedFields() {
+			var covering []*filter.Tree
+			for i := range e.cases {
+				if e.cases[i].rule.covers(field) {
+					covering = append(covering, conditions[i])
+				}
+			}
+			covered = append(covered, filter.AnyOf(covering...))
+		}
+	}
+	f := Filter{
+		Condition: filter.All(filter.AnyOf(conditions...), filter.All(covered...), links),
+		DecidedBy: e.caseSources(),
+	}
+	switch f.Condition.Op {
+	case filter.False:
+		f.Reason = e.refusal(conditions, covered)
+		return f, nil
+	case filter.True:
+		e.allow()
+		f.Reason = e.decision.Reason
+	}
+	if e.action.class == v1alpha1.ClassRead {
+		f.Fields = e.fieldsOfAll(conditions)
+	}
+	return f, nil
+}
+
+// caseFilters are the conditions of the cases.
+func (e *evaluation) caseFilters() ([]*filter.Tree, error) {
+	conditions := make([]*filter.Tree, len(e.cases))
+	for i := range e.cases {
+		c := &e.cases[i]
+		switch {
+		case c.rule.condition == nil:
+			conditions[i] = filter.Constant(true)
+		case c.rule.condition.program == nil:
+			conditions[i] = filter.Constant(false)
+		default:
+			tree, err := c.rule.condition.program.Filter(e.expressionInput())
+			if err != nil {
+				return nil, &FilterError{c.source, c.path() + ".condition", err.Error()}
+			}
+			conditions[i] = tree
+		}
+	}
+	return conditions, nil
+}
+
+// linkFilters are what user permissions and strict types ask of the id and the link fields (S9).
+func (e *evaluation) linkFilters() (*filter.Tree, error) {
+	check := restrictionCheck{evaluation: e}
+	var links []*filter.Tree
+	if own := e.resourceType.name; check.restricted(own) {
+		ids, err := check.allowedIDs(own)
+		if err != nil {
+			return nil, err
+		}
+		links = append(links, filter.Links(filter.IDField, ids, false))
+	}
+	for i := range e.resourceType.links {
+		l := &e.resourceType.links[i]
+		restricted, strict := check.restricted(l.target), e.policy.strict(l.target)
+		if l.ignored || l.parent || !restricted && !strict {
+			continue
+		}
+		var ids []string
+		if restricted {
+			var err error
+			if ids, err = check.allowedIDs(l.target); err != nil {
+				return nil, err
+			}
+		}
+		links = append(links, filter.Links(&filter.Field{Path: l.path}, ids, !e.policy.deniesEmpty(l.target)))
+	}
+	return filter.All(links...), nil
+}
+
+// allowedIDs are Allowed(T), sorted: the values of the user permissions, and the records below them.
+func (c *restrictionCheck) allowedIDs(allow string) ([]string, error) {
+	ids := map[string]bool{}
+	below := map[string]bool{} // values whose descendants count
+	var first Ref
+	for p := range c.restrictions(allow) {
+		if len(ids) == 0 {
+			first = p.ref
+		}
+		for value := range p.values {
+			ids[value] = true
+			if !p.hideDescendants {
+				below[value] = true
+			}
+		}
+	}
+	if of, ok := c.domain.records.get(allow); ok && len(below) > 0 {
+		for id := range of.byID.all() {
+			of.ancestors(id, func(ancestor string) bool {
+				if below[ancestor] {
+					ids[id] = true
+				}
+				return ids[id]
+			})
+			if len(ids) > MaxFilterValues {
+				break
+			}
+		}
+	}
+	if len(ids) > MaxFilterValues {
+		return nil, &FilterError{first, "spec.forValues", fmt.Sprintf(
+			"more than %d records of %s are allowed (S9), too many to name in a filter; restrict by a property instead, or ask about single records", MaxFilterValues, allow)}
+	}
+	return sortedKeys(ids), nil
+}
+
+// refusal is the reason of a filter that lets nothing through.
+func (e *evaluation) refusal(conditions, covered []*filter.Tree) Reason {
+	never := func(t *filter.Tree) bool { return t.Op == filter.False }
+	switch {
+	case !slices.ContainsFunc(conditions, func(t *filter.Tree) bool { return !never(t) }):
+		return ReasonConditionNotMet
+	case slices.ContainsFunc(covered, never):
+		return ReasonFieldNotAllowed
+	}
+	return ReasonConditionNotMet
+}
+
+// fieldsOfAll are the fields that every case covers which can be live: those that may be read of whatever
+// record passes. A case without a condition is always live, so what it covers may be read too.
+func (e *evaluation) fieldsOfAll(conditions []*filter.Tree) []string {
+	var always, sometimes []*rule
+	for i := range e.cases {
+		switch conditions[i].Op {
+		case filter.True:
+			always = append(always, e.cases[i].rule)
+		case filter.False:
+		default:
+			sometimes = append(sometimes, e.cases[i].rule)
+		}
+	}
+	coversAll := func(r *rule) bool { return r.allFields }
+	if slices.ContainsFunc(always, coversAll) || len(always) == 0 && !slices.ContainsFunc(sometimes, func(r *rule) bool { return !r.allFields }) {
+		return []string{v1alpha1.Any}
+	}
+	fields := []string{}
+	for _, r := range always {
+		fields = append(fields, r.fields...)
+	}
+	if len(always) == 0 {
+		for _, r := range sometimes {
+			for _, field := range r.fields {
+				if !slices.ContainsFunc(sometimes, func(other *rule) bool { return !other.covers(field) }) {
+					fields = append(fields, field)
+				}
+			}
+		}
+	}
+	return sortedUnique(fields)
+}

@@ -1,0 +1,116 @@
+package filter
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Found is what stands at one place of a link's path.
+type Found int
+
+// What can stand there.
+const (
+	// AValue is a value other than those below.
+	AValue Found = iota
+	// Empty is null or "".
+	Empty
+	// Unknown is an object without the key.
+	Unknown
+	// Astray is a value on the way that has no members.
+	Astray
+)
+
+// WalkLink visits everything that stands at a path below a value: a list, on the way or at the end, stands
+// for each of its elements, and an empty list for nothing (S9).
+func WalkLink(value any, path []string, visit func(found Found, value any)) {
+	if list, ok := value.([]any); ok {
+		for _, element := range list {
+			WalkLink(element, path, visit)
+		}
+		return
+	}
+	if value == nil || value == "" {
+		visit(Empty, nil)
+		return
+	}
+	if len(path) == 0 {
+		visit(AValue, value)
+		return
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		visit(Astray, value)
+		return
+	}
+	member, ok := object[path[0]]
+	if !ok {
+		visit(Unknown, nil)
+		return
+	}
+	WalkLink(member, path[1:], visit)
+}
+
+// LinkText is the text by which links are compared: a string itself, a number by its shortest JSON text.
+// Other values, and the empty string, have none.
+func LinkText(value any) (string, bool) {
+	switch v := value.(type) {
+	case string:
+		return v, v != ""
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+			return strconv.FormatInt(int64(v), 10), true
+		}
+		text, err := json.Marshal(v)
+		return string(text), err == nil
+	}
+	return "", false
+}
+
+// Links is the leaf that user permissions put on a link field, or on the id: everything that stands at the
+// path must be one of the values, by LinkText, or empty where that passes. Values are sorted.
+func Links(field *Field, values []string, emptyPasses bool) *Tree {
+	t := &Tree{Op: Link, Field: field, EmptyPasses: emptyPasses, Values: make([]any, len(values))}
+	for i, value := range values {
+		t.Values[i] = value
+	}
+	return t
+}
+
+func (t *Tree) linkHolds(id string, properties map[string]any) bool {
+	var value any = id
+	var path []string
+	if !t.Field.ID {
+		value, path = properties[t.Field.Path[0]], t.Field.Path[1:]
+	}
+	holds := true
+	WalkLink(value, path, func(found Found, value any) {
+		switch found {
+		case AValue:
+			text, ok := LinkText(value)
+			if ok {
+				_, ok = slices.BinarySearchFunc(t.Values, text, compareValue)
+			}
+			holds = holds && ok
+		case Empty:
+			holds = holds && t.EmptyPasses
+		default:
+			holds = false
+		}
+	})
+	return holds
+}
+
+func compareValue(value any, text string) int {
+	name, _ := value.(string)
+	switch {
+	case name < text:
+		return -1
+	case name > text:
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,185 @@
+// Package filter holds list filters: conditions on the stored properties of records, in one neutral form
+// that encoders turn into query languages.
+//
+// A Tree says when something is true and has no third value: where the expression that it comes from is
+// false or in error, the tree is just not true. Negations stand at the leaves, so an encoder that writes
+// every leaf such that it holds exactly when the leaf does, and joins them with AND and OR, lets through
+// exactly what the evaluation allows; leaves that are NULL in a database do not let through.
+package filter
+
+import "slices"
+
+// Op is what a node of a Tree does.
+type Op string
+
+// The operators. Compared values are nil, bool, int64, float64 or string.
+const (
+	// True and False are constant.
+	True  Op = "true"
+	False Op = "false"
+	// And and Or join Args.
+	And Op = "and"
+	Or  Op = "or"
+	// Eq and Ne compare Field with Value, or with Other. Values of different types are not equal, numbers
+	// compare by what they are worth, null equals null.
+	Eq Op = "eq"
+	Ne Op = "ne"
+	// Lt, Le, Gt and Ge compare two numbers, two strings (by code points) or two bools; nothing else is in
+	// an order, so nothing else is let through.
+	Lt Op = "lt"
+	Le Op = "le"
+	Gt Op = "gt"
+	Ge Op = "ge"
+	// In holds when Field equals one of Values, NotIn when it equals none.
+	In    Op = "in"
+	NotIn Op = "nin"
+	// StartsWith, EndsWith and Contains look for Value, a string, in Field; Negated turns them around. A
+	// Field that is no string is not let through either way.
+	StartsWith Op = "startswith"
+	EndsWith   Op = "endswith"
+	Contains   Op = "contains"
+	// Element holds when Field is a list with an element that equals Value, or an object with that key;
+	// Negated turns it around, but for a Field that is neither.
+	Element Op = "element"
+	// Link is what user permissions ask of a link field: see Tree.Links.
+	Link Op = "link"
+	// Opaque is an expression that only its own language can say.
+	Opaque Op = "opaque"
+)
+
+// Tree is a condition on one record.
+type Tree struct {
+	Op   Op
+	Args []*Tree
+	// Field is the property that a leaf is about; Other the second one, where two are compared.
+	Field, Other *Field
+	Value        any
+	Values       []any
+	Negated      bool
+	// EmptyPasses says of a Link that null and "" pass.
+	EmptyPasses bool
+	// Source is the CEL text of an Opaque leaf, over resource alone; empty where it needs more than the
+	// record.
+	Source string
+	// Eval evaluates an Opaque leaf.
+	Eval func(id string, properties map[string]any) bool
+}
+
+// Field is the record's id, or the path of a property.
+type Field struct {
+	ID   bool
+	Path []string
+}
+
+// IDField is the record's id.
+var IDField = &Field{ID: true}
+
+// Constant is the tree that always or never lets through.
+func Constant(value bool) *Tree {
+	if value {
+		return &Tree{Op: True}
+	}
+	return &Tree{Op: False}
+}
+
+// All joins trees with And, AnyOf with Or; both leave out what does not matter.
+func All(trees ...*Tree) *Tree   { return join(And, True, False, trees) }
+func AnyOf(trees ...*Tree) *Tree { return join(Or, False, True, trees) }
+
+func join(op, neutral, absorbing Op, trees []*Tree) *Tree {
+	var args []*Tree
+	for _, t := range trees {
+		switch t.Op {
+		case neutral:
+		case absorbing:
+			return t
+		case op:
+			args = append(args, t.Args...)
+		default:
+			args = append(args, t)
+		}
+	}
+	switch len(args) {
+	case 0:
+		return &Tree{Op: neutral}
+	case 1:
+		return args[0]
+	}
+	return &Tree{Op: op, Args: args}
+}
+
+// Leaves calls visit with every leaf.
+func (t *Tree) Leaves(visit func(*Tree)) {
+	if t.Op != And && t.Op != Or {
+		visit(t)
+		return
+	}
+	for _, arg := range t.Args {
+		arg.Leaves(visit)
+	}
+}
+
+// Matches says whether a record is let through. A property that it lacks is null.
+func (t *Tree) Matches(id string, properties map[string]any) bool {
+	matches := func(arg *Tree) bool { return arg.Matches(id, properties) }
+	switch t.Op {
+	case True:
+		return true
+	case False:
+		return false
+	case And:
+		return !slices.ContainsFunc(t.Args, func(arg *Tree) bool { return !matches(arg) })
+	case Or:
+		return slices.ContainsFunc(t.Args, matches)
+	case Link:
+		return t.linkHolds(id, properties)
+	case Opaque:
+		return t.Eval(id, properties)
+	}
+	value, ok := t.Field.of(id, properties)
+	if !ok {
+		return false
+	}
+	against := t.Value
+	if t.Other != nil {
+		if against, ok = t.Other.of(id, properties); !ok {
+			return false
+		}
+	}
+	switch t.Op {
+	case Eq:
+		return equal(value, against)
+	case Ne:
+		return !equal(value, against)
+	case Lt, Le, Gt, Ge:
+		return ordered(t.Op, value, against)
+	case In:
+		return slices.ContainsFunc(t.Values, func(v any) bool { return equal(value, v) })
+	case NotIn:
+		return !slices.ContainsFunc(t.Values, func(v any) bool { return equal(value, v) })
+	case StartsWith, EndsWith, Contains:
+		return t.textHolds(value, against)
+	case Element:
+		return t.elementHolds(value)
+	}
+	return false
+}
+
+// of gives the value at a field; false where the path leads through something that is no object, or to a
+// key that the object lacks.
+func (f *Field) of(id string, properties map[string]any) (any, bool) {
+	if f.ID {
+		return id, true
+	}
+	value := properties[f.Path[0]]
+	for _, name := range f.Path[1:] {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if value, ok = object[name]; !ok {
+			return nil, false
+		}
+	}
+	return value, true
+}

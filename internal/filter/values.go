@@ -1,0 +1,133 @@
+package filter
+
+import (
+	"cmp"
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// equal compares as CEL does: across number types by worth, across other types never.
+func equal(a, b any) bool {
+	switch a := a.(type) {
+	case int64, float64:
+		order, ok := compareNumbers(a, b)
+		return ok && order == 0
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, equal)
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for key, value := range a {
+			if other, ok := b[key]; !ok || !equal(value, other) {
+				return false
+			}
+		}
+		return true
+	}
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && a == b
+}
+
+// compareNumbers orders two numbers exactly; false where one is no number.
+func compareNumbers(a, b any) (int, bool) {
+	switch a := a.(type) {
+	case int64:
+		switch b := b.(type) {
+		case int64:
+			return cmp.Compare(a, b), true
+		case float64:
+			return compareIntFloat(a, b), true
+		}
+	case float64:
+		switch b := b.(type) {
+		case int64:
+			return -compareIntFloat(b, a), true
+		case float64:
+			return cmp.Compare(a, b), true
+		}
+	}
+	return 0, false
+}
+
+// compareIntFloat compares without losing digits.
+func compareIntFloat(i int64, f float64) int {
+	switch {
+	case f >= math.MaxInt64: // the float next to it is 2^63
+		return -1
+	case f < math.MinInt64:
+		return 1
+	}
+	whole := math.Trunc(f)
+	return cmp.Or(cmp.Compare(i, int64(whole)), cmp.Compare(0, f-whole))
+}
+
+// ordered says whether two values are in an order, and stand in it as the operator asks.
+func ordered(op Op, a, b any) bool {
+	order, ok := compareNumbers(a, b)
+	if !ok {
+		switch a := a.(type) {
+		case string:
+			b, isString := b.(string)
+			order, ok = strings.Compare(a, b), isString
+		case bool:
+			b, isBool := b.(bool)
+			order, ok = compareBools(a, b), isBool
+		}
+	}
+	if !ok {
+		return false
+	}
+	switch op {
+	case Lt:
+		return order < 0
+	case Le:
+		return order <= 0
+	case Gt:
+		return order > 0
+	}
+	return order >= 0
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+func (t *Tree) textHolds(value, against any) bool {
+	text, isText := value.(string)
+	part, ok := against.(string)
+	if !isText || !ok {
+		return false
+	}
+	holds := false
+	switch t.Op {
+	case StartsWith:
+		holds = strings.HasPrefix(text, part)
+	case EndsWith:
+		holds = strings.HasSuffix(text, part)
+	case Contains:
+		holds = strings.Contains(text, part)
+	}
+	return holds != t.Negated
+}
+
+func (t *Tree) elementHolds(value any) bool {
+	switch value := value.(type) {
+	case []any:
+		return slices.ContainsFunc(value, func(element any) bool { return equal(element, t.Value) }) != t.Negated
+	case map[string]any:
+		name, _ := t.Value.(string)
+		_, has := value[name]
+		return has != t.Negated
+	}
+	return false
+}

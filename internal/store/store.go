@@ -1,0 +1,265 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// Snapshot is one state of one domain. It does not change.
+type Snapshot struct {
+	// Namespace is the domain's name.
+	Namespace string
+	Domain    *engine.Domain
+	// Revision is an opaque token for this state: whoever has it can ask for a state that is at least as
+	// new, on any replica. It stays the same while no decision can have changed.
+	Revision string
+	// ResourceVersion is the newest resource version that this state includes.
+	ResourceVersion string
+}
+
+// Update tells a subscriber of a domain's next state.
+type Update struct {
+	// Snapshot is the state that decisions follow from now on. Its Domain is empty (Len is 0) when the
+	// namespace lost its last object, and is no domain any more.
+	Snapshot Snapshot
+	// Previous is the domain before; empty for a namespace that had none.
+	Previous *engine.Domain
+	// Changed are the objects written or deleted, sorted.
+	Changed []engine.Ref
+	// Affected are the users whose answers may differ.
+	Affected engine.Affected
+}
+
+// Store holds the current state of every domain. It is a Runnable of controller-runtime's manager, on every
+// replica.
+type Store struct {
+	cache       cache.Cache
+	log         logr.Logger
+	queue       *queue
+	domains     sync.Map // namespace → *state
+	progress    *progress
+	synced      chan struct{} // closed once every kind has been listed and is served
+	subscribers []func(Update)
+}
+
+// state is a snapshot, and the versions that its revision stands for.
+type state struct {
+	Snapshot
+	versions versions
+}
+
+// New prepares a store over the objects of a cache, which should have been made with CacheOptions.
+func New(objects cache.Cache, log logr.Logger) *Store {
+	return &Store{cache: objects, log: log, queue: newQueue(), progress: newProgress(), synced: make(chan struct{})}
+}
+
+// CacheOptions are what the store asks of the cache that it reads from: no managed fields, which may be as
+// large as the objects themselves and which nobody reads.
+func CacheOptions() cache.Options {
+	return cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
+}
+
+// Domain gives the current state of a namespace's domain. It is false for a namespace without any object of
+// ours, and for every one of them until the store is ready.
+func (s *Store) Domain(namespace string) (Snapshot, bool) {
+	if !s.Ready() {
+		return Snapshot{}, false
+	}
+	if current := s.state(namespace); current != nil {
+		return current.Snapshot, true
+	}
+	return Snapshot{}, false
+}
+
+func (s *Store) state(namespace string) *state {
+	current, _ := s.domains.Load(namespace)
+	st, _ := current.(*state)
+	return st
+}
+
+// Namespaces are those that have a domain, sorted; none until the store is ready.
+func (s *Store) Namespaces() []string {
+	if !s.Ready() {
+		return nil
+	}
+	var names []string
+	s.domains.Range(func(name, _ any) bool {
+		namespace, _ := name.(string)
+		names = append(names, namespace)
+		return true
+	})
+	slices.Sort(names)
+	return names
+}
+
+// Subscribe has fn called with every update after it has been swapped in, one after the other. The next
+// change is not served before fn returns, so it should be quick. Subscribe must be called before Start.
+func (s *Store) Subscribe(fn func(Update)) { s.subscribers = append(s.subscribers, fn) }
+
+// Ready says whether every kind has been listed once and is served. It stays true when the API server is
+// away: decisions then follow the last state that was seen.
+func (s *Store) Ready() bool {
+	select {
+	case <-s.synced:
+		return true
+	default:
+		return false
+	}
+}
+
+// Synced is closed when the store gets ready.
+func (s *Store) Synced() <-chan struct{} { return s.synced }
+
+// ReadyzCheck is Ready, as a health check.
+func (s *Store) ReadyzCheck(*http.Request) error {
+	if !s.Ready() {
+		return errors.New("not every kind has been listed yet")
+	}
+	return nil
+}
+
+// NeedLeaderElection says that every replica holds the domains.
+func (s *Store) NeedLeaderElection() bool { return false }
+
+// WaitFor returns nil as soon as a namespace's state is at least as new as a revision. It returns the
+// context's error when that does not come in time, and ErrRevision for what is no revision.
+//
+// A replica that missed the deletion of an object which it never saw cannot know that it is as new as one
+// that did, and waits for the next change of that kind.
+func (s *Store) WaitFor(ctx context.Context, namespace, revision string) error {
+	wanted, err := parseRevision(revision)
+	if err != nil {
+		return err
+	}
+	if current := s.state(namespace); current != nil && current.versions.cover(wanted) {
+		return nil
+	}
+	return s.progress.wait(ctx, wanted)
+}
+
+// objects has an object of each kind, to ask the cache for its informer.
+var objects = map[engine.Kind]client.Object{
+	engine.KindResourceType:      &v1alpha1.ResourceType{},
+	engine.KindRole:              &v1alpha1.Role{},
+	engine.KindGroup:             &v1alpha1.Group{},
+	engine.KindUser:              &v1alpha1.User{},
+	engine.KindUserPermission:    &v1alpha1.UserPermission{},
+	engine.KindSpecialPermission: &v1alpha1.SpecialPermission{},
+	engine.KindRecordSet:         &v1alpha1.RecordSet{},
+	engine.KindPermissionPolicy:  &v1alpha1.PermissionPolicy{},
+}
+
+// +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;userpermissions;specialpermissions;recordsets;permissionpolicies,verbs=get;list;watch
+
+// Start watches until ctx is done. It fails when the cache cannot watch a kind at all.
+func (s *Store) Start(ctx context.Context) error {
+	var listed []toolscache.DoneChecker
+	for _, kind := range engine.Kinds {
+		informer, err := s.cache.GetInformer(ctx, objects[kind], cache.BlockUntilSynced(false))
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", kind, err)
+		}
+		h := &handler{kind: kind, queue: s.queue, listed: func() string { return "" }}
+		if shared, ok := informer.(interface{ LastSyncResourceVersion() string }); ok {
+			h.listed = shared.LastSyncResourceVersion
+		}
+		registration, err := informer.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: new(time.Duration)})
+		if err != nil {
+			return fmt.Errorf("watch %s: %w", kind, err)
+		}
+		listed = append(listed, registration.HasSyncedChecker())
+	}
+	if !toolscache.WaitFor(ctx, "", listed...) {
+		return nil // ctx is done
+	}
+	s.drain()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.queue.filled:
+			s.drain()
+		}
+	}
+}
+
+// drain serves everything that is queued.
+func (s *Store) drain() {
+	heard := s.queue.take()
+	var updates []Update
+	for _, namespace := range slices.Sorted(maps.Keys(heard.events)) {
+		if update, changed := s.apply(namespace, heard.events[namespace]); changed {
+			updates = append(updates, update)
+		}
+	}
+	s.progress.advance(heard.seen)
+	if !s.Ready() {
+		close(s.synced)
+		s.log.Info("Serving decisions", "domains", len(updates))
+	}
+	for _, update := range updates {
+		for _, notify := range s.subscribers {
+			notify(update)
+		}
+	}
+}
+
+// apply swaps in a namespace's next state. It is false when the events change no decision, such as those
+// of status.
+func (s *Store) apply(namespace string, events map[engine.Ref]event) (Update, bool) {
+	current := s.state(namespace)
+	if current == nil {
+		current = &state{Snapshot{Namespace: namespace, Domain: engine.Compile(nil)}, newVersions()}
+	}
+	next := &state{Snapshot{Namespace: namespace}, slices.Clone(current.versions)}
+	var changes []engine.Change
+	for ref, e := range events {
+		if held, ok := current.Domain.Lookup(ref); sameSpec(held, ok, e.object) {
+			continue
+		}
+		changes = append(changes, engine.Change{Ref: ref, Object: e.object})
+		next.versions.see(ref.Kind, e.version)
+	}
+	if len(changes) == 0 {
+		return Update{}, false
+	}
+	slices.SortFunc(changes, func(a, b engine.Change) int {
+		return cmp.Or(cmp.Compare(a.Ref.Kind, b.Ref.Kind), cmp.Compare(a.Ref.Name, b.Ref.Name))
+	})
+	var affected engine.Affected
+	next.Domain, affected = current.Domain.With(changes...)
+	next.Revision, next.ResourceVersion = next.versions.revision(), next.versions.newest()
+	if next.Domain.Len() == 0 {
+		s.domains.Delete(namespace)
+	} else {
+		s.domains.Store(namespace, next)
+	}
+	changed := make([]engine.Ref, len(changes))
+	for i, change := range changes {
+		changed[i] = change.Ref
+	}
+	return Update{Snapshot: next.Snapshot, Previous: current.Domain, Changed: changed, Affected: affected}, true
+}
+
+// sameSpec says whether an object that the domain may hold and one that was heard of say the same.
+func sameSpec(held engine.Object, holds bool, heard engine.Object) bool {
+	if !holds || heard == nil {
+		return !holds && heard == nil
+	}
+	return held.GetUID() == heard.GetUID() && held.GetGeneration() == heard.GetGeneration()
+}

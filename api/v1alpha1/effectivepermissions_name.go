@@ -1,0 +1,41 @@
+package v1alpha1
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const (
+	// slugLength bounds the readable part of a made name, so that lists of names stay readable too.
+	slugLength = 63
+	// hashLength is the number of hexadecimal digits of a made name's hash.
+	hashLength = 20
+)
+
+var (
+	// madeName is how made names end.
+	madeName = regexp.MustCompile(`-[0-9a-f]{20}$`)
+	// unreadable is what a slug has no room for.
+	unreadable = regexp.MustCompile(`[^a-z0-9]+`)
+)
+
+// EffectivePermissionsName is the name of the EffectivePermissions object of a user. It is the user's id
+// where that is a valid name, so that one can ask for it without looking it up. Otherwise, as for e-mail
+// addresses, it is a readable slug and a hash of the id. No two ids share a name: an id that is a valid
+// name but looks like a slug and a hash is treated as one that is not.
+func EffectivePermissionsName(user string) string {
+	if len(validation.IsDNS1123Subdomain(user)) == 0 && !madeName.MatchString(user) {
+		return user
+	}
+	slug := unreadable.ReplaceAllString(strings.ToLower(user), "-")
+	slug = strings.Trim(slug[:min(len(slug), slugLength)], "-")
+	if slug == "" {
+		slug = "user"
+	}
+	sum := sha256.Sum256([]byte(user))
+	return slug + "-" + hex.EncodeToString(sum[:])[:hashLength]
+}

@@ -5,7 +5,7 @@
 # Looked at in this order:
 #   1. KUBEBUILDER_ASSETS, if it holds the servers that are asked for;
 #   2. the user's cache folder, by version;
-#   3. setup-envtest's published binaries (skipped at once when they cannot be reached);
+#   3. setup-envtest's published binaries (given up fast when they cannot be reached);
 #   4. a build from the modules that this folder's go.mod pins (about nine CPU minutes, once).
 #
 # Usage: ensure.sh [--build] [--with-controller-manager]
@@ -44,33 +44,50 @@ kubernetes=$(cd "$here" && go list -mod=mod -m -f '{{.Version}}' k8s.io/kubernet
 etcd=$(cd "$here" && go list -mod=mod -m -f '{{.Version}}' go.etcd.io/etcd/server/v3)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/remit/controlplane/$kubernetes-etcd-$etcd-$(go env GOOS)-$(go env GOARCH)
 
-if complete "$cache"; then
-  echo "$cache"
-  exit 0
-fi
+# print_cached prints the folder in the cache that is complete, if there is one: what was built here, or
+# what setup-envtest once fetched.
+print_cached() {
+  local folder
+  for folder in "$cache" "$cache/published"; do
+    if complete "$folder"; then
+      echo "$folder"
+      return
+    fi
+  done
+  return 1
+}
+
+print_cached && exit 0
 mkdir -p "$cache"
 
 # One build at a time, for all who share the cache.
 if command -v flock >/dev/null; then
   exec 9>"$cache/.lock"
-  flock 9
-  if complete "$cache"; then
-    echo "$cache"
-    exit 0
+  if ! flock --nonblock 9; then
+    say "another build holds $cache; waiting for it"
+    flock 9
   fi
+  print_cached && exit 0
 fi
 
-# setup-envtest's archives have no controller manager that we could rely on, so they serve tests only.
-if $download && [[ " ${servers[*]} " != *" kube-controller-manager "* ]] && command -v setup-envtest >/dev/null; then
-  say "asking setup-envtest for ${kubernetes#v}"
-  if found=$(timeout 20 setup-envtest use "${kubernetes#v}" --bin-dir "$cache/envtest" -p path 2>/dev/null) && complete "$found"; then
-    echo "$found"
+# within SECONDS COMMAND…: with a limit, where the system can set one.
+within() {
+  if command -v timeout >/dev/null; then timeout "$@"; else "${@:2}"; fi
+}
+
+# The published archives have no controller manager, so they serve tests only.
+if $download && [[ " ${servers[*]} " != *" kube-controller-manager "* ]]; then
+  say "asking setup-envtest for the published servers of ${kubernetes#v}"
+  if go -C "$here/../tools" build -buildvcs=false -o "$cache/setup-envtest" sigs.k8s.io/controller-runtime/tools/setup-envtest &&
+    found=$(within 60 "$cache/setup-envtest" use "${kubernetes#v}" --bin-dir "$cache/envtest" -p path 2>/dev/null) && complete "$found"; then
+    ln -sfn "$found" "$cache/published"
+    echo "$cache/published"
     exit 0
   fi
-  say "setup-envtest could not get it (offline?); building from source instead"
+  say "it could not get them (no such version, or offline): building from source instead"
 fi
 
-say "building ${servers[*]} $kubernetes, etcd $etcd from source: about nine CPU minutes, once"
+say "building ${servers[*]} (Kubernetes $kubernetes, etcd $etcd) from source: about nine CPU minutes, once"
 minor=${kubernetes#v1.}
 minor=${minor%%.*}
 version=k8s.io/component-base/version

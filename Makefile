@@ -1,0 +1,144 @@
+# Remit's commands; `make` alone lists them. They need Go, make, git and a C compiler (for the race
+# detector) and get everything else themselves. The versions of the tools are in hack/tools/go.mod.
+
+SHELL := bash
+.SHELLFLAGS := -o errexit -o nounset -o pipefail -c
+MAKEFLAGS += --no-builtin-rules
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+BIN := $(CURDIR)/bin
+
+# VERSION is stamped into the binaries and tags the image.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# PACKAGES and TESTFLAGS narrow `make test` down: make test PACKAGES=./internal/engine TESTFLAGS='-run Special'
+PACKAGES ?= ./...
+TESTFLAGS ?=
+# DECISION_PORT is where `make run` serves decisions, on 127.0.0.1.
+DECISION_PORT ?= 8443
+# IMG is the manager's image; BASE what its binary is put on: scratch, or for example a distroless image.
+IMG ?= remit:$(VERSION)
+BASE ?= scratch
+CONTAINER_TOOL ?= docker
+# KUBECTL is needed by the targets that change a cluster, and by no other.
+KUBECTL ?= kubectl
+
+GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+CODE_PATHS := paths="./api/..." paths="./controllers/..." paths="./internal/..." paths="./cmd/..."
+
+##@ General
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN { FS = ":.*## "; print "Usage: make TARGET [VARIABLE=value]" } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: clean
+clean: ## Remove what the other targets made, tools included. The control plane's cache stays.
+	rm -rf bin dist
+
+##@ Try it
+
+.PHONY: run
+run: build ## Run all of it here: a real API server, the manager, the samples. Ctrl-C ends it.
+	@go build -buildvcs=false -o $(BIN)/dev-cluster ./hack/dev
+	@assets=$$(hack/controlplane/ensure.sh --with-controller-manager); \
+	exec $(BIN)/dev-cluster --assets "$$assets" --decision-port $(DECISION_PORT)
+
+##@ Develop
+
+.PHONY: generate
+generate: $(BIN)/controller-gen ## Regenerate the Go code that follows from the API types.
+	$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt paths="./api/..."
+
+.PHONY: manifests
+manifests: $(BIN)/controller-gen ## Regenerate the CRDs, the manager's ClusterRole and the webhook configuration.
+	$(BIN)/controller-gen crd rbac:roleName=manager-role webhook $(CODE_PATHS) \
+		output:crd:artifacts:config=config/crd/bases
+
+.PHONY: fmt
+fmt: ## Format the Go code.
+	gofmt -l -w $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+
+.PHONY: lint
+lint: $(BIN)/golangci-lint ## Run the linters, the direction of imports among them.
+	$(BIN)/golangci-lint run ./...
+
+.PHONY: test
+test: ## Run every test with the race detector, on a real API server (PACKAGES, TESTFLAGS).
+	@mkdir -p $(BIN)
+	@assets=$$(hack/controlplane/ensure.sh); \
+	echo "Testing $(PACKAGES) with the race detector; API server and etcd from $$assets"; \
+	KUBEBUILDER_ASSETS=$$assets go test -race -timeout 30m -coverprofile=$(BIN)/cover.out $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: verify
+verify: $(BIN)/controller-gen $(BIN)/kustomize $(BIN)/golangci-lint ## Check that everything generated is current, modules tidy, code formatted and linted.
+	@MAKE='$(MAKE)' hack/verify.sh
+
+.PHONY: bench
+bench: ## Run the benchmarks (PACKAGES, TESTFLAGS).
+	@assets=$$(hack/controlplane/ensure.sh); \
+	KUBEBUILDER_ASSETS=$$assets go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)
+
+##@ Build
+
+.PHONY: build
+build: build-manager build-kubectl-remit ## Build bin/manager and bin/kubectl-remit.
+
+.PHONY: build-manager
+build-manager:
+	@$(GO_BUILD) -o $(BIN)/manager ./cmd/manager
+
+.PHONY: build-kubectl-remit
+build-kubectl-remit:
+	@$(GO_BUILD) -o $(BIN)/kubectl-remit ./cmd/kubectl-remit
+
+.PHONY: docker-build
+docker-build: ## Build the manager's image (IMG, BASE, CONTAINER_TOOL).
+	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg BASE=$(BASE) -t $(IMG) .
+
+.PHONY: build-installer
+build-installer: $(BIN)/kustomize ## Write dist/install.yaml: everything that a cluster needs, in one file (IMG).
+	@mkdir -p dist
+	@hack/render.sh $(BIN)/kustomize $(IMG) > dist/install.yaml
+	@echo "dist/install.yaml installs $(IMG)"
+
+##@ Cluster (the one that KUBECTL talks to)
+
+.PHONY: install
+install: $(BIN)/kustomize ## Install the CRDs.
+	$(BIN)/kustomize build config/crd | $(KUBECTL) apply --server-side -f -
+
+.PHONY: uninstall
+uninstall: $(BIN)/kustomize ## Remove the CRDs and with them every object of theirs.
+	$(BIN)/kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+
+.PHONY: deploy
+deploy: $(BIN)/kustomize ## Install CRDs, rights, webhooks and the manager (IMG). See docs/development.md on certificates.
+	hack/render.sh $(BIN)/kustomize $(IMG) | $(KUBECTL) apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: $(BIN)/kustomize ## Remove what deploy installed.
+	hack/render.sh $(BIN)/kustomize $(IMG) | $(KUBECTL) delete --ignore-not-found -f -
+
+##@ Tools (built into bin/ when a target needs them)
+
+# tool builds package $(1) of hack/tools. VCS stamps are off: controller-gen would write them into the CRDs.
+tool = go -C hack/tools build -buildvcs=false -o $@ $(1) && touch $@
+
+$(BIN)/controller-gen: hack/tools/go.mod hack/tools/go.sum
+	@echo "Building controller-gen"
+	@$(call tool,sigs.k8s.io/controller-tools/cmd/controller-gen)
+
+$(BIN)/kustomize: hack/tools/go.mod hack/tools/go.sum
+	@echo "Building kustomize"
+	@$(call tool,sigs.k8s.io/kustomize/kustomize/v5)
+
+$(BIN)/golangci-lint: hack/tools/go.mod hack/tools/go.sum
+	@echo "Building golangci-lint (some minutes, once)"
+	@$(call tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)

@@ -10,39 +10,36 @@ import (
 
 // conditions is S8: it keeps the cases whose condition and validations hold.
 func (e *evaluation) conditions() bool {
-	failures := failures{}
-	live := e.cases[:0:0]
+	var failed failures
+	live := 0
 	for i := range e.cases {
 		c := &e.cases[i]
-		if e.passes(c, e.proposedWith(c), &failures) {
-			live = append(live, *c)
+		alone := storing{cases: e.cases[i : i+1]}
+		if c.dead = !e.passes(c, &alone, &failed); !c.dead {
+			live++
 		}
 	}
 	// What is stored must itself be allowed. A case alone has passed with just its own presets.
-	for e.action.writes() && len(live) > 1 {
-		proposed := e.proposedOf(live)
-		still := live[:0:0]
-		for i := range live {
-			if e.passes(&live[i], proposed, &failures) {
-				still = append(still, live[i])
+	for again := e.action.writes(); again && live > 1; {
+		together := storing{cases: e.cases}
+		e.proposed(&together) // now, before cases die in this round
+		again = false
+		for i := range e.cases {
+			if c := &e.cases[i]; !c.dead && !e.passes(c, &together, &failed) {
+				c.dead, again = true, true
+				live--
 			}
 		}
-		if len(still) == len(live) {
-			break
-		}
-		live = still
 	}
-	tried := e.cases
-	e.cases = live
-	if len(live) > 0 {
+	if live > 0 {
+		e.cases = slices.DeleteFunc(e.cases, func(c kase) bool { return c.dead })
 		return false
 	}
-	e.cases = tried
-	if failures.byValidation {
-		e.decision.ValidationMessages = sortedUnique(failures.messages)
+	if failed.byValidation {
+		e.decision.ValidationMessages = sortedUnique(failed.messages)
 		return e.deny(ReasonValidationFailed, e.caseSources()...)
 	}
-	e.decision.MissingProperties = sortedUnique(failures.missing)
+	e.decision.MissingProperties = sortedUnique(failed.missing)
 	return e.deny(ReasonConditionNotMet, e.caseSources()...)
 }
 
@@ -53,25 +50,25 @@ type failures struct {
 	missing      []string
 }
 
-// passes says whether a case's condition and validations hold, and notes why not. proposed gives what would
-// be stored; it is called for Create and Update only.
-func (e *evaluation) passes(c *kase, proposed func() expr.Properties, failed *failures) bool {
+// passes says whether a case's condition and validations hold, given what would be stored, and notes why not.
+func (e *evaluation) passes(c *kase, s *storing, failed *failures) bool {
 	r := c.rule
+	create := e.action.class == v1alpha1.ClassCreate
 	if r.condition != nil {
 		in := e.expressionInput()
-		var missed []string
-		if e.action.class == v1alpha1.ClassCreate {
-			in.Resource.Properties = proposed()
+		if create {
+			in.Resource.Properties = e.proposed(s)
 		} else {
 			in.Resource.Properties = e.stored()
 		}
-		in.Resource.Properties.Missed = &missed
+		e.missed = e.missed[:0]
+		in.Resource.Properties.Missed = &e.missed
 		holds, err := r.condition.holds(in)
 		if e.trace != nil {
-			e.traceCondition(c, holds, err, missed)
+			e.traceCondition(c, holds, err, e.missed)
 		}
 		if !holds {
-			failed.missing = append(failed.missing, missed...)
+			failed.missing = append(failed.missing, e.missed...)
 			return false
 		}
 	}
@@ -79,9 +76,9 @@ func (e *evaluation) passes(c *kase, proposed func() expr.Properties, failed *fa
 		return true
 	}
 	in := e.expressionInput()
-	in.Proposed = proposed()
+	in.Proposed = e.proposed(s)
 	in.Resource.Properties = e.stored()
-	if e.action.class == v1alpha1.ClassCreate {
+	if create {
 		in.Resource.Properties = in.Proposed
 	}
 	valid := true
@@ -99,29 +96,45 @@ func (e *evaluation) passes(c *kase, proposed func() expr.Properties, failed *fa
 	return valid
 }
 
-// expressionInput is what expressions see; its Resource.Properties and Proposed are the caller's to set.
-func (e *evaluation) expressionInput() *expr.Input {
-	if e.input != nil {
-		return e.input
+// memberInput is what member conditions see (S3).
+func (e *evaluation) memberInput() *expr.Input {
+	in := &e.input
+	if e.inputFilled >= filledMember {
+		return in
 	}
-	e.input = e.memberInput()
+	e.inputFilled = filledMember
+	in.Subject.Type, in.Subject.ID = e.request.Subject.Type, e.request.Subject.ID
 	if e.anonymous {
-		e.input.Subject.ID = ""
+		in.Subject.ID = ""
 	}
-	e.input.Subject.Groups = make([]string, len(e.groups))
-	for i, g := range e.groups {
-		e.input.Subject.Groups[i] = g.ref.Name
+	in.Subject.Staff = e.staff
+	in.Subject.Properties = e.subjectProperties()
+	if account := e.account(); account != nil {
+		in.Subject.Attributes = account.attributes
 	}
-	e.input.Subject.Roles = make([]string, 0, len(e.roles))
+	in.Context, in.Now = e.request.Context, e.now
+	return in
+}
+
+// expressionInput is what all other expressions see; Resource.Properties and Proposed are the caller's to set.
+func (e *evaluation) expressionInput() *expr.Input {
+	in := e.memberInput()
+	if e.inputFilled >= filledAll {
+		return in
+	}
+	e.inputFilled = filledAll
+	for _, g := range e.groups {
+		in.Subject.Groups = append(in.Subject.Groups, g.ref.Name)
+	}
 	for i := range e.roles {
 		if e.roles[i].eligible() {
-			e.input.Subject.Roles = append(e.input.Subject.Roles, e.roles[i].role.ref.Name)
+			in.Subject.Roles = append(in.Subject.Roles, e.roles[i].role.ref.Name)
 		}
 	}
-	slices.Sort(e.input.Subject.Roles)
-	e.input.Action = expr.Action{Name: e.request.Action.Name, Properties: e.request.Action.Properties}
-	e.input.Resource = expr.Resource{Type: e.request.Resource.Type, ID: e.request.Resource.ID}
-	return e.input
+	slices.Sort(in.Subject.Roles)
+	in.Action = expr.Action{Name: e.request.Action.Name, Properties: e.request.Action.Properties}
+	in.Resource = expr.Resource{Type: e.request.Resource.Type, ID: e.request.Resource.ID}
+	return in
 }
 
 // stored are the record's stored properties: the RecordSet's overlaid by the request's.
@@ -136,21 +149,20 @@ func (e *evaluation) stored() expr.Properties {
 	return expr.Properties{Over: e.request.Resource.Properties, Base: e.storedRecord}
 }
 
-// proposedWith gives what would be stored with one case's presets.
-func (e *evaluation) proposedWith(c *kase) func() expr.Properties {
-	return func() expr.Properties { return e.propose(e.casePresets(c)) }
+// storing is what would be stored with the presets of some cases together: of those that are not dead.
+type storing struct {
+	cases    []kase
+	made     bool
+	proposed expr.Properties
 }
 
-// proposedOf gives what would be stored with the presets of all live cases together.
-func (e *evaluation) proposedOf(live []kase) func() expr.Properties {
-	var made *expr.Properties
-	return func() expr.Properties {
-		if made == nil {
-			proposed := e.propose(e.presetsOf(live))
-			made = &proposed
-		}
-		return *made
+// proposed is what would be stored; it is made when it is first asked for.
+func (e *evaluation) proposed(s *storing) expr.Properties {
+	if !s.made {
+		s.made = true
+		s.proposed = e.propose(e.presetsOf(s.cases))
 	}
+	return s.proposed
 }
 
 // propose overlays the stored properties (Update only) by the defaults (Create only), presets and the
@@ -205,6 +217,9 @@ func (e *evaluation) presetsOf(cases []kase) map[string]any {
 	}
 	var together map[string]any
 	for i := range cases {
+		if cases[i].dead {
+			continue
+		}
 		presets := e.casePresets(&cases[i])
 		if len(presets) == 0 {
 			continue

@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -45,11 +46,12 @@ func (d *Domain) decide(req *Request, now time.Time, t *trace) (Decision, error)
 	if err := req.validate(everything); err != nil {
 		return Decision{}, err
 	}
-	e := evaluation{domain: d, request: req, now: now, seconds: now.Unix(), trace: t}
+	e := newEvaluation(d, req, now, t)
+	defer e.release()
 	for i := range stages {
 		t.enter(stages[i].code, stages[i].name)
-		decided := stages[i].run(&e)
-		t.leave(&e, decided)
+		decided := stages[i].run(e)
+		t.leave(e, decided)
 		if e.err != nil {
 			return Decision{}, e.err
 		}
@@ -60,7 +62,8 @@ func (d *Domain) decide(req *Request, now time.Time, t *trace) (Decision, error)
 	return e.decision, nil
 }
 
-// evaluation is one request on its way through the stages. Each stage reads what earlier ones left.
+// evaluation is one request on its way through the stages. Each stage reads what earlier ones left. What
+// leaves it, the decision, shares nothing with it that is used again.
 type evaluation struct {
 	domain  *Domain
 	request *Request
@@ -81,7 +84,9 @@ type evaluation struct {
 	cases        []kase         // S6, S7; from S8 on the live ones
 	stepUp       []string       // S7
 
-	input         *expr.Input    // what expressions see; made when the first asks
+	input         expr.Input // what expressions see: filled in when the first asks
+	inputFilled   filled
+	missed        []string       // what one expression did not find
 	storedRecord  map[string]any // S8: the RecordSet's properties of the record, if any
 	storedLooked  bool
 	defaultValues map[string]any // S11, by field
@@ -91,9 +96,40 @@ type evaluation struct {
 // kase is a case (S7): one thing that gives the action.
 type kase struct {
 	rule    *rule
-	source  Ref
+	source  *ruleSet
 	presets map[string]any // made by casePresets
 	made    bool
+	dead    bool // S8: it did not pass
+}
+
+// filled says how much of the input is there.
+type filled int
+
+const (
+	filledMember filled = iota + 1 // what member conditions see
+	filledAll
+)
+
+var evaluations = sync.Pool{New: func() any { return new(evaluation) }}
+
+func newEvaluation(d *Domain, req *Request, now time.Time, t *trace) *evaluation {
+	e, _ := evaluations.Get().(*evaluation)
+	e.domain, e.request, e.now, e.seconds, e.trace = d, req, now, now.Unix(), t
+	return e
+}
+
+// release gives the evaluation back for another request, emptied but for the memory of its lists.
+func (e *evaluation) release() {
+	clear(e.groups)
+	clear(e.roles)
+	clear(e.cases[:cap(e.cases)])
+	*e = evaluation{
+		standing: standing{groups: e.groups[:0], roles: e.roles[:0]},
+		cases:    e.cases[:0],
+		missed:   e.missed[:0],
+		input:    expr.Input{Subject: expr.Subject{Groups: e.input.Subject.Groups[:0], Roles: e.input.Subject.Roles[:0]}},
+	}
+	evaluations.Put(e)
 }
 
 // freely is the case of special permissions and unrestricted types: no condition, all fields, no presets.
@@ -175,10 +211,14 @@ func (e *evaluation) superuserOrAdmin() bool {
 func (e *evaluation) allowEverything(reason Reason, by Ref) bool {
 	e.decision = Decision{Allow: true, Reason: reason, DecidedBy: []Ref{by}}
 	if e.action.class != v1alpha1.ClassDelete {
-		e.decision.Fields = []string{v1alpha1.Any}
+		e.decision.Fields = everyField
 	}
 	return true
 }
+
+// everyField is what covers everything. It is shared, as all of a Decision that does not depend on the
+// request is: see Decision.
+var everyField = []string{v1alpha1.Any}
 
 // staffOnly is S5.
 func (e *evaluation) staffOnly() bool {
@@ -200,7 +240,7 @@ func (e *evaluation) specialPermission() bool {
 	}
 	if level == v1alpha1.AccessFull || level == v1alpha1.AccessReadOnly && e.action.class == v1alpha1.ClassRead {
 		for _, ref := range winners {
-			e.cases = append(e.cases, kase{rule: freely, source: ref})
+			e.cases = append(e.cases, kase{rule: freely, source: &ruleSet{source: []Ref{ref}}})
 		}
 		return false
 	}
@@ -236,13 +276,13 @@ func (e *evaluation) ruleCases() bool {
 	}
 	if e.resourceType.unrestricted && !e.anonymous {
 		e.unrestricted = true
-		e.cases = append(e.cases, kase{rule: freely, source: Ref{KindResourceType, e.resourceType.name}})
+		e.cases = append(e.cases, kase{rule: freely, source: &e.resourceType.open})
 		return false
 	}
 	for source := range e.sources {
 		for _, r := range source.naming(e.resourceType) {
 			if r.gives(e.action) {
-				e.cases = append(e.cases, kase{rule: r, source: source.source})
+				e.cases = append(e.cases, kase{rule: r, source: source})
 			}
 			if e.trace != nil {
 				e.traceRule(source, r)
@@ -303,7 +343,7 @@ func (e *evaluation) coveredFields() []string {
 	var union []string
 	for i := range e.cases {
 		if e.cases[i].rule.allFields {
-			return []string{v1alpha1.Any}
+			return everyField
 		}
 		union = append(union, e.cases[i].rule.fields...)
 	}
@@ -328,9 +368,12 @@ func (e *evaluation) allow() bool {
 
 // caseSources are the objects that gave the cases, sorted.
 func (e *evaluation) caseSources() []Ref {
+	if !slices.ContainsFunc(e.cases, func(c kase) bool { return c.source != e.cases[0].source }) && len(e.cases) > 0 {
+		return e.cases[0].source.source
+	}
 	sources := make([]Ref, 0, len(e.cases))
 	for i := range e.cases {
-		sources = append(sources, e.cases[i].source)
+		sources = append(sources, e.cases[i].source.source...)
 	}
 	return sortRefs(sources)
 }

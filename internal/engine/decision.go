@@ -64,6 +64,7 @@ const (
 )
 
 // Decision is the answer to a request. Slices are sorted unless said otherwise; what does not apply is nil.
+// Its slices and maps may be shared with the domain and with other decisions: they must not be changed.
 type Decision struct {
 	// Allow is the answer.
 	Allow  bool

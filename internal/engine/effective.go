@@ -57,7 +57,7 @@ func (d *Domain) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1
 // standingOf is where a user stands without a request: no properties, no context.
 func (d *Domain) standingOf(id string, now time.Time) *evaluation {
 	request := &Request{Subject: Subject{Type: string(d.policy.spec.SubjectTypes[0]), ID: id}}
-	e := &evaluation{domain: d, request: request, now: now, seconds: now.Unix()}
+	e := newEvaluation(d, request, now, nil)
 	e.user, _ = d.users.get(id)
 	e.takeStanding(false)
 	return e
@@ -169,7 +169,7 @@ func (e *evaluation) levelOn(t *resourceType, l *level) {
 	if admins := e.adminRoles(true); len(admins) > 0 {
 		everything(false, admins...)
 	}
-	own := Ref{KindResourceType, t.name}
+	own := t.open.source[0]
 	if t.staffOnly && !e.staff {
 		l.decidedBy = append(l.decidedBy, own)
 		return
@@ -196,7 +196,7 @@ func (e *evaluation) levelOn(t *resourceType, l *level) {
 // added to the level, if there is one.
 func (e *evaluation) giversOn(t *resourceType, l *level) []Ref {
 	if t.unrestricted && l == nil {
-		return []Ref{{KindResourceType, t.name}}
+		return t.open.source
 	}
 	var givers []Ref
 	see := func(rules *ruleSet, restricted bool) {
@@ -206,7 +206,7 @@ func (e *evaluation) giversOn(t *resourceType, l *level) []Ref {
 				if !r.gives(a) {
 					continue
 				}
-				givers = append(givers, rules.source)
+				givers = append(givers, rules.source...)
 				if l != nil {
 					l.give(name, !restricted && r.unconditional(a))
 				}

@@ -50,9 +50,9 @@ func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
 	}
 	record := *req
 	record.Resource.ID, record.Resource.Properties = "", nil
-	e := evaluation{domain: d, request: &record, now: now, seconds: now.Unix()}
+	e := newEvaluation(d, &record, now, nil)
 	for i := range stages[:7] { // S1 to S7 do not look at the record
-		if !stages[i].run(&e) {
+		if !stages[i].run(e) {
 			continue
 		}
 		if e.err != nil {
@@ -123,7 +123,7 @@ func (e *evaluation) caseFilters() ([]*filter.Tree, error) {
 		default:
 			tree, err := c.rule.condition.program.Filter(e.expressionInput())
 			if err != nil {
-				return nil, &FilterError{c.source, c.path() + ".condition", err.Error()}
+				return nil, &FilterError{c.source.source[0], c.path() + ".condition", err.Error()}
 			}
 			conditions[i] = tree
 		}
@@ -223,7 +223,7 @@ func (e *evaluation) fieldsOfAll(conditions []*filter.Tree) []string {
 	}
 	coversAll := func(r *rule) bool { return r.allFields }
 	if slices.ContainsFunc(always, coversAll) || len(always) == 0 && !slices.ContainsFunc(sometimes, func(r *rule) bool { return !r.allFields }) {
-		return []string{v1alpha1.Any}
+		return everyField
 	}
 	fields := []string{}
 	for _, r := range always {

@@ -21,7 +21,7 @@ type policy struct {
 var PolicyRef = Ref{KindPermissionPolicy, v1alpha1.PolicyName}
 
 func compilePolicy(object *v1alpha1.PermissionPolicy) *policy {
-	p := &policy{object: object, app: ruleSet{source: PolicyRef}}
+	p := &policy{object: object, app: ruleSet{source: []Ref{PolicyRef}}}
 	if object != nil {
 		p.spec = *object.Spec.DeepCopy()
 		if object.Name != v1alpha1.PolicyName {

@@ -18,6 +18,7 @@ type resourceType struct {
 	links    []link
 	parent   string // parentField, or empty
 	required []string
+	open     ruleSet // the source of the case that an unrestricted type gives
 	problems []Problem
 
 	staffOnly, unrestricted bool
@@ -58,6 +59,7 @@ func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 		areas:        texts(object.Spec.Areas),
 		actions:      map[string]*action{},
 		required:     texts(object.Spec.RequiredReadFields),
+		open:         ruleSet{source: []Ref{{KindResourceType, object.Name}}},
 		staffOnly:    object.Spec.StaffOnly,
 		unrestricted: object.Spec.Unrestricted,
 	}

@@ -25,7 +25,7 @@ func (r *role) restricted() bool { return r.requireMFA || !r.anywhere }
 
 func builtInRole(name string, admin bool) *role {
 	ref := Ref{KindRole, name}
-	return &role{ref: ref, adminAccess: admin, anywhere: true, rules: ruleSet{source: ref}}
+	return &role{ref: ref, adminAccess: admin, anywhere: true, rules: ruleSet{source: []Ref{ref}}}
 }
 
 func compileRole(object *v1alpha1.Role) *role {

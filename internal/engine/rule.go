@@ -48,7 +48,7 @@ type computedPreset struct {
 
 // ruleSet is the compiled rules of one object, found by the type that they name.
 type ruleSet struct {
-	source Ref
+	source []Ref // exactly one, in the form that decisions need
 	rules  []*rule
 	byType map[string][]*rule
 	byArea map[string][]*rule
@@ -57,7 +57,7 @@ type ruleSet struct {
 
 // compileRules compiles the rules at a path of an object. What is wrong is appended to problems.
 func compileRules(source Ref, path string, rules []v1alpha1.Rule, problems *[]Problem) ruleSet {
-	set := ruleSet{source: source}
+	set := ruleSet{source: []Ref{source}}
 	for i := range rules {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		compiled := compileRule(i, at, &rules[i], problems)

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/internal/expr"
 )
 
 // standing is what a subject is in the domain at one moment (S2, S3, S5).
@@ -135,21 +134,6 @@ func (e *evaluation) findGroups() {
 		}
 	}
 	sortGroups(e.groups)
-}
-
-// memberInput is what member conditions see.
-func (e *evaluation) memberInput() *expr.Input {
-	in := &expr.Input{
-		Subject: expr.Subject{
-			Type: e.request.Subject.Type, ID: e.request.Subject.ID, Staff: e.staff, Properties: e.subjectProperties(),
-		},
-		Context: e.request.Context,
-		Now:     e.now,
-	}
-	if account := e.account(); account != nil {
-		in.Subject.Attributes = account.attributes
-	}
-	return in
 }
 
 // findRoles collects the roles that are held: of the User object and of the groups, in their windows; for

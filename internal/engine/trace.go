@@ -133,7 +133,7 @@ func (e *evaluation) traceExceptions(winning v1alpha1.Access) {
 }
 
 func rulePath(set *ruleSet, r *rule) string {
-	if set.source.Kind == KindPermissionPolicy {
+	if set.source[0].Kind == KindPermissionPolicy {
 		return fmt.Sprintf("spec.appAccessRules[%d]", r.index)
 	}
 	return fmt.Sprintf("spec.rules[%d]", r.index)
@@ -149,7 +149,7 @@ func (e *evaluation) traceRule(set *ruleSet, r *rule) {
 	case r.gives(e.action):
 		said = "gives the action, under conditions"
 	}
-	e.trace.say(set.source, rulePath(set, r), "%s", said)
+	e.trace.say(set.source[0], rulePath(set, r), "%s", said)
 }
 
 func (e *evaluation) traceIneligible() {
@@ -166,22 +166,22 @@ func (e *evaluation) traceIneligible() {
 }
 
 func (c *kase) path() string {
-	return rulePath(&ruleSet{source: c.source}, c.rule)
+	return rulePath(c.source, c.rule)
 }
 
 func (e *evaluation) traceCondition(c *kase, holds bool, err error, missed []string) {
 	field := c.path() + ".condition"
 	switch {
 	case holds:
-		e.trace.say(c.source, field, "holds")
+		e.trace.say(c.source.source[0], field, "holds")
 	case c.rule.condition.program == nil:
-		e.trace.say(c.source, field, "does not compile, so it counts as false")
+		e.trace.say(c.source.source[0], field, "does not compile, so it counts as false")
 	case len(missed) > 0:
-		e.trace.say(c.source, field, "does not hold; unknown properties: %s", strings.Join(sortedUnique(missed), ", "))
+		e.trace.say(c.source.source[0], field, "does not hold; unknown properties: %s", strings.Join(sortedUnique(missed), ", "))
 	case err != nil:
-		e.trace.say(c.source, field, "is in error, so it counts as false")
+		e.trace.say(c.source.source[0], field, "is in error, so it counts as false")
 	default:
-		e.trace.say(c.source, field, "does not hold")
+		e.trace.say(c.source.source[0], field, "does not hold")
 	}
 }
 
@@ -189,17 +189,17 @@ func (e *evaluation) traceValidation(c *kase, i int, holds bool, err error) {
 	field := fmt.Sprintf("%s.validations[%d]", c.path(), i)
 	switch {
 	case holds:
-		e.trace.say(c.source, field, "holds")
+		e.trace.say(c.source.source[0], field, "holds")
 	case err != nil:
-		e.trace.say(c.source, field, "is in error, so it counts as false: %s", c.rule.validations[i].message)
+		e.trace.say(c.source.source[0], field, "is in error, so it counts as false: %s", c.rule.validations[i].message)
 	default:
-		e.trace.say(c.source, field, "does not hold: %s", c.rule.validations[i].message)
+		e.trace.say(c.source.source[0], field, "does not hold: %s", c.rule.validations[i].message)
 	}
 }
 
 func (e *evaluation) traceComputed(c *kase, key string, err error) {
 	if err != nil {
-		e.trace.say(c.source, c.path()+".presetExpressions["+key+"]", "is in error, so it sets nothing")
+		e.trace.say(c.source.source[0], c.path()+".presetExpressions["+key+"]", "is in error, so it sets nothing")
 	}
 }
 
@@ -221,7 +221,7 @@ func (e *evaluation) traceViolation(v Violation) {
 func (e *evaluation) traceFields(refused []string) {
 	for i := range e.cases {
 		c := &e.cases[i]
-		e.trace.say(c.source, c.path()+".fields", "covers %s", strings.Join(c.rule.fields, ", "))
+		e.trace.say(c.source.source[0], c.path()+".fields", "covers %s", strings.Join(c.rule.fields, ", "))
 	}
 	e.trace.say(Ref{}, "", "no rule covers %s", strings.Join(refused, ", "))
 }
@@ -231,7 +231,7 @@ func (e *evaluation) tracePresets() {
 		for i := range e.cases {
 			c := &e.cases[i]
 			if _, sets := c.presets[key]; sets {
-				e.trace.say(c.source, c.path()+".presets["+key+"]", "sets it")
+				e.trace.say(c.source.source[0], c.path()+".presets["+key+"]", "sets it")
 			}
 		}
 	}

@@ -17,14 +17,14 @@ func (e *evaluation) userPermissions() bool {
 		if !check.needed() {
 			return false
 		}
-		proposed := e.proposedOf(e.cases)()
+		proposed := e.propose(e.presetsOf(e.cases))
 		check.parent(proposed)
 		check.links(proposed, true)
 	case v1alpha1.ClassUpdate:
 		if !check.needed() {
 			return false
 		}
-		proposed := e.proposedOf(e.cases)()
+		proposed := e.propose(e.presetsOf(e.cases))
 		check.record()
 		check.links(e.stored(), false)
 		check.links(proposed, false)

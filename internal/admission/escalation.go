@@ -1,0 +1,228 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// mastersGroup is the Kubernetes group whose members may write anything (A7).
+const mastersGroup = "system:masters"
+
+// escalation is A7: with preventEscalation, nobody gives what it does not hold. The writer is the Remit user
+// of its Kubernetes name, and holds an action when it is allowed on every record, without user permissions or
+// strict types in the way. An admin, or a member of system:masters, may give anything.
+//
+// A change is judged by what it says, not by whom it reaches today: a role that nobody holds yet gives what
+// its rules say, a time window that is still to come counts, groups that find their members in claims have
+// members, and "*" and areas stand for types to come. Two things count as of now and for known users only:
+// what the writer holds, and who is left with nothing but the public role.
+//
+// Where it cannot be seen that something was given already, it is given anew. So a change may be refused to a
+// writer although its effect today is nothing; an admin can then make it.
+func escalation(r *review) field.ErrorList {
+	switch r.ref.Kind {
+	case engine.KindRole, engine.KindGroup, engine.KindUser, engine.KindUserPermission, engine.KindSpecialPermission:
+	default:
+		return nil
+	}
+	if !r.before.Policy().PreventEscalation || slices.Contains(r.User.Groups, mastersGroup) {
+		return nil
+	}
+	toCome := typesToCome(r.before, r.after)
+	changes := make([]engine.Change, len(toCome))
+	for i, t := range toCome {
+		changes[i] = engine.Put(t)
+	}
+	extended, _ := r.before.With(changes...)
+	writer := extended.Effective(r.User.Name, r.Now)
+	if !writer.Disabled && (writer.Superuser || writer.Admin) {
+		return nil
+	}
+	e := &judge{
+		review: r,
+		held:   grants{},
+		types:  append(objectsOf[*v1alpha1.ResourceType](r.after, engine.KindResourceType), toCome...),
+		was:    groupsOf(r.before),
+		is:     groupsOf(r.after),
+	}
+	e.probe = newProber(e.types, r.after.Policy().AppAccessRules, r.Now)
+	for _, permission := range writer.Permissions {
+		if len(permission.RestrictedBy) > 0 {
+			continue
+		}
+		for _, action := range permission.Allowed {
+			e.held.add(permission.Resource, action, true)
+		}
+	}
+	switch r.ref.Kind {
+	case engine.KindRole:
+		e.role()
+	case engine.KindGroup:
+		e.group()
+	case engine.KindUser:
+		e.user()
+	case engine.KindUserPermission:
+		e.userPermission()
+	case engine.KindSpecialPermission:
+		e.specialPermission()
+	}
+	return e.errs
+}
+
+// judge finds what a change gives and its writer does not hold.
+type judge struct {
+	*review
+	probe *prober
+	// held is what the writer holds on every record, on types that exist and types to come.
+	held grants
+	// types are those that exist and those to come.
+	types []*v1alpha1.ResourceType
+	// was and is are the groups before and after the change.
+	was, is *groups
+	errs    field.ErrorList
+}
+
+// typeNames are the types, existing and to come, that a condition holds for; nil: all.
+func (e *judge) typeNames(holds func(*v1alpha1.ResourceType) bool) map[string]bool {
+	found := map[string]bool{}
+	for _, t := range e.types {
+		if holds == nil || holds(t) {
+			found[t.Name] = true
+		}
+	}
+	return found
+}
+
+// objectName is the path of what is meant as a whole.
+var objectName = field.NewPath("metadata", "name")
+
+// pathOf is the path of a field of the spec, and of a key in it; for a deletion, of the object.
+func (e *judge) pathOf(names ...string) *field.Path {
+	path := field.NewPath("spec")
+	switch {
+	case e.Object == nil:
+		return objectName
+	case len(names) == 1:
+		return path.Child(names[0])
+	case len(names) == 2:
+		return path.Child(names[0]).Key(names[1])
+	}
+	return path
+}
+
+// gives reports what a part of the change gives and the writer does not hold.
+func (e *judge) gives(path *field.Path, value any, part string, given grants) {
+	if lacking := given.without(e.held.holds); len(lacking) > 0 {
+		e.errs = append(e.errs, field.Invalid(path, value, fmt.Sprintf(
+			"%s gives %s, which the writer %s does not hold on every record; leave it out, or ask an admin of the domain to write it",
+			part, lacking, e.User.Name)))
+	}
+}
+
+// givesAll reports a part of the change that only an admin may write.
+func (e *judge) givesAll(path *field.Path, value any, part string) {
+	e.errs = append(e.errs, field.Invalid(path, value, fmt.Sprintf(
+		"%s, which only an admin may write, and the writer %s is none; leave it out, or ask an admin of the domain to write it",
+		part, e.User.Name)))
+}
+
+// rules reports the rules that give more than those before. had is what their holder had anyway.
+func (e *judge) rules(path *field.Path, before, after []v1alpha1.Rule, had grants) {
+	for i, rule := range after {
+		given := e.probe.rules([]v1alpha1.Rule{rule}, false).without(had.holds)
+		for _, old := range before {
+			if len(given) > 0 && covers(old, rule) {
+				given = given.without(e.probe.rules([]v1alpha1.Rule{old}, false).has)
+			}
+		}
+		e.gives(path.Index(i), joinNames(append(slices.Clone(rule.Resources), names[v1alpha1.NameOrAny](rule.Areas)...)), "the rule", given)
+	}
+}
+
+func names[T ~string, F ~string](from []F) []T {
+	to := make([]T, len(from))
+	for i, name := range from {
+		to[i] = T(name)
+	}
+	return to
+}
+
+// roleRefs reports the roles that are newly given, or for longer. It says whether anything differs.
+func (e *judge) roleRefs(path *field.Path, before, after []v1alpha1.RoleRef) bool {
+	for i, ref := range after {
+		if !e.refsWithin([]v1alpha1.RoleRef{ref}, before) {
+			at := path.Index(i).Child("name")
+			if e.Object == nil {
+				at = objectName
+			}
+			e.reachGives(at, ref.Name, fmt.Sprintf("Role %s", ref.Name), e.reachOf(nil, []v1alpha1.RoleRef{ref}))
+		}
+	}
+	return !e.refsWithin(before, after) || !e.refsWithin(after, before)
+}
+
+// refsWithin says whether all roles that a list gives are given by another one, for as long.
+func (e *judge) refsWithin(inner, outer []v1alpha1.RoleRef) bool {
+	return !slices.ContainsFunc(inner, func(ref v1alpha1.RoleRef) bool {
+		return !over(ref.TimeWindow, e.Now) && !slices.ContainsFunc(outer, func(other v1alpha1.RoleRef) bool {
+			return other.Name == ref.Name && within(ref.TimeWindow, other.TimeWindow, e.Now)
+		})
+	})
+}
+
+// roleless reports users who are left with nothing but the public role by the change, as of now, and get from
+// it what the writer does not hold.
+func (e *judge) roleless() {
+	name := e.after.Policy().PublicRole
+	public, ok := findRole(e.after, name)
+	if !ok {
+		return
+	}
+	lacking := e.probe.rules(public.Rules, public.AppAccess).without(e.held.holds)
+	if len(lacking) == 0 {
+		return
+	}
+	users := e.affected.Users
+	if e.affected.All {
+		users = e.after.Users()
+	}
+	decides := func(p v1alpha1.EffectivePermission) bool {
+		return slices.Contains(p.DecidedBy, engine.Ref{Kind: engine.KindRole, Name: name}.String())
+	}
+	for _, user := range users {
+		gained := grants{}
+		for resourceType, actions := range lacking {
+			before, exists := e.before.EffectiveOn(user, resourceType, e.Now)
+			after, _ := e.after.EffectiveOn(user, resourceType, e.Now)
+			if !exists || decides(before) || !decides(after) {
+				continue
+			}
+			for action := range actions {
+				if level(after, action) > level(before, action) {
+					gained.add(resourceType, action, false)
+				}
+			}
+		}
+		if len(gained) > 0 {
+			e.gives(objectName, e.ref.Name,
+				fmt.Sprintf("leaving user %s with nothing but the public role %s", user, name), gained)
+			return
+		}
+	}
+}
+
+// level orders what a user has of an action: nothing, conditional, allowed.
+func level(p v1alpha1.EffectivePermission, action string) int {
+	switch {
+	case slices.Contains(p.Allowed, action):
+		return 2
+	case slices.Contains(p.Conditional, action):
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,72 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+)
+
+// manyUsers is when looking at all users at once is quicker than at each that is affected.
+const manyUsers = 64
+
+// lastAdmin is A2: where a known user that is not disabled is superuser or holds a role with adminAccess, as
+// of now, one does so after the change too. Any kind of object may break it: a user can be known by a
+// UserPermission alone, and hold the role by a group's memberCondition.
+func lastAdmin(r *review) field.ErrorList {
+	if r.exempt() {
+		return nil
+	}
+	if !r.affected.All && len(r.affected.Users) <= manyUsers &&
+		!slices.ContainsFunc(r.affected.Users, func(user string) bool { return isAdmin(r.before, user, r.Now) }) {
+		return nil // nobody is admin who may cease to be
+	}
+	if len(r.after.Admins(r.Now)) > 0 {
+		return nil
+	}
+	admins := r.before.Admins(r.Now)
+	if len(admins) == 0 {
+		return nil
+	}
+	who := admins[0] + " is"
+	if len(admins) > 1 {
+		who = strings.Join(admins[:min(len(admins), 3)], ", ") + " are"
+	}
+	path, value := r.adminPath()
+	return field.ErrorList{field.Invalid(path, value, fmt.Sprintf(
+		"%s the last admin of the domain, and nobody would be after this change; make another user superuser, or give one a role with adminAccess, first", who))}
+}
+
+// adminPath is the field by which the change takes an admin away.
+func (r *review) adminPath() (*field.Path, any) {
+	spec := field.NewPath("spec")
+	switch object := r.Object.(type) {
+	case *v1alpha1.User:
+		old, _ := r.Old.(*v1alpha1.User)
+		switch {
+		case object.Spec.Disabled && (old == nil || !old.Spec.Disabled):
+			return spec.Child("disabled"), true
+		case old != nil && old.Spec.Superuser && !object.Spec.Superuser:
+			return spec.Child("superuser"), false
+		}
+		return spec.Child("roles"), roleNames(object.Spec.Roles)
+	case *v1alpha1.Role:
+		return spec.Child("adminAccess"), object.Spec.AdminAccess
+	case *v1alpha1.PermissionPolicy:
+		return spec.Child("adminRole"), object.Spec.AdminRole
+	case nil:
+		return field.NewPath("metadata", "name"), r.ref.Name
+	}
+	return spec, r.ref.Name
+}
+
+func roleNames(refs []v1alpha1.RoleRef) string {
+	names := make([]string, len(refs))
+	for i, ref := range refs {
+		names[i] = string(ref.Name)
+	}
+	return strings.Join(names, ", ")
+}

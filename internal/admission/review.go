@@ -1,0 +1,251 @@
+package admission
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// Operation is what happens to the object, as admission requests name it.
+type Operation string
+
+// The operations.
+const (
+	Create Operation = "CREATE"
+	Update Operation = "UPDATE"
+	Delete Operation = "DELETE"
+)
+
+// UserInfo is the Kubernetes user who writes.
+type UserInfo struct {
+	Name   string
+	Groups []string
+}
+
+// Change is one object written or deleted.
+type Change struct {
+	Operation Operation
+	// Object is the new object. For a Delete it is not needed; if Old is nil, it names what is deleted.
+	Object engine.Object
+	// Old is the object before an Update or Delete. Where it is nil, the domain's own is taken.
+	Old engine.Object
+	// User who writes; only A7 looks at it.
+	User UserInfo
+	// NamespaceTerminating says that the namespace is itself being deleted.
+	NamespaceTerminating bool
+	// Now is the time at which time windows are read.
+	Now time.Time
+}
+
+// Result is what admission says of a change.
+type Result struct {
+	// Errors reject the change. Each names the path, the value, what is wrong, the other object where there
+	// is one, and what to do; and at its end the rule, in parentheses.
+	Errors field.ErrorList
+	// Codes are the rules broken ("A1" to "A7"), sorted, each once. Errors without a rule, about a change
+	// that is none, have no code.
+	Codes []string
+	// Warnings are a sentence each, about an object that is admitted and may not do what its author wants.
+	Warnings []string
+}
+
+// rules are those of the section "Object rules", in their order. Each gives its errors without the code.
+var rules = []struct {
+	code  string
+	check func(*review) field.ErrorList
+}{
+	{"A1", builtInRoles},
+	{"A2", lastAdmin},
+	{"A3", userIDs},
+	{"A4", defaults},
+	{"A5", duplicates},
+	{"A6", objectAlone},
+	{"A7", escalation},
+}
+
+// Review judges a change to a domain by all rules. d is the domain before the change; it may be empty.
+//
+// An Update that leaves the spec as it is breaks no rule: labels, finalizers and owner references can change
+// on objects that were stored before a rule forbade them.
+func Review(d *engine.Domain, change Change) Result {
+	r, err := newReview(d, change)
+	if err != nil {
+		return Result{Errors: field.ErrorList{err}}
+	}
+	var result Result
+	if r.Operation != Update || r.Old == nil || !equality.Semantic.DeepEqual(specOf(r.Old), specOf(r.Object)) {
+		for _, rule := range rules {
+			result.add(rule.code, rule.check(r))
+		}
+	}
+	result.Warnings = warnings(r)
+	return result
+}
+
+// CheckObject judges an object by itself (A6): what a webhook can refuse without knowing the domain.
+func CheckObject(object engine.Object) Result {
+	r, err := newReview(nil, Change{Operation: Create, Object: object})
+	if err != nil {
+		return Result{Errors: field.ErrorList{err}}
+	}
+	var result Result
+	result.add("A6", objectAlone(r))
+	return result
+}
+
+func (r *Result) add(code string, errs field.ErrorList) {
+	for _, err := range errs {
+		err.Detail += " (" + code + ")"
+	}
+	if len(errs) > 0 {
+		r.Errors = append(r.Errors, errs...)
+		r.Codes = append(r.Codes, code) // rules come in the order of their codes
+	}
+}
+
+// review is a change between two states of a domain.
+type review struct {
+	// Change has Object nil for a Delete; Old nil for a Create, and for what the domain does not know.
+	Change
+	ref           engine.Ref
+	before, after *engine.Domain
+	// affected are the users whose answers the change may alter.
+	affected engine.Affected
+}
+
+func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
+	object := change.Object
+	if change.Operation == Delete && isNil(object) {
+		object = change.Old
+	}
+	kind, ok := engine.Kind(""), false
+	if !isNil(object) {
+		kind, ok = engine.KindOf(object)
+	}
+	if !ok {
+		return nil, field.InternalError(field.NewPath("object"), fmt.Errorf("an object of type %T has no rules to be judged by", object))
+	}
+	if d == nil {
+		d = engine.Compile(nil)
+	}
+	r := &review{Change: change, ref: engine.Ref{Kind: kind, Name: object.GetName()}, before: d}
+	held, known := d.Lookup(r.ref)
+	if !known {
+		held = nil
+	}
+	if oldKind, ok := r.oldKind(); !ok || oldKind != kind {
+		r.Old = nil
+	}
+	switch change.Operation {
+	case Create:
+		r.Old = nil
+		r.after, r.affected = d.With(engine.Put(object))
+	case Update:
+		if r.Old == nil {
+			r.Old = held
+		} else if !known || !equality.Semantic.DeepEqual(specOf(held), specOf(r.Old)) {
+			// The API server knows better than the domain what is replaced.
+			r.before, _ = d.With(engine.Put(r.Old))
+		}
+		r.after, r.affected = r.before.With(engine.Put(object))
+	case Delete:
+		r.Object = nil
+		if known {
+			r.Old = held
+		} else {
+			if r.Old == nil {
+				r.Old = object
+			}
+			r.before, _ = d.With(engine.Put(r.Old))
+		}
+		r.after, r.affected = r.before.With(engine.Remove(r.ref))
+	default:
+		return nil, field.InternalError(field.NewPath("object"), fmt.Errorf("the operation %q has no rules to be judged by", change.Operation))
+	}
+	return r, nil
+}
+
+func (r *review) oldKind() (engine.Kind, bool) {
+	if isNil(r.Old) {
+		return "", false
+	}
+	return engine.KindOf(r.Old)
+}
+
+// isNil says whether there is no object: a nil interface, or a nil pointer in one.
+func isNil(object engine.Object) bool {
+	if object == nil {
+		return true
+	}
+	v := reflect.ValueOf(object)
+	return v.Kind() == reflect.Pointer && v.IsNil()
+}
+
+// specOf is what an object says, without metadata and status.
+func specOf(object engine.Object) any {
+	switch object := object.(type) {
+	case *v1alpha1.ResourceType:
+		return &object.Spec
+	case *v1alpha1.Role:
+		return &object.Spec
+	case *v1alpha1.Group:
+		return &object.Spec
+	case *v1alpha1.User:
+		return &object.Spec
+	case *v1alpha1.UserPermission:
+		return &object.Spec
+	case *v1alpha1.SpecialPermission:
+		return &object.Spec
+	case *v1alpha1.RecordSet:
+		return &object.Spec
+	case *v1alpha1.PermissionPolicy:
+		return &object.Spec
+	}
+	return nil
+}
+
+// exempt says whether A1 and A2 let the change be: it is a part of the deletion of the whole namespace.
+func (r *review) exempt() bool { return r.Operation == Delete && r.NamespaceTerminating }
+
+// objectsOf are the objects of a kind, sorted by name.
+func objectsOf[O engine.Object](d *engine.Domain, kind engine.Kind) []O {
+	objects := d.Objects(kind)
+	typed := make([]O, 0, len(objects))
+	for _, object := range objects {
+		if o, ok := object.(O); ok {
+			typed = append(typed, o)
+		}
+	}
+	return typed
+}
+
+// findRole gives what a role says, built-in roles included (S3); false if there is none of that name.
+func findRole(d *engine.Domain, name string) (v1alpha1.RoleSpec, bool) {
+	if object, ok := d.Lookup(engine.Ref{Kind: engine.KindRole, Name: name}); ok {
+		if role, ok := object.(*v1alpha1.Role); ok {
+			return role.Spec, true
+		}
+	}
+	policy := d.Policy()
+	if d.HasPolicy() && (name == policy.AdminRole || name == policy.PublicRole) {
+		return v1alpha1.RoleSpec{AdminAccess: name != policy.PublicRole}, true
+	}
+	return v1alpha1.RoleSpec{}, false
+}
+
+// isAdmin says whether a user counts as admin for A2: not disabled, and superuser or holding a role with
+// adminAccess, whatever its restrictions.
+func isAdmin(d *engine.Domain, user string, now time.Time) bool {
+	status := d.Effective(user, now)
+	return !status.Disabled && (status.Superuser || slices.ContainsFunc(status.Roles, func(held v1alpha1.HeldRole) bool {
+		role, _ := findRole(d, held.Name)
+		return role.AdminAccess
+	}))
+}

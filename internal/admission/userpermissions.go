@@ -1,0 +1,112 @@
+package admission
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// defaults is A4: a default is one of the values, and for a user (or group) and type of record the only one
+// wherever it applies, whatever the time windows.
+func defaults(r *review) field.ErrorList {
+	p, ok := r.Object.(*v1alpha1.UserPermission)
+	if !ok || p.Spec.Default == "" {
+		return nil
+	}
+	path := field.NewPath("spec", "default")
+	var errs field.ErrorList
+	if !slices.Contains(p.Spec.ForValues, p.Spec.Default) {
+		errs = append(errs, field.Invalid(path, p.Spec.Default, "is none of forValues; add it there, or choose one of them"))
+	}
+	for _, other := range rivals(r.before, p) {
+		if other.Spec.Default != "" {
+			errs = append(errs, field.Invalid(path, p.Spec.Default, fmt.Sprintf(
+				"UserPermission %s already gives %s a default for %s%s; remove one of the two, or let them apply to different types",
+				other.Name, subject(p), p.Spec.Allow, scope(other))))
+		}
+	}
+	return errs
+}
+
+// duplicates is A5: no value is allowed twice to a user (or group) for the same use, in one object or two,
+// whatever the time windows.
+func duplicates(r *review) field.ErrorList {
+	p, ok := r.Object.(*v1alpha1.UserPermission)
+	if !ok {
+		return nil
+	}
+	path := field.NewPath("spec", "forValues")
+	var errs field.ErrorList
+	first := make(map[v1alpha1.RecordID]int, len(p.Spec.ForValues))
+	for i, value := range p.Spec.ForValues {
+		if at, twice := first[value]; twice {
+			errs = append(errs, field.Invalid(path.Index(i), value, fmt.Sprintf("is already forValues[%d]; remove one of the two", at)))
+			continue
+		}
+		first[value] = i
+	}
+	for _, other := range rivals(r.before, p) {
+		shared := -1 // the first value that both have
+		count := 0
+		for _, value := range other.Spec.ForValues {
+			if at, both := first[value]; both {
+				count++
+				if shared < 0 || at < shared {
+					shared = at
+				}
+			}
+		}
+		if count == 0 {
+			continue
+		}
+		more := ""
+		if count > 1 {
+			more = fmt.Sprintf(", and %d more of these values", count-1)
+		}
+		errs = append(errs, field.Invalid(path.Index(shared), p.Spec.ForValues[shared], fmt.Sprintf(
+			"UserPermission %s already allows %s this %s%s%s; remove it from one of the two, or let them apply to different types",
+			other.Name, subject(p), p.Spec.Allow, more, scope(other))))
+	}
+	return errs
+}
+
+// rivals are the other permissions for the same user (or group) and type of record that apply to a type that
+// p applies to, by name.
+func rivals(d *engine.Domain, p *v1alpha1.UserPermission) []*v1alpha1.UserPermission {
+	if p.Spec.User != "" && !d.Knows(string(p.Spec.User)) {
+		return nil // no object names the user at all
+	}
+	var found []*v1alpha1.UserPermission
+	for _, other := range objectsOf[*v1alpha1.UserPermission](d, engine.KindUserPermission) {
+		if other.Name != p.Name && other.Spec.User == p.Spec.User && other.Spec.Group == p.Spec.Group &&
+			other.Spec.Allow == p.Spec.Allow && overlap(other.Spec.ApplicableFor, p.Spec.ApplicableFor) {
+			found = append(found, other)
+		}
+	}
+	return found
+}
+
+// overlap says whether two lists of applicableFor have a type in common; an empty list has all.
+func overlap(a, b []v1alpha1.Name) bool {
+	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(name v1alpha1.Name) bool { return slices.Contains(b, name) })
+}
+
+// subject is whom a permission restricts, for messages.
+func subject(p *v1alpha1.UserPermission) string {
+	if p.Spec.Group != "" {
+		return "group " + string(p.Spec.Group)
+	}
+	return "user " + string(p.Spec.User)
+}
+
+// scope is where a permission applies, for messages.
+func scope(p *v1alpha1.UserPermission) string {
+	if len(p.Spec.ApplicableFor) == 0 {
+		return " on every type"
+	}
+	return fmt.Sprintf(" on %s", joinNames(p.Spec.ApplicableFor))
+}

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
@@ -54,19 +55,32 @@ type Program struct {
 	place   Place
 	ast     *cel.Ast
 	program cel.Program
+	fast    *fastProgram // nil: the expression has no fast path
 
 	filterOnce sync.Once
 	plan       *plan
 	planErr    error
 }
 
-// Compile compiles an expression for its place. The error is an *Error.
+// Compile compiles an expression for its place. The error is an *Error. A program that is in use anywhere is
+// shared with whoever compiles the same again.
 func Compile(place Place, source string) (*Program, error) {
+	if program := programs.find(place, source); program != nil {
+		return program, nil
+	}
+	program, err := compile(place, source)
+	if err != nil {
+		return nil, err
+	}
+	return programs.keep(program), nil
+}
+
+func compile(place Place, source string) (*Program, error) {
 	env := environments()[place]
 	ast, issues := env.Compile(source)
 	if err := issues.Err(); err != nil {
 		for _, issue := range issues.Errors() {
-			return nil, &Error{Line: issue.Location.Line(), Column: issue.Location.Column() + 1, Message: issue.Message}
+			return nil, errorAt(issue.Location, issue.Message)
 		}
 		return nil, &Error{Message: err.Error()}
 	}
@@ -74,10 +88,22 @@ func Compile(place Place, source string) (*Program, error) {
 		return nil, &Error{Message: fmt.Sprintf("must give a bool, not %s", out)}
 	}
 	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(CostLimit))
-	if err != nil {
+	if err != nil { // a constant that is no time, duration, number or regular expression
+		var at *types.Err
+		if errors.As(err, &at) {
+			return nil, errorAt(ast.NativeRep().SourceInfo().GetStartLocation(at.NodeID()), err.Error())
+		}
 		return nil, &Error{Message: err.Error()}
 	}
-	return &Program{source: source, place: place, ast: ast, program: program}, nil
+	return &Program{source: source, place: place, ast: ast, program: program, fast: compileFast(ast.NativeRep().Expr())}, nil
+}
+
+// errorAt is an error at a location; at none, it means the whole expression.
+func errorAt(location common.Location, message string) *Error {
+	if location.Line() < 1 {
+		return &Error{Message: message}
+	}
+	return &Error{Line: location.Line(), Column: max(location.Column(), 0) + 1, Message: message}
 }
 
 // Source is the text of the expression.
@@ -94,6 +120,11 @@ var errNotBool = errors.New("the expression did not give a bool")
 // Bool evaluates a condition or validation. An error, such as an unknown property or a result that is no
 // bool, comes with false.
 func (p *Program) Bool(in *Input) (bool, error) {
+	if p.fast != nil {
+		if result, done, err := p.fast.bool(in); done {
+			return result, err
+		}
+	}
 	value, _, err := p.program.Eval(in)
 	if err != nil {
 		return false, err
@@ -108,6 +139,11 @@ func (p *Program) Bool(in *Input) (bool, error) {
 // Value evaluates a computed preset to a JSON value (see ParseJSON for its Go types); times become
 // RFC 3339 text. A result without a JSON value is an error.
 func (p *Program) Value(in *Input) (any, error) {
+	if p.fast != nil {
+		if result, done, err := p.fast.value(in); done {
+			return result, err
+		}
+	}
 	value, _, err := p.program.Eval(in)
 	if err != nil {
 		return nil, err
@@ -169,7 +205,7 @@ func toJSON(value ref.Val) (any, error) {
 
 // environments are made once, one for each place.
 var environments = sync.OnceValue(func() map[Place]*cel.Env {
-	common := []cel.EnvOption{
+	everywhere := []cel.EnvOption{
 		cel.CustomTypeProvider(newProvider()),
 		cel.CustomTypeAdapter(adapter{types.DefaultTypeAdapter}),
 		cel.OptionalTypes(),
@@ -193,7 +229,7 @@ var environments = sync.OnceValue(func() map[Place]*cel.Env {
 	}
 	made := make(map[Place]*cel.Env, len(variables))
 	for place, options := range variables {
-		env, err := cel.NewEnv(append(options, common...)...)
+		env, err := cel.NewEnv(append(options, everywhere...)...)
 		if err != nil {
 			panic(fmt.Sprintf("expr: the environment of place %d: %v", place, err)) // no input can cause this
 		}

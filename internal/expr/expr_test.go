@@ -87,6 +87,9 @@ func TestCompileErrors(t *testing.T) {
 		want   string
 	}{
 		"syntax, with its place":              {source: "resource.properties.x ==", want: "line 1, column 25"},
+		"nothing":                             {source: "", want: "line 1, column 1"},
+		"a constant that is no time":          {source: "now > now ||\n  now < timestamp('soon')", want: "line 2, column 18: type conversion error"},
+		"too deep, as a whole":                {source: strings.Repeat("(", 300), want: "expression recursion limit exceeded"},
 		"an unknown variable":                 {source: "record.id == 'x'", want: "undeclared reference to 'record'"},
 		"an unknown field":                    {source: "subject.idd == 'x'", want: "undefined field 'idd'"},
 		"not a bool":                          {source: "1 + 1", want: "must give a bool, not int"},

@@ -61,6 +61,15 @@ func (p Properties) Get(name string) (any, bool) {
 	return value, ok || p.Complete
 }
 
+// look gives a property like Get, and notes the name of one that is unknown.
+func (p Properties) look(name string) (any, bool) {
+	value, known := p.Get(name)
+	if !known && p.Missed != nil {
+		*p.Missed = append(*p.Missed, name)
+	}
+	return value, known
+}
+
 // Merged is one map of all properties.
 func (p Properties) Merged() map[string]any {
 	if len(p.Base) == 0 && p.Over != nil {
@@ -297,11 +306,8 @@ func (v propertiesValue) Find(key ref.Val) (ref.Val, bool) {
 	if !ok {
 		return nil, false
 	}
-	value, found := v.p.Get(string(name))
+	value, found := v.p.look(string(name))
 	if !found {
-		if v.p.Missed != nil {
-			*v.p.Missed = append(*v.p.Missed, string(name))
-		}
 		return nil, false
 	}
 	return types.DefaultTypeAdapter.NativeToValue(value), true

@@ -1,0 +1,209 @@
+// Package server is the decision server: it answers over HTTP what permission domains allow, by the rules of
+// package engine. Every interface has a file of its own: the AuthZEN 1.0 evaluations, searches and metadata,
+// the effective permissions of a user, and the webhook authorizer of Kubernetes.
+//
+// A request takes one snapshot of its domain and answers from it alone. A deny is an answer (200); an error
+// is never an answer, and an answer that fails is never an allow.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
+
+	"github.com/remit-authz/remit/internal/store"
+)
+
+// DefaultBindAddress is where the server listens unless Options say otherwise.
+const DefaultBindAddress = ":8443"
+
+// Limits of connections. They are generous to slow networks, and keep a caller from holding a connection
+// without using it.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+
+	// shutdownTimeout is how long requests may still run once the server is asked to stop.
+	shutdownTimeout = 20 * time.Second
+)
+
+// Authn says how callers are known.
+type Authn string
+
+// The ways to know callers.
+const (
+	// AuthnKubernetes asks the API server who a bearer token belongs to, and whether they may ask.
+	AuthnKubernetes Authn = "kubernetes"
+	// AuthnNone lets everybody ask who can connect.
+	AuthnNone Authn = "none"
+)
+
+// Domains are the domains that the server answers for.
+type Domains interface {
+	// Domain gives the current state of a namespace's domain; false when the namespace has none.
+	Domain(namespace string) (store.Snapshot, bool)
+}
+
+// Options configure a server.
+type Options struct {
+	// BindAddress is host:port. Empty: DefaultBindAddress.
+	BindAddress string
+	// Listener takes the place of BindAddress.
+	Listener net.Listener
+	// CertDir holds tls.crt and tls.key, which are read again when they change. Empty: a certificate that the
+	// server makes for itself, for this host only.
+	CertDir string
+	// PlainHTTP turns TLS off.
+	PlainHTTP bool
+	// Authn is required.
+	Authn Authn
+	// AllowInsecureBind allows AuthnNone at addresses that other machines can reach.
+	AllowInsecureBind bool
+	// Kubernetes is how to reach the API server. AuthnKubernetes requires it.
+	Kubernetes *rest.Config
+	// Audiences that a bearer token must be meant for one of. Empty: the API server's own.
+	Audiences []string
+	// DefaultDomain is the namespace of the domain that is served at the root, besides its own path. Empty: none.
+	DefaultDomain string
+	// Clock gives the time of decisions. Empty: the real one.
+	Clock clock.PassiveClock
+	// Log gets what an operator should know, never what is asked or answered.
+	Log logr.Logger
+}
+
+// Server answers decisions. It is a Runnable of controller-runtime's manager.
+type Server struct {
+	domains Domains
+	opts    Options
+	callers *callers // nil: everybody may ask
+	handler http.Handler
+	addr    atomic.Pointer[net.Addr]
+}
+
+// New prepares a server. It fails when the options contradict each other, or would let other machines ask
+// without saying who they are.
+func New(domains Domains, opts Options) (*Server, error) {
+	if opts.BindAddress == "" {
+		opts.BindAddress = DefaultBindAddress
+	}
+	if opts.Clock == nil {
+		opts.Clock = clock.RealClock{}
+	}
+	s := &Server{domains: domains, opts: opts}
+	switch opts.Authn {
+	case AuthnNone:
+		if address := s.bindAddress(); !opts.AllowInsecureBind && !isLoopback(address) {
+			return nil, fmt.Errorf("--decision-authn=none would let everybody who can reach %s ask: bind to a loopback address, "+
+				"use --decision-authn=kubernetes, or say --insecure-decision-bind", address)
+		}
+	case AuthnKubernetes:
+		var err error
+		if s.callers, err = newCallers(opts.Kubernetes, opts.Audiences); err != nil {
+			return nil, fmt.Errorf("--decision-authn=kubernetes: %w", err)
+		}
+	default:
+		return nil, fmt.Errorf("--decision-authn is %q; it must be %s or %s", opts.Authn, AuthnKubernetes, AuthnNone)
+	}
+	s.handler = s.identified(s.recovered(http.MaxBytesHandler(s.routes(), maxBody)))
+	return s, nil
+}
+
+func (s *Server) bindAddress() string {
+	if s.opts.Listener != nil {
+		return s.opts.Listener.Addr().String()
+	}
+	return s.opts.BindAddress
+}
+
+// isLoopback says whether only this machine can reach an address. A name that is not localhost is not
+// resolved: what it stands for may change.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// Handler gives the interfaces without a listener, for tests and for servers that have one of their own.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Addr is where the server listens; nil before it does.
+func (s *Server) Addr() net.Addr {
+	if addr := s.addr.Load(); addr != nil {
+		return *addr
+	}
+	return nil
+}
+
+// NeedLeaderElection says that every replica answers.
+func (s *Server) NeedLeaderElection() bool { return false }
+
+// Start listens and answers until ctx is done. Then it accepts no more, lets running requests finish for a
+// bounded time, and returns nil if they did.
+func (s *Server) Start(ctx context.Context) error {
+	listener := s.opts.Listener
+	if listener == nil {
+		var err error
+		if listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", s.opts.BindAddress); err != nil {
+			return fmt.Errorf("decision server: %w", err)
+		}
+	}
+	defer func() { _ = listener.Close() }() // closed twice on most paths, which does no harm
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// What clients get wrong about TLS or HTTP is theirs to log.
+		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(s.opts.Log.V(1)), slog.LevelInfo),
+	}
+	serve := server.Serve
+	if !s.opts.PlainHTTP {
+		certificates, err := s.certificates()
+		if err != nil {
+			return fmt.Errorf("decision server: %w", err)
+		}
+		watching, stop := context.WithCancel(ctx)
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			certificates.watch(watching, s.opts.Log)
+		}()
+		defer func() { stop(); <-stopped }()
+		server.TLSConfig = certificates.config()
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
+	addr := listener.Addr()
+	s.addr.Store(&addr)
+	s.opts.Log.Info("Answering decisions", "address", addr.String(), "tls", !s.opts.PlainHTTP, "authn", s.opts.Authn)
+
+	failed := make(chan error, 1)
+	go func() { failed <- serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("decision server: %w", err)
+	case <-ctx.Done():
+	}
+	finishing, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(finishing); err != nil {
+		return errors.Join(fmt.Errorf("decision server: requests still running after %s: %w", shutdownTimeout, err), server.Close())
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/store"
+)
+
+const (
+	subjectAccessReviewKind = "SubjectAccessReview"
+
+	// nonResourceType is the resource type of Kubernetes' URLs that are no resources.
+	nonResourceType = "nonresourceurls"
+	// everyRecord is the id of the record when a review names none.
+	everyRecord = "*"
+	// kubernetesAnonymous is the user that Kubernetes makes of a request without credentials. To a domain, that is
+	// the anonymous subject: it must not profit from what is open to every user.
+	kubernetesAnonymous = "system:anonymous"
+)
+
+// subjectAccessReview answers as a webhook authorizer of Kubernetes, for one domain.
+func (s *Server) subjectAccessReview(r *http.Request, domain store.Snapshot) (any, error) {
+	review, err := readReview(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.review(review, domain)
+}
+
+// subjectAccessReviewByNamespace is the same with the domain taken from the namespace that the review is about; one
+// about none is for the default domain. Where there is no domain there is no opinion, rather than an error: an API
+// server asks about everything.
+func (s *Server) subjectAccessReviewByNamespace(w http.ResponseWriter, r *http.Request) {
+	review, err := readReview(r)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	namespace := s.opts.DefaultDomain
+	if attributes := review.Spec.ResourceAttributes; attributes != nil && attributes.Namespace != "" {
+		namespace = attributes.Namespace
+	}
+	if err := s.authorize(r, namespace, decisions); err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	domain, ok := s.domains.Domain(namespace)
+	if !ok {
+		review.Status = authorizationv1.SubjectAccessReviewStatus{Reason: fmt.Sprintf("the domain %q does not exist", namespace)}
+		s.writeJSON(w, r, http.StatusOK, review)
+		return
+	}
+	s.respond(w, r, domain, func(*http.Request, store.Snapshot) (any, error) { return s.review(review, domain) })
+}
+
+func readReview(r *http.Request) (*authorizationv1.SubjectAccessReview, error) {
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	review := &authorizationv1.SubjectAccessReview{}
+	if err := decodeJSON(body, review); err != nil {
+		return nil, err
+	}
+	if want := authorizationv1.SchemeGroupVersion.String(); review.APIVersion != want {
+		return nil, malformed("apiVersion", "must be "+want)
+	}
+	if review.Kind != subjectAccessReviewKind {
+		return nil, malformed("kind", "must be "+subjectAccessReviewKind)
+	}
+	return review, nil
+}
+
+// review fills in the review's status. What is not allowed is no opinion, so that other authorizers may allow it –
+// unless the domain forbids it to the user for good.
+func (s *Server) review(review *authorizationv1.SubjectAccessReview, domain store.Snapshot) (*authorizationv1.SubjectAccessReview, error) {
+	policy := domain.Domain.Policy()
+	req, err := reviewRequest(&review.Spec, &policy)
+	if err != nil {
+		return nil, err
+	}
+	decided, err := domain.Domain.Decide(req, s.opts.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	review.Status = authorizationv1.SubjectAccessReviewStatus{
+		Allowed: decided.Allow,
+		Denied: !decided.Allow &&
+			(decided.Reason == engine.ReasonUserDisabled || decided.Reason == engine.ReasonSpecialPermission),
+		Reason: fmt.Sprintf("%s: %s", decided.Reason, decided.Message()),
+	}
+	return review, nil
+}
+
+// reviewRequest is the evaluation that a review asks for.
+func reviewRequest(spec *authorizationv1.SubjectAccessReviewSpec, policy *v1alpha1.PermissionPolicySpec) (*engine.Request, error) {
+	req := &engine.Request{Subject: reviewSubject(spec, policy)}
+	switch resource, url := spec.ResourceAttributes, spec.NonResourceAttributes; {
+	case spec.User == "":
+		return nil, malformed("spec.user", "is required")
+	case resource != nil && url != nil, resource == nil && url == nil:
+		return nil, malformed("spec", "must have one of resourceAttributes, nonResourceAttributes")
+	case resource != nil:
+		if resource.Verb == "" || resource.Resource == "" {
+			return nil, malformed("spec.resourceAttributes", "must have a verb and a resource")
+		}
+		req.Action.Name = join(resource.Verb, ":", resource.Subresource)
+		req.Resource = engine.Resource{Type: join(resource.Resource, ".", resource.Group), ID: resource.Name}
+		if resource.Name == "" {
+			req.Resource.ID = everyRecord
+		}
+	default:
+		if url.Verb == "" || url.Path == "" {
+			return nil, malformed("spec.nonResourceAttributes", "must have a verb and a path")
+		}
+		req.Action.Name = url.Verb
+		req.Resource = engine.Resource{Type: nonResourceType, ID: url.Path}
+	}
+	return req, nil
+}
+
+// join joins a name with what may follow it.
+func join(name, separator, more string) string {
+	if more == "" {
+		return name
+	}
+	return name + separator + more
+}
+
+// reviewSubject is the review's user: what extra tells becomes properties, and the groups become group claims.
+func reviewSubject(spec *authorizationv1.SubjectAccessReviewSpec, policy *v1alpha1.PermissionPolicySpec) engine.Subject {
+	if spec.User == kubernetesAnonymous {
+		return engine.Subject{Type: engine.AnonymousType}
+	}
+	properties := make(map[string]any, len(spec.Extra)+1)
+	for key, values := range spec.Extra {
+		properties[key] = anys(values)
+	}
+	properties[policy.Claims.Groups] = anys(spec.Groups)
+	return engine.Subject{Type: string(policy.SubjectTypes[0]), ID: spec.User, Properties: properties}
+}
+
+func anys(texts []string) []any {
+	values := make([]any, len(texts))
+	for i, text := range texts {
+		values[i] = text
+	}
+	return values
+}

@@ -200,16 +200,17 @@ func (e *evaluation) superuserOrAdmin() bool {
 	if account := e.account(); account != nil && account.superuser {
 		return e.allowEverything(ReasonSuperuser, account.ref)
 	}
-	for _, held := range e.roles {
-		if held.role.adminAccess && held.eligible() {
-			return e.allowEverything(ReasonAdminAccess, held.role.ref)
+	var admins []Ref
+	for i := range e.roles {
+		if held := &e.roles[i]; held.role.adminAccess && held.eligible() {
+			admins = append(admins, held.role.ref)
 		}
 	}
-	return false
+	return len(admins) > 0 && e.allowEverything(ReasonAdminAccess, sortRefs(admins)...)
 }
 
-func (e *evaluation) allowEverything(reason Reason, by Ref) bool {
-	e.decision = Decision{Allow: true, Reason: reason, DecidedBy: []Ref{by}}
+func (e *evaluation) allowEverything(reason Reason, by ...Ref) bool {
+	e.decision = Decision{Allow: true, Reason: reason, DecidedBy: by}
 	if e.action.class != v1alpha1.ClassDelete {
 		e.decision.Fields = everyField
 	}

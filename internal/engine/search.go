@@ -1,6 +1,10 @@
 package engine
 
-import "time"
+import (
+	"time"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+)
 
 // SearchSubjects finds the known users, sorted, that a request would be allowed for; its subject.id does not
 // count. The properties of the request apply to every candidate. Unknown names give an empty result.
@@ -8,8 +12,8 @@ func (d *Domain) SearchSubjects(req *Request, now time.Time) ([]string, error) {
 	if err := req.validate(requirements{action: true}); err != nil {
 		return nil, err
 	}
-	if !d.policy.isUser(req.Subject.Type) {
-		return nil, nil
+	if err := d.checkSubmitted(req); err != nil || !d.policy.isUser(req.Subject.Type) {
+		return nil, err
 	}
 	candidate := *req
 	return d.search(d.Users(), now, func(id string) *Request { candidate.Subject.ID = id; return &candidate })
@@ -22,8 +26,8 @@ func (d *Domain) SearchResources(req *Request, now time.Time) ([]string, error) 
 		return nil, err
 	}
 	of, ok := d.records.get(req.Resource.Type)
-	if !ok {
-		return nil, nil
+	if err := d.checkSubmitted(req); err != nil || !ok {
+		return nil, err
 	}
 	candidate := *req
 	return d.search(of.byID.keys(), now, func(id string) *Request { candidate.Resource.ID = id; return &candidate })
@@ -63,4 +67,18 @@ func (d *Domain) search(candidates []string, now time.Time, request func(candida
 		}
 	}
 	return found, nil
+}
+
+// checkSubmitted finds a malformed submission whether or not there is a candidate to try it on.
+func (d *Domain) checkSubmitted(req *Request) error {
+	t, _ := d.types.get(req.Resource.Type)
+	if t == nil {
+		return nil
+	}
+	a, ok := t.actions[req.Action.Name]
+	if !ok || !a.writes() {
+		return nil
+	}
+	_, err := req.submitted(a.class == v1alpha1.ClassCreate)
+	return err
 }

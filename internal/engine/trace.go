@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -177,7 +178,7 @@ func (e *evaluation) traceCondition(c *kase, holds bool, err error, missed []str
 	case c.rule.condition.program == nil:
 		e.trace.say(c.source.source[0], field, "does not compile, so it counts as false")
 	case len(missed) > 0:
-		e.trace.say(c.source.source[0], field, "does not hold; unknown properties: %s", strings.Join(sortedUnique(missed), ", "))
+		e.trace.say(c.source.source[0], field, "does not hold; unknown properties: %s", strings.Join(sortedUnique(slices.Clone(missed)), ", "))
 	case err != nil:
 		e.trace.say(c.source.source[0], field, "is in error, so it counts as false")
 	default:

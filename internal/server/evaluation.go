@@ -11,8 +11,8 @@ import (
 
 const evaluationPath = "/access/v1/evaluation"
 
-// decision is an AuthZEN decision.
-type decision struct {
+// Decision is an AuthZEN decision, as JSON.
+type Decision struct {
 	Decision bool            `json:"decision"`
 	Context  decisionContext `json:"context"`
 }
@@ -78,7 +78,7 @@ func (s *Server) evaluateOne(r *http.Request, domain store.Snapshot, body object
 }
 
 // evaluate decides one evaluation. On an error there is no decision.
-func evaluate(domain store.Snapshot, evaluation object, now time.Time, explain bool) (*decision, error) {
+func evaluate(domain store.Snapshot, evaluation object, now time.Time, explain bool) (*Decision, error) {
 	req, err := evaluation.request()
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func evaluate(domain store.Snapshot, evaluation object, now time.Time, explain b
 	if err != nil {
 		return nil, err
 	}
-	return newDecision(&decided, trace, domain.Revision), nil
+	return NewDecision(&decided, trace, domain.Revision), nil
 }
 
 // wantsTrace reads options.explain and the query's explain; either will do.
@@ -112,8 +112,10 @@ func wantsTrace(r *http.Request, body object) (bool, error) {
 	return explain, body.err()
 }
 
-func newDecision(decided *engine.Decision, trace []engine.TraceStage, revision string) *decision {
-	d := &decision{
+// NewDecision is what the engine decided as AuthZEN writes it, with the trace and the revision where they are
+// given. The command line prints the same.
+func NewDecision(decided *engine.Decision, trace []engine.TraceStage, revision string) *Decision {
+	d := &Decision{
 		Decision: decided.Allow,
 		Context: decisionContext{
 			Reason:             decided.Reason,

@@ -22,7 +22,7 @@ const (
 
 // decisionList is the answer to a batch, in its order.
 type decisionList struct {
-	Evaluations []*decision `json:"evaluations"`
+	Evaluations []*Decision `json:"evaluations"`
 }
 
 // entityKeys are the parts of an evaluation for which a batch may hold defaults.
@@ -57,7 +57,7 @@ func (s *Server) evaluations(r *http.Request, domain store.Snapshot) (any, error
 		return nil, err
 	}
 	now := s.opts.Clock.Now()
-	list := decisionList{Evaluations: make([]*decision, 0, len(items))}
+	list := decisionList{Evaluations: make([]*Decision, 0, len(items))}
 	for i, item := range items {
 		d := evaluateItem(domain, body, i, item, now, explain)
 		list.Evaluations = append(list.Evaluations, d)
@@ -81,7 +81,7 @@ func semanticOf(body object) (string, error) {
 
 // evaluateItem decides one evaluation of a batch, for which the batch gives the entities that it lacks, each as a
 // whole. One that cannot be made is a deny that says so.
-func evaluateItem(domain store.Snapshot, batch object, index int, item any, now time.Time, explain bool) *decision {
+func evaluateItem(domain store.Snapshot, batch object, index int, item any, now time.Time, explain bool) *Decision {
 	fields, ok := item.(map[string]any)
 	if !ok {
 		return failed(malformed(fmt.Sprintf("evaluations[%d]", index), "must be an object"))
@@ -99,7 +99,7 @@ func evaluateItem(domain store.Snapshot, batch object, index int, item any, now 
 	return d
 }
 
-func failed(err error) *decision {
+func failed(err error) *Decision {
 	status, message := classify(err)
-	return &decision{Context: decisionContext{Error: &evaluationError{status, message}}}
+	return &Decision{Context: decisionContext{Error: &evaluationError{status, message}}}
 }

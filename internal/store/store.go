@@ -14,7 +14,6 @@ import (
 	"github.com/go-logr/logr"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
@@ -54,7 +53,8 @@ type Store struct {
 	domains     sync.Map // namespace → *state
 	progress    *progress
 	synced      chan struct{} // closed once every kind has been listed and is served
-	subscribers []func(Update)
+	mu          sync.Mutex    // guards subscribers
+	subscribers []*func(Update)
 }
 
 // state is a snapshot, and the versions that its revision stands for.
@@ -107,9 +107,18 @@ func (s *Store) Namespaces() []string {
 	return names
 }
 
-// Subscribe has fn called with every update after it has been swapped in, one after the other. The next
-// change is not served before fn returns, so it should be quick. Subscribe must be called before Start.
-func (s *Store) Subscribe(fn func(Update)) { s.subscribers = append(s.subscribers, fn) }
+// Subscribe has fn called with every update after it has been swapped in, one after the other, until the
+// function that it returns is called. The next change is not served before fn returns, so it should be quick.
+func (s *Store) Subscribe(fn func(Update)) (unsubscribe func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.subscribers = append(s.subscribers, &fn)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.subscribers = slices.DeleteFunc(slices.Clone(s.subscribers), func(other *func(Update)) bool { return other == &fn })
+	}
+}
 
 // Ready says whether every kind has been listed once and is served. It stays true when the API server is
 // away: decisions then follow the last state that was seen.
@@ -152,25 +161,13 @@ func (s *Store) WaitFor(ctx context.Context, namespace, revision string) error {
 	return s.progress.wait(ctx, wanted)
 }
 
-// objects has an object of each kind, to ask the cache for its informer.
-var objects = map[engine.Kind]client.Object{
-	engine.KindResourceType:      &v1alpha1.ResourceType{},
-	engine.KindRole:              &v1alpha1.Role{},
-	engine.KindGroup:             &v1alpha1.Group{},
-	engine.KindUser:              &v1alpha1.User{},
-	engine.KindUserPermission:    &v1alpha1.UserPermission{},
-	engine.KindSpecialPermission: &v1alpha1.SpecialPermission{},
-	engine.KindRecordSet:         &v1alpha1.RecordSet{},
-	engine.KindPermissionPolicy:  &v1alpha1.PermissionPolicy{},
-}
-
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;userpermissions;specialpermissions;recordsets;permissionpolicies,verbs=get;list;watch
 
 // Start watches until ctx is done. It fails when the cache cannot watch a kind at all.
 func (s *Store) Start(ctx context.Context) error {
 	var listed []toolscache.DoneChecker
 	for _, kind := range engine.Kinds {
-		informer, err := s.cache.GetInformer(ctx, objects[kind], cache.BlockUntilSynced(false))
+		informer, err := s.cache.GetInformerForKind(ctx, v1alpha1.GroupVersion.WithKind(string(kind)), cache.BlockUntilSynced(false))
 		if err != nil {
 			return fmt.Errorf("watch %s: %w", kind, err)
 		}
@@ -212,9 +209,12 @@ func (s *Store) drain() {
 		close(s.synced)
 		s.log.Info("Serving decisions", "domains", len(updates))
 	}
+	s.mu.Lock()
+	subscribers := s.subscribers
+	s.mu.Unlock()
 	for _, update := range updates {
-		for _, notify := range s.subscribers {
-			notify(update)
+		for _, notify := range subscribers {
+			(*notify)(update)
 		}
 	}
 }

@@ -42,12 +42,14 @@ func TestParseReadsYAMLAsJSON(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	bomb := "a0: &a0 {k: lol}\n"
-	merges := "a0: &a0 {}\n"
+	// Each of thirty keys repeats the one before it nine times.
+	bombLines, mergeLines := []string{"a0: &a0 {k: lol}"}, []string{"a0: &a0 {}"}
 	for i := 1; i < 30; i++ {
-		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
-		merges += fmt.Sprintf("a%d: &a%d {<<: [%s]}\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", "))
+		nine := strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", ")
+		bombLines = append(bombLines, fmt.Sprintf("a%d: &a%d [%s]", i, i, nine))
+		mergeLines = append(mergeLines, fmt.Sprintf("a%d: &a%d {<<: [%s]}", i, i, nine))
 	}
+	bomb, merges := strings.Join(bombLines, "\n"), strings.Join(mergeLines, "\n")
 	long := "a: &a " + strings.Repeat("x", 1<<20) + "\nb: [" + strings.Repeat("*a, ", 40) + "]\n"
 	cases := map[string]struct {
 		yaml string
@@ -138,7 +140,7 @@ func TestDecode(t *testing.T) {
 		want string
 	}{
 		"all is known":               {"kind: T\nlist: [{name: a, tags: [x], free: {any: 1}}]\n", ""},
-		"an unknown key":             {"kind: T\nlist:\n- name: a\n- nmae: b\n", "f.yaml:4: T: list[1].nmae: unknown field; remove it, or use one of free, name, tags"},
+		"an unknown key":             {"kind: T\nlist:\n- name: a\n- nahme: b\n", "f.yaml:4: T: list[1].nahme: unknown field; remove it, or use one of free, name, tags"},
 		"an unknown key at the top":  {"kind: T\nlits: []\n", "f.yaml:2: T: lits: unknown field; remove it, or use one of kind, list, other"},
 		"an unknown key in a struct": {"kind: T\nother:\n  x: 1\n", "f.yaml:3: T: other.x: unknown field; remove it, or use one of free, name, tags"},
 		"names in another case":      {"kind: T\nList: []\n", "f.yaml:2: T: List: unknown field; remove it, or use one of kind, list, other"},

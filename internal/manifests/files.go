@@ -22,79 +22,78 @@ type found struct {
 
 // Files lists the manifests that paths stand for: a file is itself, a folder every *.yaml, *.yml and *.json
 // below it, sorted. What is hidden (.git, the data folders of a mounted ConfigMap) and links to folders are
-// left out, and so are kustomization files, which are not manifests.
+// left out, and so are kustomization files, which are not manifests. The error is of type Problems.
 func Files(paths []string) ([]string, error) {
-	files, err := find(paths)
+	files, problems := find(paths)
 	names := make([]string, len(files))
 	for i, file := range files {
 		names[i] = file.path
 	}
-	return names, err
+	return names, problems.orNil()
 }
 
-func find(paths []string) ([]found, error) {
+// find gives the files that can be found, and what is wrong with the paths.
+func find(paths []string) ([]found, Problems) {
 	var files []found
+	var problems Problems
 	for _, path := range paths {
 		info, err := os.Stat(path)
-		if err != nil {
-			return nil, err
-		}
-		if !info.IsDir() {
+		switch {
+		case err != nil:
+			problems = append(problems, fileProblem(path, err))
+		case info.IsDir():
+			var more Problems
+			files, more = appendFolder(files, path, "")
+			problems = append(problems, more...)
+		default:
 			files = append(files, found{path: path})
-			continue
-		}
-		if files, err = appendFolder(files, path, ""); err != nil {
-			return nil, err
 		}
 	}
-	return files, nil
+	return files, problems
 }
 
 // appendFolder appends the manifests below a folder. Of a kustomization only the namespace is read, which
 // as in kustomize the folders below it do not change.
-func appendFolder(files []found, folder, namespace string) ([]found, error) {
+func appendFolder(files []found, folder, namespace string) ([]found, Problems) {
 	entries, err := os.ReadDir(folder) // sorted by name
 	if err != nil {
-		return nil, err
+		return files, Problems{fileProblem(folder, err)}
 	}
+	var problems Problems
 	if namespace == "" {
-		if namespace, err = kustomizedNamespace(folder, entries); err != nil {
-			return nil, err
-		}
+		namespace, problems = kustomizedNamespace(folder, entries)
 	}
 	for _, entry := range entries {
 		path := filepath.Join(folder, entry.Name())
 		switch {
 		case strings.HasPrefix(entry.Name(), "."):
 		case entry.IsDir():
-			if files, err = appendFolder(files, path, namespace); err != nil {
-				return nil, err
-			}
+			var more Problems
+			files, more = appendFolder(files, path, namespace)
+			problems = append(problems, more...)
 		case IsManifest(path) && !isFolder(path):
 			files = append(files, found{path, namespace})
 		}
 	}
-	return files, nil
+	return files, problems
 }
 
 // kustomizations are the names that kustomize looks for.
 var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
 // kustomizedNamespace is the namespace that the kustomization of a folder puts its objects in, if any.
-func kustomizedNamespace(folder string, entries []os.DirEntry) (string, error) {
+func kustomizedNamespace(folder string, entries []os.DirEntry) (string, Problems) {
 	for _, entry := range entries {
 		if !slices.Contains(kustomizations, entry.Name()) {
 			continue
 		}
 		documents, problems := readDocuments(filepath.Join(folder, entry.Name()))
-		if len(problems) > 0 {
-			return "", problems
-		}
 		for _, document := range documents {
 			if namespace := text(child(document.node, "namespace")); namespace != "" {
-				return namespace, nil
+				return namespace, problems
 			}
 		}
+		return "", problems
 	}
 	return "", nil
 }

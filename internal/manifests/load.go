@@ -2,7 +2,6 @@ package manifests
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,14 +30,8 @@ const (
 //
 // The error is of type Problems and tells everything that is wrong; the items are those without a problem.
 func Load(paths []string, namespace string) ([]Item, error) {
-	files, err := find(paths)
-	if problems, ok := errors.AsType[Problems](err); ok {
-		return nil, problems
-	}
-	if err != nil {
-		return nil, Problems{fileProblem(strings.Join(paths, ", "), err)}
-	}
-	l := loader{seen: map[string]Item{}}
+	files, problems := find(paths)
+	l := loader{problems: problems, seen: map[string]Item{}}
 	for _, file := range files {
 		documents, problems := readDocuments(file.path)
 		first := len(l.problems)

@@ -194,7 +194,7 @@ func TestLoadTellsAllProblemsInOrder(t *testing.T) {
 func TestLoadMissingAndTooLarge(t *testing.T) {
 	folder := write(t, map[string]string{"a.txt": head + "kind: User\nmetadata: {name: a}\nspec: {}\n"})
 	missing := filepath.Join(folder, "none")
-	if _, err := Load([]string{missing}, "default"); err == nil || err.Error() != missing+": no such file or directory" {
+	if _, err := Load([]string{missing, folder, missing}, "default"); err == nil || err.Error() != missing+": no such file or directory\n"+missing+": no such file or directory" {
 		t.Errorf("missing: got %v", err)
 	}
 	if items, err := Load([]string{filepath.Join(folder, "a.txt")}, "default"); err != nil || len(items) != 1 {

@@ -18,8 +18,8 @@ type Problem struct {
 	Message string
 }
 
-// Error is the problem in one line, the place first: file:line: Kind/name: path: message.
-func (p *Problem) Error() string {
+// String is the problem in one line, the place first: file:line: Kind/name: path: message.
+func (p *Problem) String() string {
 	var b strings.Builder
 	b.WriteString(p.File)
 	if p.Line > 0 {
@@ -35,12 +35,12 @@ func (p *Problem) Error() string {
 
 // Problems are what is wrong with a set of manifests, in the order of the files. As an error it has a line
 // for each.
-type Problems []*Problem
+type Problems []*Problem //nolint:errname // problems they are, and an error where they keep something from going on
 
 func (p Problems) Error() string {
 	lines := make([]string, len(p))
 	for i, problem := range p {
-		lines[i] = problem.Error()
+		lines[i] = problem.String()
 	}
 	return strings.Join(lines, "\n")
 }

@@ -102,7 +102,7 @@ func FuzzParse(f *testing.F) {
 			if _, err := asMap(document.JSON); err != nil && document.JSON[0] == '{' {
 				t.Errorf("not JSON: %v\n%s", err, document.JSON)
 			}
-			_ = document.Problem("a.b[0].c", "x").Error()
+			_ = document.Problem("a.b[0].c", "x").String()
 			if skip, problem := classify(document); skip || problem != nil {
 				continue
 			}

@@ -1,0 +1,212 @@
+package permissiontest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/manifests"
+)
+
+// Result is how one test went.
+type Result struct {
+	// File and Line are where the test stands; Suite is the name of its PermissionTest.
+	File  string
+	Line  int
+	Suite string
+	Test  string
+	// Differences are the keys that are not as expected.
+	Differences []Difference
+	// Err is why there is nothing to compare.
+	Err error
+	// Notes help to understand a difference: the errors and warnings of an admission.
+	Notes    []string
+	Duration time.Duration
+}
+
+// Passed says that everything is as expected.
+func (r *Result) Passed() bool { return r.Err == nil && len(r.Differences) == 0 }
+
+// Runner runs tests. Manifests that several of them name are read and compiled once.
+type Runner struct {
+	// Clock is for tests that fix no time.
+	Clock clock.PassiveClock
+
+	domains map[string]compiled // by the paths of the manifests
+}
+
+type compiled struct {
+	domain *engine.Domain
+	err    error
+}
+
+// Run runs the PermissionTests of a file; a file without one has no results. The error, of type
+// manifests.Problems, is about the file or the manifests that it names: of that PermissionTest no test
+// has run.
+func (r *Runner) Run(file string) ([]Result, error) {
+	suites, err := suitesIn(file)
+	if err != nil {
+		return nil, err
+	}
+	var results []Result
+	var problems manifests.Problems
+	for _, s := range suites {
+		domain, err := r.domainOf(s)
+		if err != nil {
+			problems = append(problems, s.document.Problem("spec.manifests", err.Error()))
+			continue
+		}
+		for i := range s.tests {
+			results = append(results, r.run(s, &s.tests[i], domain))
+		}
+	}
+	if len(problems) > 0 {
+		return results, problems
+	}
+	return results, nil
+}
+
+func (r *Runner) domainOf(s *suite) (*engine.Domain, error) {
+	key := strings.Join(s.manifests, "\x00")
+	known, ok := r.domains[key]
+	if !ok {
+		known.domain, known.err = compile(s.manifests)
+		if r.domains == nil {
+			r.domains = map[string]compiled{}
+		}
+		r.domains[key] = known
+	}
+	return known.domain, known.err
+}
+
+// compile makes the domain of manifests, whose objects must all be of one namespace.
+func compile(paths []string) (*engine.Domain, error) {
+	items, err := manifests.Load(paths, metav1.NamespaceDefault)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range items {
+		if first := items[0]; item.Object.GetNamespace() != first.Object.GetNamespace() {
+			return nil, fmt.Errorf("the objects are of several domains: %s:%d is in namespace %s, %s:%d in %s; name those of one",
+				first.File, first.Line, first.Object.GetNamespace(), item.File, item.Line, item.Object.GetNamespace())
+		}
+	}
+	return engine.Compile(manifests.Objects(items)), nil
+}
+
+func (r *Runner) run(s *suite, t *test, domain *engine.Domain) Result {
+	now := t.now
+	if now.IsZero() {
+		now = s.now
+	}
+	if now.IsZero() {
+		now = r.Clock.Now()
+	}
+	began := time.Now()
+	got, err := t.evaluate(domain, now)
+	result := Result{File: s.document.File, Line: t.line, Suite: s.name, Test: t.Name, Err: err, Duration: time.Since(began)}
+	if err == nil {
+		result.Differences, result.Notes = compare(t.want, got.values), got.notes
+	}
+	return result
+}
+
+// answer is what a test compares: values by the keys that it may expect.
+type answer struct {
+	values map[string]any
+	notes  []string
+}
+
+func (t *test) evaluate(domain *engine.Domain, now time.Time) (answer, error) {
+	switch {
+	case t.Request != nil:
+		return decide(domain, t.Request.forEngine(), now)
+	case t.Search != nil:
+		return search(domain, t.Search, now)
+	case t.Effective != nil:
+		return effective(domain, t.Effective, now)
+	case t.Admit != nil:
+		return admit(domain, t.Admit, now)
+	}
+	return answer{}, errors.New("this version cannot evaluate filters")
+}
+
+// The decisions.
+const (
+	allow = "allow"
+	deny  = "deny"
+)
+
+func decide(domain *engine.Domain, req *engine.Request, now time.Time) (answer, error) {
+	d, err := domain.Decide(req, now)
+	if err != nil {
+		return answer{}, err
+	}
+	decision := deny
+	if d.Allow {
+		decision = allow
+	}
+	violations := make([]string, len(d.Violations))
+	for i, v := range d.Violations {
+		violations[i] = v.Field
+	}
+	return answer{values: map[string]any{
+		"decision":           decision,
+		"reason":             string(d.Reason),
+		"fields":             list(d.Fields),
+		"presets":            exact(d.Presets),
+		"missingProperties":  list(d.MissingProperties),
+		"violations":         list(violations),
+		"stepUp":             list(d.StepUp),
+		"validationMessages": list(d.ValidationMessages),
+	}}, nil
+}
+
+// The kinds of searches.
+const (
+	searchSubject  = "subject"
+	searchResource = "resource"
+	searchAction   = "action"
+)
+
+func search(domain *engine.Domain, asked *searchAsked, now time.Time) (answer, error) {
+	find := map[string]func(*engine.Request, time.Time) ([]string, error){
+		searchSubject:  domain.SearchSubjects,
+		searchResource: domain.SearchResources,
+		searchAction:   domain.SearchActions,
+	}[asked.Kind]
+	results, err := find(asked.Request.forEngine(), now)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{values: map[string]any{"results": list(results)}}, nil
+}
+
+func effective(domain *engine.Domain, asked *effectiveUser, now time.Time) (answer, error) {
+	if !domain.Knows(asked.User) {
+		return answer{}, fmt.Errorf("nothing in the manifests names the user %q", asked.User)
+	}
+	if asked.Resource == "" {
+		status, err := asJSON(domain.Effective(asked.User, now))
+		return answer{values: status}, err
+	}
+	permission, ok := domain.EffectiveOn(asked.User, asked.Resource, now)
+	if !ok {
+		return answer{}, fmt.Errorf("the manifests have no resource type %q", asked.Resource)
+	}
+	level, err := asJSON(permission)
+	return answer{values: level}, err
+}
+
+func list(texts []string) []any {
+	values := make([]any, len(texts))
+	for i, text := range texts {
+		values[i] = text
+	}
+	return values
+}

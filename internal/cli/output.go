@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+)
+
+// The formats of output.
+const (
+	outputTable = "table"
+	outputJSON  = "json"
+	outputYAML  = "yaml"
+	outputCSV   = "csv"
+)
+
+// output is the flag -o.
+type output struct {
+	format string
+	// formats that the command knows; the first is what it prints unless told otherwise.
+	formats []string
+}
+
+func newOutput(formats ...string) output { return output{formats: formats} }
+
+func (o *output) addFlag(c *cobra.Command) {
+	c.Flags().StringVarP(&o.format, "output", "o", o.formats[0], "How to print the answer: "+strings.Join(o.formats, ", "))
+}
+
+// validate refuses a format that the command does not know.
+func (o *output) validate() error {
+	if !slices.Contains(o.formats, o.format) {
+		return usagef("--output is %q; it must be one of %s", o.format, strings.Join(o.formats, ", "))
+	}
+	return nil
+}
+
+// printValue prints a value as JSON or YAML.
+func printValue(w io.Writer, format string, value any) error {
+	if format == outputYAML {
+		text, err := yaml.Marshal(value)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(text)
+		return err
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // it is no web page
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+// compactJSON is a JSON value in one line.
+func compactJSON(value any) string {
+	var b strings.Builder
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Sprint(value)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+
+	"github.com/go-logr/logr"
+	"github.com/spf13/cobra"
+
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/server"
+	"github.com/remit-authz/remit/internal/store"
+)
+
+// ServeOptions are those of `serve`.
+type ServeOptions struct {
+	Tool
+	filenames   []string
+	namespace   string
+	bindAddress string
+}
+
+func (t Tool) newServe() *cobra.Command {
+	o := &ServeOptions{Tool: t}
+	c := &cobra.Command{
+		Use:   "serve -f DIR",
+		Short: "Answer decisions over HTTP from manifests",
+		Long: `Answer decisions over HTTP from manifests: the decision server of the cluster, for the development of
+applications. Every namespace in the manifests is a domain.
+
+Manifests are read again when they change. While they cannot be read, the last good state goes on being
+served. Everybody who can connect may ask, so the server binds to this machine only.`,
+		Example: `  # The four samples
+  kubectl remit serve -f config/samples
+
+  # Ask it
+  curl -s -H 'Content-Type: application/json' http://127.0.0.1:8180/domains/cin7/access/v1/evaluation -d '
+    {"subject": {"type": "user", "id": "richard"}, "action": {"name": "read"},
+     "resource": {"type": "purchase-order", "id": "PO-1"}}'`,
+		Args: exactly(),
+		RunE: run(o),
+	}
+	addFilenames(c, &o.filenames)
+	c.Flags().StringVarP(&o.namespace, "namespace", "n", "default", "The namespace of objects that name none")
+	c.Flags().StringVar(&o.bindAddress, "bind-address", "127.0.0.1:8180", "Where to listen")
+	return c
+}
+
+// Complete has nothing to fill in.
+func (o *ServeOptions) Complete([]string) error { return nil }
+
+// Validate refuses to let other machines ask.
+func (o *ServeOptions) Validate() error {
+	if len(o.filenames) == 0 {
+		return usagef("-f is required: the manifests to serve")
+	}
+	host, _, err := net.SplitHostPort(o.bindAddress)
+	if err != nil {
+		return usagef("--bind-address %s: %v", o.bindAddress, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
+		return usagef("--bind-address %s: must be an address of this machine alone, such as 127.0.0.1:8180, because everybody who can connect may ask", o.bindAddress)
+	}
+	return nil
+}
+
+// Run serves until ctx is done.
+func (o *ServeOptions) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	changes, err := watch(ctx, o.filenames) // before reading: no change is missed
+	if err != nil {
+		return fmt.Errorf("watch the manifests: %w", err)
+	}
+	domains, err := o.read()
+	if err != nil {
+		return err
+	}
+	var current served
+	current.state.Store(&domains)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.bindAddress)
+	if err != nil {
+		return err
+	}
+	s, err := server.New(&current, server.Options{
+		Listener: listener, PlainHTTP: true, Authn: server.AuthnNone, Clock: o.Clock,
+		Log: logr.FromSlogHandler(slog.NewTextHandler(o.ErrOut, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "Serving %s at http://%s; Ctrl-C stops\n", describe(domains), listener.Addr())
+	for _, namespace := range sortedKeys(domains) {
+		fmt.Fprintf(o.Out, "  http://%s/domains/%s/access/v1/evaluation\n", listener.Addr(), namespace)
+	}
+
+	reloaded := make(chan struct{})
+	go func() {
+		defer close(reloaded)
+		for range changes {
+			o.reload(&current)
+		}
+	}()
+	err = s.Start(ctx)
+	stop()
+	<-reloaded
+	return err
+}
+
+// reload swaps in what the manifests are now, and says so.
+func (o *ServeOptions) reload(current *served) {
+	domains, err := o.read()
+	if err != nil {
+		fmt.Fprintf(o.ErrOut, "error: %v\nThe last good state is still served.\n", err)
+		return
+	}
+	before := *current.state.Swap(&domains)
+	if !sameRevisions(before, domains) {
+		fmt.Fprintf(o.Out, "Reloaded: %s\n", describe(domains))
+	}
+}
+
+// read compiles a domain for each namespace.
+func (o *ServeOptions) read() (map[string]store.Snapshot, error) {
+	objects, err := readManifests(o.filenames, o.namespace)
+	if err != nil {
+		return nil, err
+	}
+	if len(objects) == 0 {
+		return nil, fmt.Errorf("no objects of Remit in %s", strings.Join(o.filenames, ", "))
+	}
+	domains := make(map[string]store.Snapshot, len(objects))
+	for namespace, objects := range objects {
+		revision, err := revisionOf(objects)
+		if err != nil {
+			return nil, err
+		}
+		domains[namespace] = store.Snapshot{Namespace: namespace, Domain: engine.Compile(objects), Revision: revision}
+	}
+	return domains, nil
+}
+
+// revisionOf is the same for the same objects, and another for others.
+func revisionOf(objects []engine.Object) (string, error) {
+	sum := sha256.New()
+	if err := json.NewEncoder(sum).Encode(objects); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
+}
+
+func sameRevisions(a, b map[string]store.Snapshot) bool {
+	same := len(a) == len(b)
+	for namespace, snapshot := range a {
+		same = same && b[namespace].Revision == snapshot.Revision
+	}
+	return same
+}
+
+// describe names the domains and counts their objects.
+func describe(domains map[string]store.Snapshot) string {
+	var parts []string
+	for _, namespace := range sortedKeys(domains) {
+		parts = append(parts, fmt.Sprintf("%s (%d objects)", namespace, domains[namespace].Domain.Len()))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// served are the domains that the server answers for.
+type served struct {
+	state atomic.Pointer[map[string]store.Snapshot]
+}
+
+// Domain gives the current state of a namespace's domain.
+func (s *served) Domain(namespace string) (store.Snapshot, bool) {
+	snapshot, ok := (*s.state.Load())[namespace]
+	return snapshot, ok
+}

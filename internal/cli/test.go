@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-authz/remit/internal/manifests"
+	"github.com/remit-authz/remit/internal/permissiontest"
+)
+
+// TestOptions are those of `test`.
+type TestOptions struct {
+	Tool
+	paths []string
+}
+
+func (t Tool) newTest() *cobra.Command {
+	o := &TestOptions{Tool: t}
+	return &cobra.Command{
+		Use:   "test FILE|DIR…",
+		Short: "Run PermissionTest files",
+		Long: `Run PermissionTest files: expectations of what manifests decide. In a folder all of them are found, however
+deep; files that hold none are skipped.
+
+Failures are printed with what was expected and what came; the last line counts. A file that cannot be read
+counts as one failure; the others run all the same.
+
+Exit codes: 0 all passed, 1 some failed, 2 a file could not be read.`,
+		Example: `  # All tests of the samples
+  kubectl remit test config/samples
+
+  # One file
+  kubectl remit test config/samples/cin7/tests/cin7.test.yaml`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usagef("takes one or more files or folders")
+			}
+			return nil
+		},
+		RunE: run(o),
+	}
+}
+
+// Complete takes the paths.
+func (o *TestOptions) Complete(args []string) error {
+	o.paths = args
+	return nil
+}
+
+// Validate has nothing to check.
+func (o *TestOptions) Validate() error { return nil }
+
+// Run runs file by file and prints what failed.
+func (o *TestOptions) Run(ctx context.Context) error {
+	runner := permissiontest.Runner{Clock: o.Clock}
+	passed, failed, unreadable := 0, 0, 0
+	problem := func(err error) {
+		unreadable++
+		fmt.Fprintf(o.Out, "ERROR %s\n\n", indented(err.Error()))
+	}
+	for _, path := range o.paths {
+		files, err := manifests.Files([]string{path})
+		if err != nil {
+			problem(err)
+			continue
+		}
+		found := false
+		for _, file := range files {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			results, err := runner.Run(file)
+			if err != nil {
+				problem(err)
+			}
+			found = found || len(results) > 0 || err != nil
+			for i := range results {
+				if results[i].Passed() {
+					passed++
+					continue
+				}
+				failed++
+				o.printFailure(&results[i])
+			}
+		}
+		if !found {
+			problem(fmt.Errorf("%s: no %s in it", path, permissiontest.Kind))
+		}
+	}
+	fmt.Fprintf(o.Out, "%d passed, %d failed\n", passed, failed+unreadable)
+	switch {
+	case unreadable > 0:
+		return errors.New("some tests could not be run")
+	case failed > 0:
+		return errNegative
+	}
+	return nil
+}
+
+// printFailure prints where the test is, and every key that is not as expected.
+func (o *TestOptions) printFailure(r *permissiontest.Result) {
+	fmt.Fprintf(o.Out, "FAIL  %s:%d: %s\n", r.File, r.Line, r.Test)
+	if r.Err != nil {
+		fmt.Fprintf(o.Out, "      %s\n", indented(r.Err.Error()))
+	}
+	for _, d := range r.Differences {
+		fmt.Fprintf(o.Out, "      %s\n", indented(d.String()))
+	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(o.Out, "      %s\n", indented(note))
+	}
+	fmt.Fprintln(o.Out)
+}
+
+// indented sets the further lines of a text below its first, behind FAIL and ERROR.
+func indented(text string) string { return strings.ReplaceAll(text, "\n", "\n      ") }

@@ -106,7 +106,7 @@ func (r *userReconciler) get(ctx context.Context, request userRequest) (*v1alpha
 	object := &v1alpha1.EffectivePermissions{}
 	err := r.client.Get(ctx, types.NamespacedName{Namespace: request.Namespace, Name: request.Name}, object, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // an object that is not there is no error here
+		return nil, nil
 	}
 	return object, err
 }

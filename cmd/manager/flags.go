@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/remit-authz/remit/controllers"
+	"github.com/remit-authz/remit/internal/server"
+)
+
+// off is the bind address of a server that is not to run.
+const off = "0"
+
+// ownNamespace is where a pod finds the name of the namespace that it runs in.
+const ownNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// config is what the flags say.
+type config struct {
+	probeBindAddress string
+
+	metricsBindAddress string
+	metricsSecure      bool
+
+	leaderElect             bool
+	leaderElectionNamespace string
+
+	webhookHost    string
+	webhookPort    int
+	webhookCertDir string
+
+	decisionBindAddress  string
+	decisionCertDir      string
+	decisionAuthn        string
+	insecureDecisionBind bool
+	defaultDomain        string
+
+	zap     zap.Options
+	version bool
+}
+
+// parse reads the flags. Its errors tell whoever starts the manager what to change.
+func parse(args []string, out io.Writer) (*config, error) {
+	cfg := &config{}
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the error says enough
+	flags.Usage = func() {}
+	ctrl.RegisterFlags(flags) // --kubeconfig
+	flags.StringVar(&cfg.probeBindAddress, "health-probe-bind-address", ":8081", "`host:port` of /healthz and /readyz; 0 turns them off")
+	flags.StringVar(&cfg.metricsBindAddress, "metrics-bind-address", off, "`host:port` of /metrics; 0 turns it off")
+	flags.BoolVar(&cfg.metricsSecure, "metrics-secure", true, "serve /metrics over TLS, to whom the API server lets read it")
+	flags.BoolVar(&cfg.leaderElect, "leader-elect", false, "have replicas agree on one that writes status; all of them decide either way")
+	flags.StringVar(&cfg.leaderElectionNamespace, "leader-election-namespace", "", "`namespace` of the lease by which they agree; empty: the manager's own")
+	flags.StringVar(&cfg.webhookHost, "webhook-host", "", "`address` to serve admission webhooks at; empty: every address")
+	flags.IntVar(&cfg.webhookPort, "webhook-port", 9443, "`port` to serve admission webhooks at; 0 turns them off")
+	flags.StringVar(&cfg.webhookCertDir, "webhook-cert-dir", "", "`folder` with tls.crt and tls.key of the webhooks, read again when they change")
+	flags.StringVar(&cfg.decisionBindAddress, "decision-bind-address", server.DefaultBindAddress, "`host:port` of the decision server; 0 turns it off")
+	flags.StringVar(&cfg.decisionCertDir, "decision-cert-dir", "", "`folder` with tls.crt and tls.key of the decision server, read again when they change; "+
+		"empty: a certificate that it makes for itself")
+	flags.StringVar(&cfg.decisionAuthn, "decision-authn", string(server.AuthnKubernetes), "who may ask for decisions: kubernetes (bearer tokens and RBAC) or none (everybody)")
+	flags.BoolVar(&cfg.insecureDecisionBind, "insecure-decision-bind", false, "allow --decision-authn=none at addresses that other machines can reach")
+	flags.StringVar(&cfg.defaultDomain, "default-domain", "", "`namespace` whose domain is served at the root too")
+	flags.BoolVar(&cfg.version, "version", false, "print the version and end")
+	cfg.zap.BindFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintln(out, "Usage: manager [flags]")
+			flags.SetOutput(out)
+			flags.PrintDefaults()
+		}
+		return nil, err
+	}
+	if flags.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q: there are only flags", flags.Arg(0))
+	}
+	return cfg, cfg.validate()
+}
+
+func (c *config) validate() error {
+	return errors.Join(
+		bindAddress("health-probe-bind-address", c.probeBindAddress),
+		bindAddress("metrics-bind-address", c.metricsBindAddress),
+		bindAddress("decision-bind-address", c.decisionBindAddress),
+		port("webhook-port", c.webhookPort),
+		namespace("leader-election-namespace", c.leaderElectionNamespace),
+		namespace("default-domain", c.defaultDomain),
+	)
+}
+
+func bindAddress(flag, value string) error {
+	if _, _, err := net.SplitHostPort(value); err != nil && value != off {
+		return fmt.Errorf("--%s is %q; it must be host:port, :port, or 0 for none", flag, value)
+	}
+	return nil
+}
+
+func port(flag string, value int) error {
+	if value < 0 || value > 65535 {
+		return fmt.Errorf("--%s is %d; it must be a port, or 0 for none", flag, value)
+	}
+	return nil
+}
+
+func namespace(flag, value string) error {
+	if value != "" && len(validation.IsDNS1123Label(value)) > 0 {
+		return fmt.Errorf("--%s is %q; it must be the name of a namespace", flag, value)
+	}
+	return nil
+}
+
+// lease is what replicas compete for; nil when they do not.
+func (c *config) lease() (*controllers.Lease, error) {
+	if !c.leaderElect {
+		return nil, nil
+	}
+	if c.leaderElectionNamespace != "" {
+		return &controllers.Lease{Namespace: c.leaderElectionNamespace}, nil
+	}
+	name, err := os.ReadFile(ownNamespace)
+	if err != nil {
+		return nil, fmt.Errorf("--leader-elect outside a cluster needs --leader-election-namespace: %w", err)
+	}
+	return &controllers.Lease{Namespace: strings.TrimSpace(string(name))}, nil
+}
+
+func (c *config) metrics() metricsserver.Options {
+	options := metricsserver.Options{BindAddress: c.metricsBindAddress, SecureServing: c.metricsSecure}
+	if c.metricsSecure {
+		options.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
+	return options
+}

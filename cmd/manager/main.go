@@ -1,0 +1,122 @@
+// Command manager is the operator: every replica watches the permission domains, answers decisions and judges
+// what is written; one of them writes status.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/controllers"
+	"github.com/remit-authz/remit/internal/server"
+	"github.com/remit-authz/remit/internal/store"
+	"github.com/remit-authz/remit/internal/webhook"
+)
+
+// version is stamped in by the build.
+var version = "unknown"
+
+var scheme = runtime.NewScheme()
+
+func init() {
+	utilruntime.Must(v1alpha1.AddToScheme(scheme))
+}
+
+func main() {
+	cfg, err := parse(os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "manager:", err)
+		os.Exit(2)
+	case cfg.version:
+		fmt.Println("remit", version)
+		return
+	}
+	log := zap.New(zap.UseFlagOptions(&cfg.zap))
+	ctrl.SetLogger(log)
+	klog.SetLogger(log)
+	if err := run(ctrl.SetupSignalHandler(), cfg); err != nil {
+		log.Error(err, "The manager ends")
+		os.Exit(1)
+	}
+}
+
+// run wires everything together and runs it until ctx is done.
+func run(ctx context.Context, cfg *config) error {
+	log := ctrl.Log.WithName("remit")
+	log.Info("Starting", "version", version)
+	kubernetes, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the API server: %w", err)
+	}
+	mgr, err := ctrl.NewManager(kubernetes, ctrl.Options{
+		Scheme:                 scheme,
+		Cache:                  store.CacheOptions(),
+		Metrics:                cfg.metrics(),
+		HealthProbeBindAddress: cfg.probeBindAddress,
+		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
+			Host: cfg.webhookHost, Port: cfg.webhookPort, CertDir: cfg.webhookCertDir,
+		}),
+	})
+	if err != nil {
+		return fmt.Errorf("make the manager: %w", err)
+	}
+
+	domains := store.New(mgr.GetCache(), log.WithName("store"))
+	lease, err := cfg.lease()
+	if err != nil {
+		return err
+	}
+	checks := map[string]healthz.Checker{"domains": domains.ReadyzCheck}
+	errs := []error{
+		mgr.Add(domains),
+		controllers.SetupWithManager(mgr, domains, controllers.Options{Lease: lease}),
+		mgr.AddHealthzCheck("ping", healthz.Ping),
+	}
+	if cfg.webhookPort != 0 {
+		errs = append(errs, webhook.SetupWithManager(mgr, domains))
+		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
+	}
+	if cfg.decisionBindAddress != off {
+		decisions, err := server.New(domains, server.Options{
+			BindAddress:       cfg.decisionBindAddress,
+			CertDir:           cfg.decisionCertDir,
+			Authn:             server.Authn(cfg.decisionAuthn),
+			AllowInsecureBind: cfg.insecureDecisionBind,
+			Kubernetes:        kubernetes,
+			DefaultDomain:     cfg.defaultDomain,
+			Log:               log.WithName("decisions"),
+		})
+		if err != nil {
+			return err
+		}
+		errs = append(errs, mgr.Add(decisions))
+		checks["decisions"] = func(*http.Request) error {
+			if decisions.Addr() == nil {
+				return errors.New("not listening yet")
+			}
+			return nil
+		}
+	}
+	for name, check := range checks {
+		errs = append(errs, mgr.AddReadyzCheck(name, check))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("set up the manager: %w", err)
+	}
+	return mgr.Start(ctx)
+}

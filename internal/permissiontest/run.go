@@ -1,7 +1,6 @@
 package permissiontest
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -133,7 +132,7 @@ func (t *test) evaluate(domain *engine.Domain, now time.Time) (answer, error) {
 	case t.Admit != nil:
 		return admit(domain, t.Admit, now)
 	}
-	return answer{}, errors.New("this version cannot evaluate filters")
+	return filtered(domain, t.Filter, now)
 }
 
 // The decisions.
@@ -187,10 +186,22 @@ func search(domain *engine.Domain, asked *searchAsked, now time.Time) (answer, e
 	return answer{values: map[string]any{"results": list(results)}}, nil
 }
 
-func effective(domain *engine.Domain, asked *effectiveUser, now time.Time) (answer, error) {
-	if !domain.Knows(asked.User) {
-		return answer{}, fmt.Errorf("nothing in the manifests names the user %q", asked.User)
+// filtered runs a filter over the records of the test.
+func filtered(domain *engine.Domain, asked *filterAsked, now time.Time) (answer, error) {
+	filter, err := domain.Filter(asked.Request.forEngine(), now)
+	if err != nil {
+		return answer{}, err
 	}
+	var ids []string
+	for _, r := range asked.Records {
+		if filter.Condition.Matches(r.ID, r.Properties) {
+			ids = append(ids, r.ID)
+		}
+	}
+	return answer{values: map[string]any{"matches": list(ids)}}, nil
+}
+
+func effective(domain *engine.Domain, asked *effectiveUser, now time.Time) (answer, error) {
 	if asked.Resource == "" {
 		status, err := asJSON(domain.Effective(asked.User, now))
 		return answer{values: status}, err

@@ -48,8 +48,8 @@ func userRequests(update store.Update) (soon, later []userRequest) {
 	return requests, nil
 }
 
-// +kubebuilder:rbac:groups=permissions.remit.dev,resources=effectivepermissions,verbs=get;list;watch;create;update;patch;delete
-// +kubebuilder:rbac:groups=permissions.remit.dev,resources=effectivepermissions/status,verbs=update;patch
+// +kubebuilder:rbac:groups=permissions.remit.dev,resources=effectivepermissions,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=permissions.remit.dev,resources=effectivepermissions/status,verbs=patch
 
 // userReconciler keeps one EffectivePermissions object for each known user, and no other.
 type userReconciler struct{ *dependencies }

@@ -32,7 +32,7 @@ type dependencies struct {
 	tallies *tallies
 }
 
-// +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes/status;roles/status;groups/status;users/status;userpermissions/status;specialpermissions/status;recordsets/status;permissionpolicies/status,verbs=update;patch
+// +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes/status;roles/status;groups/status;users/status;userpermissions/status;specialpermissions/status;recordsets/status;permissionpolicies/status,verbs=patch
 
 // objectReconciler keeps the status of the objects of one kind.
 type objectReconciler struct {

@@ -29,6 +29,9 @@ type Snapshot struct {
 	Revision string
 	// ResourceVersion is the newest resource version that this state includes.
 	ResourceVersion string
+	// Made is when this state was compiled, and CompileTime how long that took.
+	Made        time.Time
+	CompileTime time.Duration
 }
 
 // Update tells a subscriber of a domain's next state.
@@ -52,6 +55,7 @@ type Store struct {
 	queue       *queue
 	domains     sync.Map // namespace → *state
 	progress    *progress
+	informers   []*informer   // of all kinds; complete before synced is closed
 	synced      chan struct{} // closed once every kind has been listed and is served
 	mu          sync.Mutex    // guards subscribers
 	subscribers []*func(Update)
@@ -63,15 +67,15 @@ type state struct {
 	versions versions
 }
 
-// New prepares a store over the objects of a cache, which should have been made with CacheOptions.
+// New prepares a store over the objects of a cache, which must have been made with CacheOptions.
 func New(objects cache.Cache, log logr.Logger) *Store {
 	return &Store{cache: objects, log: log, queue: newQueue(), progress: newProgress(), synced: make(chan struct{})}
 }
 
 // CacheOptions are what the store asks of the cache that it reads from: no managed fields, which may be as
-// large as the objects themselves and which nobody reads.
+// large as the objects themselves and which nobody reads, and informers that know when they last heard anything.
 func CacheOptions() cache.Options {
-	return cache.Options{DefaultTransform: cache.TransformStripManagedFields()}
+	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), NewInformer: newInformer}
 }
 
 // Domain gives the current state of a namespace's domain. It is false for a namespace without any object of
@@ -142,6 +146,22 @@ func (s *Store) ReadyzCheck(*http.Request) error {
 	return nil
 }
 
+// Heard is the last time at which the API server had told of every kind, so that every state served then was
+// complete; the zero time until the store is ready. The API server tells something about every minute even when
+// nothing changes, so an older time means that it is away, or cannot be reached.
+func (s *Store) Heard() time.Time {
+	if !s.Ready() {
+		return time.Time{}
+	}
+	heard := time.Now()
+	for _, informer := range s.informers {
+		if at := informer.heard(); at.Before(heard) {
+			heard = at
+		}
+	}
+	return heard
+}
+
 // NeedLeaderElection says that every replica holds the domains.
 func (s *Store) NeedLeaderElection() bool { return false }
 
@@ -167,14 +187,16 @@ func (s *Store) WaitFor(ctx context.Context, namespace, revision string) error {
 func (s *Store) Start(ctx context.Context) error {
 	var listed []toolscache.DoneChecker
 	for _, kind := range engine.Kinds {
-		informer, err := s.cache.GetInformerForKind(ctx, v1alpha1.GroupVersion.WithKind(string(kind)), cache.BlockUntilSynced(false))
+		objects, err := s.cache.GetInformerForKind(ctx, v1alpha1.GroupVersion.WithKind(string(kind)), cache.BlockUntilSynced(false))
 		if err != nil {
 			return fmt.Errorf("watch %s: %w", kind, err)
 		}
-		h := &handler{kind: kind, queue: s.queue, listed: func() string { return "" }}
-		if shared, ok := informer.(interface{ LastSyncResourceVersion() string }); ok {
-			h.listed = shared.LastSyncResourceVersion
+		informer, ok := objects.(*informer)
+		if !ok {
+			return fmt.Errorf("watch %s: the cache was not made with CacheOptions", kind)
 		}
+		s.informers = append(s.informers, informer)
+		h := &handler{kind: kind, queue: s.queue, listed: informer.LastSyncResourceVersion}
 		registration, err := informer.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: new(time.Duration)})
 		if err != nil {
 			return fmt.Errorf("watch %s: %w", kind, err)
@@ -242,7 +264,10 @@ func (s *Store) apply(namespace string, events map[engine.Ref]event) (Update, bo
 		return cmp.Or(cmp.Compare(a.Ref.Kind, b.Ref.Kind), cmp.Compare(a.Ref.Name, b.Ref.Name))
 	})
 	var affected engine.Affected
+	began := time.Now()
 	next.Domain, affected = current.Domain.With(changes...)
+	next.Made = time.Now()
+	next.CompileTime = next.Made.Sub(began)
 	next.Revision, next.ResourceVersion = next.versions.revision(), next.versions.newest()
 	if next.Domain.Len() == 0 {
 		s.domains.Delete(namespace)

@@ -52,6 +52,7 @@ func TestBool(t *testing.T) {
 		"lists of objects":                    {source: "resource.properties.lines.all(l, l.qty > 1)", want: true},
 		"the strings extension":               {source: "subject.id.upperAscii() == 'ANN'", want: true},
 		"time":                                {source: "now < timestamp('2026-06-02T00:00:00Z') && now.getFullYear() == 2026", want: true},
+		"the names of types":                  {source: "type(subject.attributes.limit) == int && type(subject.id) == string", want: true},
 		"a result that is no bool":            {source: "resource.properties.owner", wantErr: true},
 		"a variable as a whole":               {source: "dyn(subject).id == 'ann' && subject == subject", want: true},
 		"validations see what is proposed":    {place: Validation, source: "proposed.status == 'draft' && resource.properties.status == 'open'", want: true},

@@ -12,7 +12,9 @@ import (
 func field(path ...string) *filter.Field { return &filter.Field{Path: path} }
 
 func TestFilter(t *testing.T) {
-	eq := func(name string, value any) *filter.Tree { return &filter.Tree{Op: filter.Eq, Field: field(name), Value: value} }
+	eq := func(name string, value any) *filter.Tree {
+		return &filter.Tree{Op: filter.Eq, Field: field(name), Value: value}
+	}
 	cases := map[string]struct {
 		source string
 		want   *filter.Tree

@@ -201,7 +201,11 @@ type provider struct {
 }
 
 func newProvider() *provider {
-	p := &provider{Registry: types.NewEmptyRegistry(), fields: map[string]map[string]*types.FieldType{}}
+	registry, err := types.NewRegistry()
+	if err != nil {
+		panic(fmt.Sprintf("expr: CEL's own types: %v", err)) // no input can cause this
+	}
+	p := &provider{Registry: registry, fields: map[string]map[string]*types.FieldType{}}
 	for name, fields := range objectFields {
 		p.fields[name] = make(map[string]*types.FieldType, len(fields))
 		for field, fieldType := range fields {
@@ -262,7 +266,7 @@ type objectValue struct{ object object }
 func (v objectValue) ConvertToNative(reflect.Type) (any, error) { return nil, errNoNative }
 func (v objectValue) ConvertToType(t ref.Type) ref.Val {
 	if t == types.TypeType {
-		return v.Type().(*types.Type)
+		return types.NewObjectType(v.object.celType())
 	}
 	return types.NewErr("type conversion error from %s to %s", v.object.celType(), t.TypeName())
 }

@@ -68,7 +68,7 @@ func (o *CanOptions) Validate() error { return o.output.validate() }
 
 // Run asks the engine and prints its answer.
 func (o *CanOptions) Run(ctx context.Context) error {
-	d, err := o.source.load(ctx)
+	d, err := o.source.load(ctx, o.ErrOut)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -49,6 +51,8 @@ func readCluster(ctx context.Context, config *rest.Config, namespace string) ([]
 			forbidden = append(forbidden, resource())
 		case apierrors.IsNotFound(err):
 			absent = append(absent, resource())
+		case isUnreachable(err):
+			return nil, fmt.Errorf("reach the cluster: %w; name manifests with -f to do without one", err)
 		case err != nil:
 			return nil, fmt.Errorf("list %s in the namespace %s: %w", resource(), namespace, err)
 		}
@@ -62,6 +66,12 @@ func readCluster(ctx context.Context, config *rest.Config, namespace string) ([]
 			strings.Join(forbidden, ", "), namespace)
 	}
 	return objects, nil
+}
+
+// isUnreachable says whether there was no answer at all.
+func isUnreachable(err error) bool {
+	_, ok := errors.AsType[*url.Error](err)
+	return ok
 }
 
 // list reads all objects of a kind in a namespace, page by page.

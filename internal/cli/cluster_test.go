@@ -153,7 +153,7 @@ func TestCluster(t *testing.T) {
 		},
 		"no API server": {
 			args:     []string{"can", "ann", "read", "doc", "-n", "shop", "--kubeconfig", master, "--server", "https://127.0.0.1:1"},
-			wantCode: ExitError, wantErr: "error: list resourcetypes.permissions.remit.dev in the namespace shop: ",
+			wantCode: ExitError, wantErr: "error: reach the cluster: Get \"https://127.0.0.1:1/",
 		},
 	}
 	for name, tc := range cases {

@@ -76,7 +76,7 @@ func (o *EffectiveOptions) Validate() error { return o.output.validate() }
 
 // Run prints user by user.
 func (o *EffectiveOptions) Run(ctx context.Context) error {
-	d, err := o.source.load(ctx)
+	d, err := o.source.load(ctx, o.ErrOut)
 	if err != nil {
 		return err
 	}

@@ -100,6 +100,7 @@ func (o *ServeOptions) Run(ctx context.Context) error {
 	for _, namespace := range sortedKeys(domains) {
 		fmt.Fprintf(o.Out, "  http://%s/domains/%s/access/v1/evaluation\n", listener.Addr(), namespace)
 	}
+	o.warn(domains)
 
 	reloaded := make(chan struct{})
 	go func() {
@@ -124,6 +125,13 @@ func (o *ServeOptions) reload(current *served) {
 	before := *current.state.Swap(&domains)
 	if !sameRevisions(before, domains) {
 		fmt.Fprintf(o.Out, "Reloaded: %s\n", describe(domains))
+		o.warn(domains)
+	}
+}
+
+func (o *ServeOptions) warn(domains map[string]store.Snapshot) {
+	for _, namespace := range sortedKeys(domains) {
+		warn(o.ErrOut, domains[namespace].Domain)
 	}
 }
 
@@ -132,9 +140,6 @@ func (o *ServeOptions) read() (map[string]store.Snapshot, error) {
 	objects, err := readManifests(o.filenames, o.namespace)
 	if err != nil {
 		return nil, err
-	}
-	if len(objects) == 0 {
-		return nil, fmt.Errorf("no objects of Remit in %s", strings.Join(o.filenames, ", "))
 	}
 	domains := make(map[string]store.Snapshot, len(objects))
 	for namespace, objects := range objects {

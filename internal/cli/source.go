@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -47,35 +48,61 @@ type domain struct {
 	namespace string
 }
 
-// load reads and compiles the domain that the flags name.
-func (s *source) load(ctx context.Context) (domain, error) {
+// load reads and compiles the domain that the flags name. It warns of objects that do not do what they say.
+func (s *source) load(ctx context.Context, warnings io.Writer) (domain, error) {
+	read := s.readCluster
 	if len(s.filenames) > 0 {
-		return s.loadManifests()
+		read = s.readManifests
 	}
+	objects, namespace, err := read(ctx)
+	if err != nil {
+		return domain{}, err
+	}
+	d := domain{engine.Compile(objects), namespace}
+	warn(warnings, d.Domain)
+	return d, nil
+}
+
+// warn tells of what keeps objects, or parts of them, from taking effect.
+func warn(w io.Writer, d *engine.Domain) {
+	for _, kind := range engine.Kinds {
+		for _, object := range d.Objects(kind) {
+			ref := engine.Ref{Kind: kind, Name: object.GetName()}
+			report, _ := d.Report(ref)
+			for _, problem := range report.Problems {
+				place := ref.String()
+				if problem.Path != "" {
+					place += ": " + problem.Path
+				}
+				fmt.Fprintf(w, "Warning: %s: %s\n", place, problem.Message)
+			}
+		}
+	}
+}
+
+// readCluster gives the objects of the namespace that the flags and the kubeconfig name.
+func (s *source) readCluster(ctx context.Context) ([]engine.Object, string, error) {
 	namespace, _, err := s.kubeconfig.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
-		return domain{}, fmt.Errorf("read the kubeconfig: %w", err)
+		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	config, err := s.kubeconfig.ToRESTConfig()
 	if err != nil {
-		return domain{}, fmt.Errorf("read the kubeconfig: %w; name manifests with -f to do without a cluster", err)
+		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	objects, err := readCluster(ctx, config, namespace)
-	if err != nil {
-		return domain{}, err
+	if err == nil && len(objects) == 0 {
+		err = fmt.Errorf("the namespace %s has no objects of Remit; choose another with -n", namespace)
 	}
-	if len(objects) == 0 {
-		return domain{}, fmt.Errorf("the namespace %s has no objects of Remit; choose another with -n", namespace)
-	}
-	return domain{engine.Compile(objects), namespace}, nil
+	return objects, namespace, err
 }
 
-// loadManifests compiles the domain of one namespace: that of -n, else the only one there is, else "default".
-func (s *source) loadManifests() (domain, error) {
+// readManifests gives the objects of one namespace: that of -n, else the only one there is, else "default".
+func (s *source) readManifests(context.Context) ([]engine.Object, string, error) {
 	asked := *s.kubeconfig.Namespace
 	domains, err := readManifests(s.filenames, asked)
 	if err != nil {
-		return domain{}, err
+		return nil, "", err
 	}
 	namespaces := sortedKeys(domains)
 	namespace := cmp.Or(asked, metav1.NamespaceDefault)
@@ -83,17 +110,14 @@ func (s *source) loadManifests() (domain, error) {
 		namespace = namespaces[0]
 	}
 	objects, ok := domains[namespace]
-	switch {
-	case len(namespaces) == 0:
-		return domain{}, fmt.Errorf("no objects of Remit in %s", strings.Join(s.filenames, ", "))
-	case !ok:
-		return domain{}, fmt.Errorf("no objects in the namespace %s; the manifests have %s: choose one with -n", namespace, strings.Join(namespaces, ", "))
+	if !ok {
+		return nil, "", fmt.Errorf("no objects in the namespace %s; the manifests have %s: choose one with -n", namespace, strings.Join(namespaces, ", "))
 	}
-	return domain{engine.Compile(objects), namespace}, nil
+	return objects, namespace, nil
 }
 
-// readManifests reads the objects of manifests by namespace. Those without one are in the given namespace,
-// by default "default".
+// readManifests reads the objects of manifests by namespace; there is at least one. Those that name none are
+// in the given namespace, by default "default".
 func readManifests(filenames []string, namespace string) (map[string][]engine.Object, error) {
 	items, err := manifests.Load(filenames, cmp.Or(namespace, metav1.NamespaceDefault))
 	if problems, ok := errors.AsType[manifests.Problems](err); ok && len(problems) > 1 {
@@ -106,6 +130,9 @@ func readManifests(filenames []string, namespace string) (map[string][]engine.Ob
 	for _, item := range items {
 		in := item.Object.GetNamespace()
 		domains[in] = append(domains[in], item.Object)
+	}
+	if len(domains) == 0 {
+		return nil, fmt.Errorf("no objects of Remit in %s", strings.Join(filenames, ", "))
 	}
 	return domains, nil
 }

@@ -3,8 +3,11 @@ package manifests
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
@@ -36,8 +39,8 @@ func Load(paths []string, namespace string) ([]Item, error) {
 		documents, problems := readDocuments(file.path)
 		first := len(l.problems)
 		l.problems = append(l.problems, problems...)
-		for _, document := range documents {
-			l.add(document, cmp.Or(file.namespace, namespace))
+		for _, c := range check(documents, cmp.Or(file.namespace, namespace)) {
+			l.add(c)
 		}
 		slices.SortStableFunc(l.problems[first:], func(a, b *Problem) int { return cmp.Compare(a.Line, b.Line) })
 	}
@@ -53,6 +56,46 @@ func Objects(items []Item) []engine.Object {
 	return objects
 }
 
+// checked is a document and what became of it: an object, problems, or neither where it is skipped.
+type checked struct {
+	document *Document
+	object   engine.Object
+	problems Problems
+}
+
+// check checks documents, several at a time: schemas are most of the work of loading.
+func check(documents []*Document, namespace string) []checked {
+	results := make([]checked, len(documents))
+	var group errgroup.Group
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, document := range documents {
+		group.Go(func() error {
+			results[i] = checkOne(document, namespace)
+			return nil
+		})
+	}
+	_ = group.Wait() // there is no error
+	return results
+}
+
+func checkOne(document *Document, namespace string) checked {
+	c := checked{document: document}
+	if skip, problem := classify(document); skip || problem != nil {
+		if problem != nil {
+			c.problems = Problems{problem}
+		}
+		return c
+	}
+	object, errs := Object(document.Kind, document.JSON, namespace, nil)
+	for _, err := range errs {
+		c.problems = append(c.problems, document.Problem(Path(err), Message(err)))
+	}
+	if len(errs) == 0 {
+		c.object = object
+	}
+	return c
+}
+
 type loader struct {
 	items    []Item
 	problems Problems
@@ -60,25 +103,16 @@ type loader struct {
 	seen map[string]Item
 }
 
-func (l *loader) add(document *Document, namespace string) {
-	if skip, problem := classify(document); skip || problem != nil {
-		if problem != nil {
-			l.problems = append(l.problems, problem)
-		}
+func (l *loader) add(c checked) {
+	l.problems = append(l.problems, c.problems...)
+	if c.object == nil {
 		return
 	}
-	object, errs := Object(document.Kind, document.JSON, namespace, nil)
-	for _, err := range errs {
-		l.problems = append(l.problems, document.Problem(Path(err), Message(err)))
-	}
-	if len(errs) > 0 {
-		return
-	}
-	item := Item{object, document.File, document.Line}
-	key := document.Kind + "/" + object.GetNamespace() + "/" + object.GetName()
+	item := Item{c.object, c.document.File, c.document.Line}
+	key := c.document.Kind + "/" + c.object.GetNamespace() + "/" + c.object.GetName()
 	if first, twice := l.seen[key]; twice {
-		l.problems = append(l.problems, document.Problem("metadata.name",
-			fmt.Sprintf("the same object is in %s:%d too (namespace %s); remove or rename one of them", first.File, first.Line, object.GetNamespace())))
+		l.problems = append(l.problems, c.document.Problem("metadata.name", fmt.Sprintf(
+			"the same object is in %s:%d too (namespace %s); remove or rename one of them", first.File, first.Line, c.object.GetNamespace())))
 		return
 	}
 	l.seen[key] = item

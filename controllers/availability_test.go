@@ -36,9 +36,9 @@ var _ = Describe("Two managers", func() {
 		follower := startManager(ctx, cluster, lease)
 
 		d.create(ctx, shop()...)
-		Eventually(func() engine.Reason { return leader.decide(d.namespace, "richard", "update", "order", nil) }).Should(Equal(engine.ReasonRule))
-		Eventually(func() engine.Reason { return follower.decide(d.namespace, "richard", "update", "order", nil) }).Should(Equal(engine.ReasonRule))
-		Eventually(d.effective(ctx, "richard")).Should(WithTransform(access("order"), Equal(v1alpha1.AccessFull)))
+		Eventually(func() engine.Reason { return leader.decide(d.namespace, "richard", "update", nil) }).Should(Equal(engine.ReasonRule))
+		Eventually(func() engine.Reason { return follower.decide(d.namespace, "richard", "update", nil) }).Should(Equal(engine.ReasonRule))
+		Eventually(d.effective(ctx, "richard")).Should(WithTransform(orderAccess, Equal(v1alpha1.AccessFull)))
 		Expect(holder()).To(Equal(first))
 		snapshot, ok := leader.store.Domain(d.namespace)
 		Expect(ok).To(BeTrue())
@@ -46,10 +46,10 @@ var _ = Describe("Two managers", func() {
 
 		By("stopping the leader")
 		leader.stop()
-		Expect(follower.decide(d.namespace, "richard", "update", "order", nil)).To(Equal(engine.ReasonRule))
+		Expect(follower.decide(d.namespace, "richard", "update", nil)).To(Equal(engine.ReasonRule))
 		d.create(ctx, testobjects.MakeSpecialPermission("freeze", "richard").On(v1alpha1.AccessNone, "order").Obj())
-		Eventually(func() engine.Reason { return follower.decide(d.namespace, "richard", "update", "order", nil) }).Should(Equal(engine.ReasonSpecialPermission))
-		Eventually(d.effective(ctx, "richard")).Should(WithTransform(access("order"), Equal(v1alpha1.AccessNone)))
+		Eventually(func() engine.Reason { return follower.decide(d.namespace, "richard", "update", nil) }).Should(Equal(engine.ReasonSpecialPermission))
+		Eventually(d.effective(ctx, "richard")).Should(WithTransform(orderAccess, Equal(v1alpha1.AccessNone)))
 		Eventually(holder).ShouldNot(Or(BeEmpty(), Equal(first)))
 	})
 })
@@ -61,7 +61,7 @@ var _ = Describe("An API server that is away", func() {
 		lease := &controllers.Lease{Namespace: c.newNamespace(ctx), Duration: 3 * time.Second}
 		d := &domain{testCluster: c, manager: startManager(ctx, c, lease), namespace: c.newNamespace(ctx)}
 		d.create(ctx, shop()...)
-		Eventually(d.effective(ctx, "richard")).Should(WithTransform(access("order"), Equal(v1alpha1.AccessFull)))
+		Eventually(d.effective(ctx, "richard")).Should(WithTransform(orderAccess, Equal(v1alpha1.AccessFull)))
 
 		// Somebody asks all the time.
 		asking, stop := context.WithCancel(ctx)
@@ -74,7 +74,7 @@ var _ = Describe("An API server that is away", func() {
 			for asking.Err() == nil {
 				<-tick.C
 				asked.Add(1)
-				if d.decide("richard", "update", "order", nil) != engine.ReasonRule || d.store.ReadyzCheck(nil) != nil {
+				if d.decide("richard", "update", nil) != engine.ReasonRule || d.store.ReadyzCheck(nil) != nil {
 					wrong.Add(1)
 				}
 			}
@@ -92,8 +92,8 @@ var _ = Describe("An API server that is away", func() {
 		Expect(apiServer.Start()).To(Succeed())
 		Eventually(d.users(ctx)).Should(HaveLen(2))
 		d.create(ctx, testobjects.MakeUser("mary").Roles("buyer").Obj())
-		Eventually(func() engine.Reason { return d.decide("mary", "update", "order", nil) }).Should(Equal(engine.ReasonRule))
-		Eventually(d.effective(ctx, "mary")).Should(WithTransform(access("order"), Equal(v1alpha1.AccessFull)))
+		Eventually(func() engine.Reason { return d.decide("mary", "update", nil) }).Should(Equal(engine.ReasonRule))
+		Eventually(d.effective(ctx, "mary")).Should(WithTransform(orderAccess, Equal(v1alpha1.AccessFull)))
 		stop()
 		<-done
 		Expect(wrong.Load()).To(BeZero(), "of %d decisions", asked.Load())

@@ -26,9 +26,20 @@ func requestFor(namespace, user string) userRequest {
 	return userRequest{Namespace: namespace, Name: v1alpha1.EffectivePermissionsName(user), User: user}
 }
 
-// requestOf asks for an object that somebody wrote.
-func requestOf(_ context.Context, o *v1alpha1.EffectivePermissions) []userRequest {
-	return []userRequest{{Namespace: o.Namespace, Name: o.Name, User: string(o.Spec.User)}}
+// writtenRequests asks for an object that somebody wrote.
+func writtenRequests(before, after client.Object) []userRequest {
+	if before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion() {
+		return nil
+	}
+	written := after
+	if written == nil {
+		written = before
+	}
+	object, ok := written.(*v1alpha1.EffectivePermissions)
+	if !ok {
+		return nil
+	}
+	return []userRequest{{Namespace: object.Namespace, Name: object.Name, User: string(object.Spec.User)}}
 }
 
 // userRequests asks for the users whose permissions an update may have changed, among them those that are not known

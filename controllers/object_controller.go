@@ -12,8 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -59,14 +57,12 @@ func objectRequests(kind engine.Kind) func(store.Update) (soon, later []reconcil
 	}
 }
 
-// statusWrites lets through what changes an object but not its spec. The store tells of the rest, when it is
-// served.
-var statusWrites = predicate.Funcs{
-	CreateFunc: func(event.CreateEvent) bool { return false },
-	DeleteFunc: func(event.DeleteEvent) bool { return false },
-	UpdateFunc: func(e event.UpdateEvent) bool {
-		return e.ObjectOld.GetGeneration() == e.ObjectNew.GetGeneration() && e.ObjectOld.GetResourceVersion() != e.ObjectNew.GetResourceVersion()
-	},
+// statusRequests asks for an object that was written but for its spec. The store tells of the rest, when it is served.
+func statusRequests(before, after client.Object) []reconcile.Request {
+	if before == nil || after == nil || before.GetGeneration() != after.GetGeneration() || before.GetResourceVersion() == after.GetResourceVersion() {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(after)}}
 }
 
 // Reconcile brings one object's status up to date.

@@ -102,16 +102,16 @@ var _ = Describe("Status", func() {
 		Eventually(reading(ctx, d, role)).Should(And(haveConditions(served, dangling), haveMessage("ReferencesResolved", "ResourceType/order")))
 		d.create(ctx, testobjects.MakeResourceType("order").Obj())
 		Eventually(reading(ctx, d, role)).Should(haveConditions(served, resolved))
-		Expect(d.decide("richard", "read", "order", nil)).To(Equal(engine.ReasonRule))
+		Expect(d.decide("richard", "read", nil)).To(Equal(engine.ReasonRule))
 
 		By("renaming the role")
 		d.create(ctx, testobjects.MakeRole("purchaser").Rule(testobjects.Full("order")).Obj())
 		d.remove(ctx, role)
 		Eventually(reading(ctx, d, user)).Should(haveConditions(served, dangling))
-		Eventually(d.effective(ctx, "richard")).Should(WithTransform(access("order"), Equal(v1alpha1.AccessNone)))
+		Eventually(d.effective(ctx, "richard")).Should(WithTransform(orderAccess, Equal(v1alpha1.AccessNone)))
 		change(ctx, d, user, func(u *v1alpha1.User) { u.Spec.Roles[0].Name = "purchaser" })
 		Eventually(reading(ctx, d, user)).Should(And(haveConditions(served, resolved), HaveField("Status.ObservedGeneration", int64(2))))
-		Eventually(d.effective(ctx, "richard")).Should(WithTransform(access("order"), Equal(v1alpha1.AccessFull)))
+		Eventually(d.effective(ctx, "richard")).Should(WithTransform(orderAccess, Equal(v1alpha1.AccessFull)))
 	})
 
 	It("stalls a bad object and none of its neighbours", func(ctx SpecContext) {
@@ -124,15 +124,15 @@ var _ = Describe("Status", func() {
 			haveConditions("Ready=False/NotServed", "Stalled=True/InvalidExpression", resolved),
 			haveMessage("Stalled", "spec.rules[0].condition"),
 		))
-		Expect(d.decide("bob", "read", "order", nil)).To(Equal(engine.ReasonConditionNotMet))
-		Expect(d.decide("richard", "update", "order", nil)).To(Equal(engine.ReasonRule))
+		Expect(d.decide("bob", "read", nil)).To(Equal(engine.ReasonConditionNotMet))
+		Expect(d.decide("richard", "update", nil)).To(Equal(engine.ReasonRule))
 		Eventually(reading(ctx, d, testobjects.MakeRole("buyer").Obj())).Should(haveConditions(served, resolved))
 		Eventually(reading(ctx, d, testobjects.MakeUser("bob").Obj())).Should(haveConditions(served, resolved))
 
 		By("mending it")
 		change(ctx, d, bad, func(r *v1alpha1.Role) { r.Spec.Rules[0].Condition = "resource.properties.x == 1" })
 		Eventually(reading(ctx, d, bad)).Should(haveConditions(served, resolved))
-		Expect(d.decide("bob", "read", "order", map[string]any{"x": int64(1)})).To(Equal(engine.ReasonRule))
+		Expect(d.decide("bob", "read", map[string]any{"x": int64(1)})).To(Equal(engine.ReasonRule))
 	})
 
 	It("tells the loser of a conflict", func(ctx SpecContext) {

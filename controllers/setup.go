@@ -13,11 +13,8 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
@@ -95,9 +92,9 @@ func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, clock c
 	return running.Wait()
 }
 
-// newObjectController makes the controller of a kind that people write. The store tells it what may change status,
-// and the API server of writes of status: what it wrote may have been decided by a status that was not yet in
-// its cache.
+// newObjectController makes the controller of a kind that people write. The store tells it what may change status;
+// the API server of writes of status: what was written may have been decided by a status that was not yet in the
+// cache.
 func newObjectController(mgr ctrl.Manager, d *dependencies, kind engine.Kind, r reconcile.Reconciler) (controller.Controller, error) {
 	object, err := newObject(mgr.GetScheme(), kind)
 	if err != nil {
@@ -110,12 +107,12 @@ func newObjectController(mgr ctrl.Manager, d *dependencies, kind engine.Kind, r 
 	}
 	return c, errors.Join(
 		c.Watch(newUpdates(d.domains, objectRequests(kind))),
-		c.Watch(source.Kind(mgr.GetCache(), object, handler.TypedEventHandler[client.Object, reconcile.Request](&handler.EnqueueRequestForObject{}), statusWrites)),
+		c.Watch(&writes[reconcile.Request]{cache: mgr.GetCache(), object: object, requests: statusRequests}),
 	)
 }
 
-// newUserController makes the controller of EffectivePermissions. The store tells it whose may change, and the API
-// server what others do to them.
+// newUserController makes the controller of EffectivePermissions. The store tells it whose may change; the API server
+// what others do to them.
 func newUserController(mgr ctrl.Manager, d *dependencies) (controller.TypedController[userRequest], error) {
 	c, err := newController(mgr, "effectivepermissions", userWorkers, &userReconciler{d},
 		func(r userRequest) klog.ObjectRef { return klog.KRef(r.Namespace, r.Name) })
@@ -124,7 +121,7 @@ func newUserController(mgr ctrl.Manager, d *dependencies) (controller.TypedContr
 	}
 	return c, errors.Join(
 		c.Watch(newUpdates(d.domains, userRequests)),
-		c.Watch(source.TypedKind(mgr.GetCache(), &v1alpha1.EffectivePermissions{}, handler.TypedEnqueueRequestsFromMapFunc(requestOf))),
+		c.Watch(&writes[userRequest]{cache: mgr.GetCache(), object: &v1alpha1.EffectivePermissions{}, requests: writtenRequests}),
 	)
 }
 

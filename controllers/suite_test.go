@@ -166,9 +166,9 @@ func (d *domain) users(ctx context.Context) func() ([]string, error) {
 	}
 }
 
-// decide asks what the manager's store decides now.
-func (d *domain) decide(user, action, resourceType string, properties map[string]any) engine.Reason {
-	return d.manager.decide(d.namespace, user, action, resourceType, properties)
+// decide asks what the manager's store decides now about an order.
+func (d *domain) decide(user, action string, properties map[string]any) engine.Reason {
+	return d.manager.decide(d.namespace, user, action, properties)
 }
 
 // manager is a running manager with a store and the controllers.
@@ -208,7 +208,7 @@ func startManager(ctx context.Context, c *testCluster, lease *controllers.Lease)
 	return m
 }
 
-func (m *manager) decide(namespace, user, action, resourceType string, properties map[string]any) engine.Reason {
+func (m *manager) decide(namespace, user, action string, properties map[string]any) engine.Reason {
 	snapshot, ok := m.store.Domain(namespace)
 	if !ok {
 		return "no domain"
@@ -216,7 +216,7 @@ func (m *manager) decide(namespace, user, action, resourceType string, propertie
 	decision, err := snapshot.Domain.Decide(&engine.Request{
 		Subject:  engine.Subject{Type: v1alpha1.DefaultSubjectType, ID: user},
 		Action:   engine.Action{Name: action},
-		Resource: engine.Resource{Type: resourceType, ID: "1", Properties: properties},
+		Resource: engine.Resource{Type: "order", ID: "1", Properties: properties},
 	}, time.Now())
 	if err != nil {
 		return engine.Reason(fmt.Sprintf("error: %v", err))

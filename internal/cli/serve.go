@@ -2,21 +2,14 @@ package cli
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
-	"strings"
-	"sync/atomic"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 
-	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/server"
-	"github.com/remit-authz/remit/internal/store"
 )
 
 // ServeOptions are those of `serve`.
@@ -79,34 +72,36 @@ func (o *ServeOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watch the manifests: %w", err)
 	}
-	domains, err := o.read()
+	objects, err := readManifests(o.filenames, o.namespace)
 	if err != nil {
 		return err
 	}
-	var current served
-	current.state.Store(&domains)
+	domains := newServed(o.Clock)
+	if _, err := domains.put(objects); err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.bindAddress)
 	if err != nil {
 		return err
 	}
-	s, err := server.New(&current, server.Options{
+	s, err := server.New(domains, server.Options{
 		Listener: listener, PlainHTTP: true, Authn: server.AuthnNone, Clock: o.Clock,
 		Log: logr.FromSlogHandler(slog.NewTextHandler(o.ErrOut, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Out, "Serving %s at http://%s; Ctrl-C stops\n", describe(domains), listener.Addr())
-	for _, namespace := range sortedKeys(domains) {
+	fmt.Fprintf(o.Out, "Serving %s at http://%s; Ctrl-C stops\n", domains, listener.Addr())
+	for _, namespace := range sortedKeys(objects) {
 		fmt.Fprintf(o.Out, "  http://%s/domains/%s/access/v1/evaluation\n", listener.Addr(), namespace)
 	}
-	o.warn(domains)
+	domains.warn(o.ErrOut)
 
 	reloaded := make(chan struct{})
 	go func() {
 		defer close(reloaded)
 		for range changes {
-			o.reload(&current)
+			o.reload(domains)
 		}
 	}()
 	err = s.Start(ctx)
@@ -115,76 +110,19 @@ func (o *ServeOptions) Run(ctx context.Context) error {
 	return err
 }
 
-// reload swaps in what the manifests are now, and says so.
-func (o *ServeOptions) reload(current *served) {
-	domains, err := o.read()
-	if err != nil {
-		fmt.Fprintf(o.ErrOut, "error: %v\nThe last good state is still served.\n", err)
-		return
-	}
-	before := *current.state.Swap(&domains)
-	if !sameRevisions(before, domains) {
-		fmt.Fprintf(o.Out, "Reloaded: %s\n", describe(domains))
-		o.warn(domains)
-	}
-}
-
-func (o *ServeOptions) warn(domains map[string]store.Snapshot) {
-	for _, namespace := range sortedKeys(domains) {
-		warn(o.ErrOut, domains[namespace].Domain)
-	}
-}
-
-// read compiles a domain for each namespace.
-func (o *ServeOptions) read() (map[string]store.Snapshot, error) {
+// reload serves what the manifests are now, and says so.
+func (o *ServeOptions) reload(domains *served) {
+	changed := false
 	objects, err := readManifests(o.filenames, o.namespace)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		changed, err = domains.put(objects)
 	}
-	domains := make(map[string]store.Snapshot, len(objects))
-	for namespace, objects := range objects {
-		revision, err := revisionOf(objects)
-		if err != nil {
-			return nil, err
-		}
-		domains[namespace] = store.Snapshot{Namespace: namespace, Domain: engine.Compile(objects), Revision: revision}
+	switch {
+	case err != nil:
+		domains.stale()
+		fmt.Fprintf(o.ErrOut, "error: %v\nThe last good state is still served.\n", err)
+	case changed:
+		fmt.Fprintf(o.Out, "Reloaded: %s\n", domains)
+		domains.warn(o.ErrOut)
 	}
-	return domains, nil
-}
-
-// revisionOf is the same for the same objects, and another for others.
-func revisionOf(objects []engine.Object) (string, error) {
-	sum := sha256.New()
-	if err := json.NewEncoder(sum).Encode(objects); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
-}
-
-func sameRevisions(a, b map[string]store.Snapshot) bool {
-	same := len(a) == len(b)
-	for namespace, snapshot := range a {
-		same = same && b[namespace].Revision == snapshot.Revision
-	}
-	return same
-}
-
-// describe names the domains and counts their objects.
-func describe(domains map[string]store.Snapshot) string {
-	var parts []string
-	for _, namespace := range sortedKeys(domains) {
-		parts = append(parts, fmt.Sprintf("%s (%d objects)", namespace, domains[namespace].Domain.Len()))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// served are the domains that the server answers for.
-type served struct {
-	state atomic.Pointer[map[string]store.Snapshot]
-}
-
-// Domain gives the current state of a namespace's domain.
-func (s *served) Domain(namespace string) (store.Snapshot, bool) {
-	snapshot, ok := (*s.state.Load())[namespace]
-	return snapshot, ok
 }

@@ -174,7 +174,7 @@ func (m *planMaker) operand(e ast.Expr) (operand, bool) {
 func (m *planMaker) part(e ast.Expr) *Program {
 	whole := m.program.ast.NativeRep()
 	checked := ast.NewCheckedAST(ast.NewAST(e, whole.SourceInfo()), whole.TypeMap(), whole.ReferenceMap())
-	program, err := environments()[m.program.place].PlanProgram(checked, cel.CostLimit(CostLimit))
+	program, err := environments()[m.program.place].PlanProgram(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(CostLimit))
 	if err != nil {
 		m.err = fmt.Errorf("planning a part of the condition: %w", err) // the whole has been planned before
 		return nil

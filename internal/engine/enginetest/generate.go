@@ -397,10 +397,7 @@ func (g generator) userPermission(name string) engine.Object {
 	}
 	allow := pick(g, "company", "warehouse", "company", "warehouse", "order", "note", "gone")
 	p.Spec.Allow = v1alpha1.Name(allow)
-	ids := recordIDs[allow]
-	if ids == nil {
-		ids = []string{"x"}
-	}
+	ids := idsOf(allow)
 	p.Spec.ForValues = typed[v1alpha1.RecordID](atLeastOne(g, 35, ids...))
 	if chance(g, 50) {
 		p.Spec.Default = pick(g, p.Spec.ForValues...)
@@ -485,6 +482,14 @@ func (g generator) policy(name string) engine.Object {
 		spec.StaffScopes = typed[v1alpha1.Token](atLeastOne(g, 50, "a:staff", "team"))
 	}
 	return p
+}
+
+// idsOf are the ids of records of a type, at least one.
+func idsOf(resourceType string) []string {
+	if ids := recordIDs[resourceType]; len(ids) > 0 {
+		return slices.Clone(ids)
+	}
+	return []string{"x"}
 }
 
 // properties are those of a record, each there with a chance.

@@ -2,7 +2,6 @@ package enginetest
 
 import (
 	"maps"
-	"slices"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
@@ -23,7 +22,7 @@ func Request(s Source, objects []engine.Object) *engine.Request {
 			req.Action.Name = string(pick(s, actions(t)...).Name)
 		}
 	}
-	req.Resource.ID = pick(s, recordIDs[req.Resource.Type]...)
+	req.Resource.ID = pick(s, idsOf(req.Resource.Type)...)
 	g.subject(&req.Subject)
 	if chance(s, 50) {
 		req.Resource.Properties = g.properties(pick(s, 45, 80, 15))
@@ -146,5 +145,5 @@ func Record(s Source, resourceType string) (id string, properties map[string]any
 			properties[field] = nil
 		}
 	}
-	return pick(s, append(slices.Clone(recordIDs[resourceType]), "elsewhere")...), properties
+	return pick(s, append(idsOf(resourceType), "elsewhere")...), properties
 }

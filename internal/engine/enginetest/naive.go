@@ -1005,9 +1005,12 @@ func (e *evaluation) userPermissions() *engine.Decision {
 		return nil
 	}
 	d := e.denyWithStepUp(engine.ReasonUserPermission)
-	d.Violations = violations
 	var missing []string
-	for _, v := range violations {
+	for i, v := range violations {
+		again := func(w engine.Violation) bool { return jsonText(w) == jsonText(v) }
+		if !slices.ContainsFunc(violations[:i], again) {
+			d.Violations = append(d.Violations, v)
+		}
 		if v.Cause == engine.CauseMissing {
 			missing = append(missing, v.Field)
 		}
@@ -1250,6 +1253,7 @@ func (e *evaluation) allow() engine.Decision {
 				d.DecidedBy = append(d.DecidedBy, c.source)
 			}
 		}
+		slices.SortFunc(d.DecidedBy, func(a, b engine.Ref) int { return strings.Compare(a.String(), b.String()) })
 	}
 	if e.act.Class != v1alpha1.ClassDelete {
 		d.Fields = e.coveredFields()

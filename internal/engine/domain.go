@@ -277,29 +277,33 @@ func put[O any, C any](table *tableEdit[*C], name string, object *O, compile fun
 func (b *builder) group(name string, object *v1alpha1.Group) {
 	before, after := put(b.groups, name, object, compileGroup)
 	b.changedGroups[name] = true
-	listed := map[string]window{}
-	if after != nil {
-		for _, m := range after.members {
-			listed[string(m.User)] = compileWindow(m.TimeWindow)
+	was, listed := listing(before), listing(after)
+	for id, w := range was {
+		is, still := listed[id]
+		if still && is == w {
+			delete(listed, id) // nothing to do
+			continue
 		}
-	}
-	if before != nil {
-		for _, m := range before.members {
-			id, was := string(m.User), compileWindow(m.TimeWindow)
-			is, still := listed[id]
-			if still && is == was {
-				delete(listed, id) // nothing to do
-				continue
-			}
-			if !still {
-				b.user(id).memberships = slices.DeleteFunc(b.user(id).memberships, func(m membership) bool { return m.group == name })
-			}
+		if !still {
+			u := b.user(id)
+			u.memberships = slices.DeleteFunc(u.memberships, func(m membership) bool { return m.group == name })
 		}
 	}
 	for id, w := range listed {
 		u := b.user(id)
 		u.memberships = insert(u.memberships, membership{name, w}, func(a, b membership) int { return cmp.Compare(a.group, b.group) })
 	}
+}
+
+// listing is who a group lists, and when; of a user that it lists twice the last entry counts.
+func listing(g *group) map[string]window {
+	listed := map[string]window{}
+	if g != nil {
+		for _, m := range g.members {
+			listed[string(m.User)] = compileWindow(m.TimeWindow)
+		}
+	}
+	return listed
 }
 
 func (b *builder) account(name string, object *v1alpha1.User) {

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// render builds a kustomization, namespaces first.
+func render(path string) ([]*unstructured.Unstructured, error) {
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), path)
+	if err != nil {
+		return nil, fmt.Errorf("building %s: %w", path, err)
+	}
+	var namespaces, others []*unstructured.Unstructured
+	for _, resource := range built.Resources() {
+		content, err := resource.Map()
+		if err != nil {
+			return nil, fmt.Errorf("building %s: %s: %w", path, resource.CurId(), err)
+		}
+		if object := (&unstructured.Unstructured{Object: content}); object.GetKind() == "Namespace" {
+			namespaces = append(namespaces, object)
+		} else {
+			others = append(others, object)
+		}
+	}
+	return append(namespaces, others...), nil
+}
+
+// rightsAmong are the namespaces and RBAC objects among the objects: what the manager needs to act as in a
+// cluster while it runs outside of it.
+func rightsAmong(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+	return slices.DeleteFunc(slices.Clone(objects), func(object *unstructured.Unstructured) bool {
+		return object.GetKind() != "Namespace" && object.GroupVersionKind().Group != "rbac.authorization.k8s.io"
+	})
+}
+
+// apply applies the objects as `kubectl apply --server-side` does, and under its name, so that the reader may
+// go on with kubectl.
+func apply(ctx context.Context, c client.Client, objects []*unstructured.Unstructured) error {
+	for _, object := range objects {
+		name := fmt.Sprintf("%s %s/%s", object.GetKind(), object.GetNamespace(), object.GetName())
+		var refused error
+		err := waitFor(ctx, "the webhook to take "+name, func(ctx context.Context) error {
+			err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("kubectl"), client.ForceOwnership)
+			if apierrors.IsInternalError(err) {
+				return err // the API server could not ask the webhook
+			}
+			refused = err
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if refused != nil {
+			return fmt.Errorf("applying %s: %w", name, refused)
+		}
+	}
+	return nil
+}
+
+// domains compiles the objects of each namespace.
+func domains(objects []*unstructured.Unstructured) (map[string]*engine.Domain, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	typed := map[string][]engine.Object{}
+	for _, object := range objects {
+		if object.GroupVersionKind().Group != v1alpha1.GroupName {
+			continue
+		}
+		into, err := scheme.New(object.GroupVersionKind())
+		if err != nil {
+			return nil, err
+		}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, into, true); err != nil {
+			return nil, fmt.Errorf("%s %s/%s: %w", object.GetKind(), object.GetNamespace(), object.GetName(), err)
+		}
+		source, ok := into.(engine.Object)
+		if !ok {
+			return nil, fmt.Errorf("%s is no kind of a domain", object.GetKind())
+		}
+		typed[object.GetNamespace()] = append(typed[object.GetNamespace()], source)
+	}
+	compiled := make(map[string]*engine.Domain, len(typed))
+	for namespace, sources := range typed {
+		compiled[namespace] = engine.Compile(sources)
+	}
+	return compiled, nil
+}
+
+// waitForUsers waits until every user of the objects' domains has effective permissions that are ready.
+func waitForUsers(ctx context.Context, c client.Client, objects []*unstructured.Unstructured) error {
+	compiled, err := domains(objects)
+	if err != nil {
+		return err
+	}
+	// The built-in roles that a policy brings may change what users hold, never who is known.
+	for _, namespace := range slices.Sorted(maps.Keys(compiled)) {
+		users := compiled[namespace].Users()
+		err := waitFor(ctx, "effective permissions in "+namespace, func(ctx context.Context) error {
+			var list v1alpha1.EffectivePermissionsList
+			if err := c.List(ctx, &list, client.InNamespace(namespace)); err != nil {
+				return err
+			}
+			ready := map[string]bool{}
+			for _, item := range list.Items {
+				ready[string(item.Spec.User)] = meta.IsStatusConditionTrue(item.Status.Conditions, v1alpha1.ConditionReady)
+			}
+			for _, user := range users {
+				if !ready[user] {
+					return fmt.Errorf("user %s has none, or they are not ready", user)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		say("%d users in %s", len(users), namespace)
+	}
+	return nil
+}

@@ -49,6 +49,8 @@ func escalation(r *review) field.ErrorList {
 		types:  append(objectsOf[*v1alpha1.ResourceType](r.after, engine.KindResourceType), toCome...),
 		was:    groupsOf(r.before),
 		is:     groupsOf(r.after),
+
+		restrictions: map[*engine.Domain][]*v1alpha1.UserPermission{},
 	}
 	e.probe = newProber(e.types, r.after.Policy().AppAccessRules, r.Now)
 	for _, permission := range writer.Permissions {
@@ -85,6 +87,33 @@ type judge struct {
 	// was and is are the groups before and after the change.
 	was, is *groups
 	errs    field.ErrorList
+
+	// What is looked for more than once, in domains that may be large.
+	restrictions map[*engine.Domain][]*v1alpha1.UserPermission
+	users        map[string][]*v1alpha1.User
+}
+
+// userPermissions are those of a domain that are not over.
+func (e *judge) userPermissions(d *engine.Domain) []*v1alpha1.UserPermission {
+	found, ok := e.restrictions[d]
+	if !ok {
+		found = slices.DeleteFunc(objectsOf[*v1alpha1.UserPermission](d, engine.KindUserPermission), func(p *v1alpha1.UserPermission) bool {
+			return over(p.Spec.TimeWindow, e.Now)
+		})
+		e.restrictions[d] = found
+	}
+	return found
+}
+
+// accounts are the User objects of a user after the change.
+func (e *judge) accounts(user string) []*v1alpha1.User {
+	if e.users == nil {
+		e.users = map[string][]*v1alpha1.User{}
+		for _, u := range objectsOf[*v1alpha1.User](e.after, engine.KindUser) {
+			e.users[u.UserID()] = append(e.users[u.UserID()], u)
+		}
+	}
+	return e.users[user]
 }
 
 // typeNames are the types, existing and to come, that a condition holds for; nil: all.

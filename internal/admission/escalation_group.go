@@ -84,8 +84,8 @@ func (e *judge) joins(path *field.Path, value any, user, group string) {
 	e.reachGives(path, value, "being in Group "+group, e.reachOf([]string{group}, nil))
 	e.conditionsOnMembership(path, value, user)
 	around := e.is.outward(group)
-	for _, p := range objectsOf[*v1alpha1.UserPermission](e.after, engine.KindUserPermission) {
-		if slices.Contains(around, string(p.Spec.Group)) && !over(p.Spec.TimeWindow, e.Now) {
+	for _, p := range e.userPermissions(e.after) {
+		if slices.Contains(around, string(p.Spec.Group)) {
 			e.allowsMore(path, value, p, user)
 		}
 	}
@@ -96,8 +96,8 @@ func (e *judge) joins(path *field.Path, value any, user, group string) {
 func (e *judge) leaves(path *field.Path, value any, user, group string) {
 	e.conditionsOnMembership(path, value, user)
 	around := e.was.outward(group)
-	for _, p := range objectsOf[*v1alpha1.UserPermission](e.before, engine.KindUserPermission) {
-		if slices.Contains(around, string(p.Spec.Group)) && !over(p.Spec.TimeWindow, e.Now) {
+	for _, p := range e.userPermissions(e.before) {
+		if slices.Contains(around, string(p.Spec.Group)) {
 			e.opens(path, value, "leaving the restriction by UserPermission "+p.Name, p, user)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/internal/engine"
 )
 
 // userPermission judges a UserPermission: records that a user, or the members of a group, were kept from and
@@ -83,9 +82,9 @@ func (e *judge) isBeside(p *v1alpha1.UserPermission, user string) bool {
 	if user != "" {
 		in = e.mayBeIn(e.before, e.was, user)
 	}
-	return slices.ContainsFunc(objectsOf[*v1alpha1.UserPermission](e.after, engine.KindUserPermission), func(other *v1alpha1.UserPermission) bool {
+	return slices.ContainsFunc(e.userPermissions(e.after), func(other *v1alpha1.UserPermission) bool {
 		binds := user == "" || string(other.Spec.User) == user || slices.Contains(in, string(other.Spec.Group))
-		return binds && other.Name != p.Name && other.Spec.Allow == p.Spec.Allow && !over(other.Spec.TimeWindow, e.Now) &&
+		return binds && other.Name != p.Name && other.Spec.Allow == p.Spec.Allow &&
 			overlap(other.Spec.ApplicableFor, p.Spec.ApplicableFor)
 	})
 }

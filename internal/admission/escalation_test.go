@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,8 +13,13 @@ import (
 // writers is a domain that prevents escalation. Of its people wim writes: it holds everything on part and
 // site, and nothing on pay.
 func writers(more ...engine.Object) objects {
+	return writersUnder(MakePolicy().PreventEscalation().AppAccessRule(ReadOnly("pay")).Obj(), more...)
+}
+
+// writersUnder is the same with another policy.
+func writersUnder(policy *v1alpha1.PermissionPolicy, more ...engine.Object) objects {
 	return append(objects{
-		MakePolicy().PreventEscalation().AppAccessRule(ReadOnly("pay")).Obj(),
+		policy,
 		MakeResourceType("company").Tree("parent").Obj(),
 		MakeResourceType("part").Areas("stock").Obj(),
 		MakeResourceType("pay").Areas("money").Link("company", "company").Obj(),
@@ -46,9 +52,9 @@ func byWim(cases map[string]reviewCase) map[string]reviewCase {
 func TestWhoMayGive(t *testing.T) {
 	give := func(role string) Change { return create(MakeUser("new").Roles(role).Obj()) }
 	refused := []string{"spec.roles[0].name A7"}
-	without := append(objects{MakePolicy().Obj()}, writers()[1:]...)
+	without := writersUnder(MakePolicy().Obj())
 	limited := writers(MakeUserPermission("p", "part", "1").User("wim").Obj())
-	strict := append(objects{MakePolicy().PreventEscalation().Spec(func(s *v1alpha1.PermissionPolicySpec) { s.StrictUserPermissions = true }).Obj()}, writers()[1:]...)
+	strict := writersUnder(MakePolicy().PreventEscalation().Spec(func(s *v1alpha1.PermissionPolicySpec) { s.StrictUserPermissions = true }).Obj())
 	run(t, map[string]reviewCase{
 		"who holds it":                                {writers(), give("parts").by("wim"), nil},
 		"who does not":                                {writers(), give("pays").by("wim"), refused},
@@ -162,7 +168,7 @@ func TestEscalationToTypesToCome(t *testing.T) {
 	refused := []string{"spec.rules[0] A7"}
 	area := func() *RuleBuilder { return MakeRule().Areas("stock") }
 	run(t, map[string]reviewCase{
-		"every type, by who has all that there are":   {append(domain[:len(domain):len(domain)], MakeUser("eve").Roles("parts", "sites", "pays").Obj(), MakeRole("company").Rule(Full("company")).Obj()), role(Full("*"), "eve"), refused},
+		"every type, by who has all that there are":   {slices.Concat(domain, objects{MakeUser("eve").Roles("parts", "sites", "pays", "companies").Obj(), MakeRole("companies").Rule(Full("company")).Obj()}), role(Full("*"), "eve"), refused},
 		"every type, by who has every type":           {domain, role(Full("*"), "ali"), nil},
 		"reading every type":                          {domain, role(ReadOnly("*"), "ali"), nil},
 		"an area, by who has its types":               {domain, role(area().Access("Full").Obj(), "wim"), refused},
@@ -249,11 +255,12 @@ func TestEscalationByGroup(t *testing.T) {
 }
 
 func TestEscalationByUser(t *testing.T) {
+	crewOnly := MakeRole("crew-only").Rule(MakeRule("pay").Actions("read").Condition("subject.staff").Obj()).Obj()
 	domain := writers(
 		MakeResourceType("vault").StaffOnly().Obj(),
 		MakeRole("vaults").Rule(Full("vault")).Obj(),
 		MakeRole("local").Rule(MakeRule("pay").Actions("read").Condition("resource.properties.desk == subject.attributes.desk").Obj()).Obj(),
-		MakeRole("crew-only").Rule(MakeRule("pay").Actions("read").Condition("subject.staff").Obj()).Obj(),
+		crewOnly,
 		MakeGroup("payers").Members("mia", "off").Roles("pays").Obj(),
 		MakeGroup("ranked").MemberCondition("subject.attributes.rank == 1").Roles("pays").Obj(),
 		MakeGroup("ranked-now").MemberCondition("subject.attributes.grade == 1 && now > timestamp('2026-01-01T00:00:00Z')").Roles("pays").Obj(),
@@ -305,7 +312,8 @@ func TestEscalationByUser(t *testing.T) {
 		"enabling who has what wim holds":          {writers(MakeUser("off-parts").Roles("parts").Disabled().Obj()), update(MakeUser("off-parts").Roles("parts").Obj()), nil},
 		"staff on a type for staff":                {domain, update(MakeUser("vic").Roles("vaults").Staff().Obj()), []string{"spec.staff A7", "spec.staff A7"}},
 		"staff where no type is for staff":         {writers(), update(MakeUser("ned").Roles("nothing").Staff().Obj()), nil},
-		"staff in a rule's condition":              {writers(domain[19:20]...), update(MakeUser("ned").Roles("nothing").Staff().Obj()), nil},
+		"staff in the condition of a rule":         {writers(crewOnly, MakeUser("ann").Roles("crew-only").Obj()), update(MakeUser("ann").Roles("crew-only").Staff().Obj()), []string{"spec.staff A7"}},
+		"staff in the condition of another's rule": {writers(crewOnly), update(MakeUser("ned").Roles("nothing").Staff().Obj()), nil},
 		"no longer staff":                          {writers(MakeUser("sta").Staff().Obj()), update(MakeUser("sta").Obj()), nil},
 		"an attribute that a rule looks at":        {domain, update(loc().Attribute("desk", 2).Attribute("note", "a").Obj()), []string{"spec.attributes[desk] A7"}},
 		"an attribute that none looks at":          {domain, update(loc().Attribute("desk", 1).Attribute("note", "b").Obj()), nil},
@@ -328,11 +336,12 @@ func TestEscalationByUserPermission(t *testing.T) {
 	on := func(name string, values ...string) *UserPermissionBuilder {
 		return MakeUserPermission(name, "company", values...)
 	}
+	ann, annsGroup := MakeUser("ann").Roles("pays", "sites").Obj(), MakeGroup("g").Members("ann").Obj()
 	domain := writers(
-		MakeUser("ann").Roles("pays", "sites").Obj(),
+		ann,
 		MakeUser("sid").Roles("sites").Obj(),
 		MakeUser("fay").RoleIn("pays", nextMonth, "").Obj(),
-		MakeGroup("g").Members("ann").Obj(),
+		annsGroup,
 		on("ann-all", "a", "b").User("ann").Obj(),
 		on("sid-all", "a", "b").User("sid").HideDescendants().Obj(),
 		on("fay-all", "a").User("fay").Obj(),
@@ -358,7 +367,7 @@ func TestEscalationByUserPermission(t *testing.T) {
 		"deleting what keeps an admin":     {domain, remove(on("boss-all").Obj()), nil},
 		"a value more":                     {domain, update(on("ann-all", "a", "b", "d").User("ann").Obj()), lifted},
 		"a value less":                     {domain, update(on("ann-all", "a").User("ann").Obj()), nil},
-		"descendants too":                  {writers(domain[18], on("p", "a").User("ann").HideDescendants().Obj()), update(on("p", "a").User("ann").Obj()), lifted},
+		"descendants too":                  {writers(ann, on("p", "a").User("ann").HideDescendants().Obj()), update(on("p", "a").User("ann").Obj()), lifted},
 		"no descendants":                   {domain, update(on("ann-all", "a", "b").User("ann").HideDescendants().Obj()), nil},
 		"some types less":                  {domain, update(on("ann-all", "a", "b").User("ann").ApplicableFor("site").Obj()), lifted},
 		"an end":                           {domain, update(on("ann-all", "a", "b").User("ann").In("", nextYear).Obj()), lifted},
@@ -369,31 +378,30 @@ func TestEscalationByUserPermission(t *testing.T) {
 		"the first":                        {domain, create(on("new", "z").User("ned").Obj()), nil},
 		"the first for who has pay":        {writers(MakeUser("ann").Roles("pays").Obj()), create(on("new", "z").User("ann").Obj()), nil},
 		"a second":                         {domain, create(on("new", "z").User("ann").Obj()), lifted},
-		"a second on another type":         {writers(domain[18], on("one", "a").User("ann").ApplicableFor("pay").Obj()), create(on("new", "z").User("ann").ApplicableFor("site").Obj()), nil},
+		"a second on another type":         {writers(ann, on("one", "a").User("ann").ApplicableFor("pay").Obj()), create(on("new", "z").User("ann").ApplicableFor("site").Obj()), nil},
 		"a second on what wim holds":       {domain, create(on("new", "z").User("sid").Obj()), nil},
 		"a second, by a group":             {domain, create(on("new", "z").Group("g").Obj()), lifted},
-		"one beside that of a group":       {writers(domain[18], domain[21], on("one", "a").Group("g").Obj()), create(on("new", "z").User("ann").Obj()), lifted},
-		"one beside that of another group": {writers(domain[18], on("one", "a").Group("g").Obj()), create(on("new", "z").User("ann").Obj()), nil},
-		"one beside what is over":          {writers(domain[18], on("one", "a").User("ann").In("", today).Obj()), create(on("new", "z").User("ann").Obj()), nil},
+		"one beside that of a group":       {writers(ann, annsGroup, on("one", "a").Group("g").Obj()), create(on("new", "z").User("ann").Obj()), lifted},
+		"one beside that of another group": {writers(ann, on("one", "a").Group("g").Obj()), create(on("new", "z").User("ann").Obj()), nil},
+		"one beside what is over":          {writers(ann, on("one", "a").User("ann").In("", today).Obj()), create(on("new", "z").User("ann").Obj()), nil},
 		"one that is over":                 {domain, create(on("new", "z").User("ann").In("", today).Obj()), nil},
-		"for longer, beside another": {writers(domain[18], on("one", "a").User("ann").Obj(), on("two", "b").User("ann").In("", nextMonth).Obj()),
+		"for longer, beside another": {writers(ann, on("one", "a").User("ann").Obj(), on("two", "b").User("ann").In("", nextMonth).Obj()),
 			update(on("two", "b").User("ann").In("", nextYear).Obj()), lifted},
-		"on more types, beside another": {writers(domain[18], on("one", "a").User("ann").Obj(), on("two", "b").User("ann").ApplicableFor("site").Obj()),
+		"on more types, beside another": {writers(ann, on("one", "a").User("ann").Obj(), on("two", "b").User("ann").ApplicableFor("site").Obj()),
 			update(on("two", "b").User("ann").ApplicableFor("site", "pay").Obj()), lifted},
 		"deleting what keeps the role-less from what the public role gives": {writers(MakeRole("public").Rule(MakeRule("pay").Actions("read").Condition("subject.id != ''").Obj()).Obj(), on("one", "a").User("joe").Obj()),
 			remove(on("one", "a").Obj()), all},
-		"for longer, alone": {writers(domain[18], on("two", "b").User("ann").In("", nextMonth).Obj()),
+		"for longer, alone": {writers(ann, on("two", "b").User("ann").In("", nextMonth).Obj()),
 			update(on("two", "b").User("ann").In("", nextYear).Obj()), nil},
 	}))
 	strict := MakePolicy().PreventEscalation().Spec(func(s *v1alpha1.PermissionPolicySpec) { s.StrictUserPermissions = true })
 	other := MakePolicy().PreventEscalation().Spec(func(s *v1alpha1.PermissionPolicySpec) {
 		s.StrictUserPermissions, s.StrictFor = true, []v1alpha1.Name{"region"}
 	})
-	ann := MakeUser("ann").Roles("pays").Obj()
 	run(t, byWim(map[string]reviewCase{
-		"the first of a strict type":    {append(objects{strict.Obj(), ann}, writers()[1:]...), create(on("new", "z").User("ann").Obj()), lifted},
-		"the first, strict on another":  {append(objects{other.Obj(), ann}, writers()[1:]...), create(on("new", "z").User("ann").Obj()), nil},
-		"who holds nothing of the type": {append(objects{strict.Obj()}, writers()[1:]...), create(on("new", "z").User("ned").Obj()), nil},
+		"the first of a strict type":    {writersUnder(strict.Obj(), ann), create(on("new", "z").User("ann").Obj()), lifted},
+		"the first, strict on another":  {writersUnder(other.Obj(), ann), create(on("new", "z").User("ann").Obj()), nil},
+		"who holds nothing of the type": {writersUnder(strict.Obj()), create(on("new", "z").User("ned").Obj()), nil},
 	}))
 }
 
@@ -411,8 +419,9 @@ func TestEscalationByTheRestrictionsOfGroups(t *testing.T) {
 		limit("ranked-limit", "b").Group("ranked").Obj(),
 		limit("free-limit", "c").Group("free").Obj(),
 	)
-	alone := writers(MakeUser("ann").Roles("pays").Obj(), MakeGroup("g").Obj(), limit("g-limit", "a").Group("g").Obj())
-	beside := append(alone[:len(alone):len(alone)], limit("own", "b").User("ann").Obj())
+	ann, own := MakeUser("ann").Roles("pays").Obj(), limit("own", "b").User("ann").Obj()
+	alone := writers(ann, MakeGroup("g").Obj(), limit("g-limit", "a").Group("g").Obj())
+	beside := slices.Concat(alone, objects{own})
 	run(t, byWim(map[string]reviewCase{
 		"a member less":                  {domain, update(MakeGroup("inner").Members("sid").Obj()), []string{"spec.members A7"}},
 		"a member less who has no pay":   {domain, update(MakeGroup("inner").Members("ann").Obj()), nil},
@@ -428,12 +437,12 @@ func TestEscalationByTheRestrictionsOfGroups(t *testing.T) {
 		"deleting who has the attribute": {domain, remove(MakeUser("ann").Obj()), nil},
 		"joining a restriction":          {alone, update(MakeGroup("g").Members("ann").Obj()), nil},
 		"joining one more restriction":   {beside, update(MakeGroup("g").Members("ann").Obj()), []string{"spec.members[0].user A7"}},
-		"joining one that is in a restriction": {writers(beside[18], beside[21], MakeGroup("around").Groups("g").Obj(), limit("around-limit", "a").Group("around").Obj(), MakeGroup("g").Obj()),
+		"joining one that is in a restriction": {writers(ann, own, MakeGroup("around").Groups("g").Obj(), limit("around-limit", "a").Group("around").Obj(), MakeGroup("g").Obj()),
 			update(MakeGroup("g").Members("ann").Obj()), []string{"spec.members[0].user A7"}},
 		"joining, who has no other":      {beside, update(MakeGroup("g").Members("ned").Obj()), nil},
 		"joining a restriction, anybody": {beside, update(MakeGroup("g").ExternalGroups("x").Obj()), []string{"spec.externalGroups[0] A7"}},
-		"joining what is over":           {writers(beside[18], beside[19], beside[21], limit("g-limit", "a").Group("g").In("", today).Obj()), update(MakeGroup("g").Members("ann").Obj()), nil},
-		"leaving what is over":           {writers(MakeGroup("g").Members("ann").Obj(), beside[18], limit("g-limit", "a").Group("g").In("", today).Obj()), update(MakeGroup("g").Obj()), nil},
+		"joining what is over":           {writers(ann, MakeGroup("g").Obj(), own, limit("g-limit", "a").Group("g").In("", today).Obj()), update(MakeGroup("g").Members("ann").Obj()), nil},
+		"leaving what is over":           {writers(MakeGroup("g").Members("ann").Obj(), ann, limit("g-limit", "a").Group("g").In("", today).Obj()), update(MakeGroup("g").Obj()), nil},
 	}))
 }
 
@@ -485,11 +494,12 @@ func TestEscalationBySpecialPermission(t *testing.T) {
 // Rules may look at the subject's groups and roles: being in a group that gives nothing can give much.
 func TestEscalationByConditionsOnMembership(t *testing.T) {
 	rule := MakeRule("pay").Actions("read").Condition("'vip' in subject.groups || 'star' in subject.roles")
+	reader, ann := MakeRole("careful-reader").Rule(rule.Obj()).Obj(), MakeUser("ann").Roles("careful-reader").Obj()
 	domain := writers(
-		MakeRole("careful-reader").Rule(rule.Obj()).Obj(), MakeUser("ann").Roles("careful-reader").Obj(),
+		reader, ann,
 		MakeGroup("vip").Obj(), MakeRole("star").Obj(),
 	)
-	app := append(objects{MakePolicy().PreventEscalation().AppAccessRule(rule.Obj()).Obj(), MakeRole("app").AppAccess().Obj(), MakeUser("pat").Roles("app").Obj(), MakeGroup("vip").Obj()}, writers()[1:]...)
+	app := writersUnder(MakePolicy().PreventEscalation().AppAccessRule(rule.Obj()).Obj(), MakeRole("app").AppAccess().Obj(), MakeUser("pat").Roles("app").Obj(), MakeGroup("vip").Obj())
 	run(t, byWim(map[string]reviewCase{
 		"a member who has the rule":         {domain, update(MakeGroup("vip").Members("ann").Obj()), []string{"spec.members[0].user A7"}},
 		"a member who has not":              {domain, update(MakeGroup("vip").Members("ned").Obj()), nil},
@@ -500,9 +510,9 @@ func TestEscalationByConditionsOnMembership(t *testing.T) {
 		"a new role":                        {domain, create(MakeRole("new").Obj()), []string{"metadata.name A7"}},
 		"a role less":                       {domain, remove(MakeRole("star").Obj()), []string{"metadata.name A7"}},
 		"restricting a role":                {domain, update(MakeRole("star").RequireMFA().Obj()), []string{"metadata.name A7"}},
-		"a member less":                     {writers(domain[18], domain[19], MakeGroup("vip").Members("ann").Obj()), update(MakeGroup("vip").Obj()), []string{"spec.members A7"}},
-		"a member less who has not":         {writers(domain[18], domain[19], MakeGroup("vip").Members("ned").Obj()), update(MakeGroup("vip").Obj()), nil},
-		"a group less":                      {writers(domain[18], domain[19], MakeGroup("vip").ExternalGroups("x").Obj()), remove(MakeGroup("vip").Obj()), []string{"metadata.name A7"}},
+		"a member less":                     {writers(reader, ann, MakeGroup("vip").Members("ann").Obj()), update(MakeGroup("vip").Obj()), []string{"spec.members A7"}},
+		"a member less who has not":         {writers(reader, ann, MakeGroup("vip").Members("ned").Obj()), update(MakeGroup("vip").Obj()), nil},
+		"a group less":                      {writers(reader, ann, MakeGroup("vip").ExternalGroups("x").Obj()), remove(MakeGroup("vip").Obj()), []string{"metadata.name A7"}},
 		"app access rules":                  {app, update(MakeGroup("vip").Members("pat").Obj()), []string{"spec.members[0].user A7"}},
 		"app access rules, of who has none": {app, update(MakeGroup("vip").Members("ned").Obj()), nil},
 		"rules that look at something else": {writers(MakeRole("r").Rule(MakeRule("pay").Actions("read").Condition("subject.id == 'x'").Obj()).Obj(), MakeUser("ann").Roles("r").Obj()),

@@ -8,21 +8,15 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
 )
 
-// manyUsers is when looking at all users at once is quicker than at each that is affected.
-const manyUsers = 64
-
 // lastAdmin is A2: where a known user that is not disabled is superuser or holds a role with adminAccess, as
-// of now, one does so after the change too. Any kind of object may break it: a user can be known by a
+// of now, one does so after the change too. Almost any kind of object may break it: a user can be known by a
 // UserPermission alone, and hold the role by a group's memberCondition.
 func lastAdmin(r *review) field.ErrorList {
-	if r.exempt() {
+	if r.exempt() || !r.concernsAdmins() {
 		return nil
-	}
-	if !r.affected.All && len(r.affected.Users) <= manyUsers &&
-		!slices.ContainsFunc(r.affected.Users, func(user string) bool { return isAdmin(r.before, user, r.Now) }) {
-		return nil // nobody is admin who may cease to be
 	}
 	if len(r.after.Admins(r.Now)) > 0 {
 		return nil
@@ -38,6 +32,42 @@ func lastAdmin(r *review) field.ErrorList {
 	path, value := r.adminPath()
 	return field.ErrorList{field.Invalid(path, value, fmt.Sprintf(
 		"%s the last admin of the domain, and nobody would be after this change; make another user superuser, or give one a role with adminAccess, first", who))}
+}
+
+// concernsAdmins says whether the change may take an admin away. It spares most changes a look at all users.
+func (r *review) concernsAdmins() bool {
+	if public, _ := findRole(r.before, r.before.Policy().PublicRole); public.AdminAccess {
+		return true // whoever has no other role is admin; A1 keeps it from being so
+	}
+	switch r.ref.Kind {
+	case engine.KindResourceType, engine.KindRecordSet:
+		return false
+	case engine.KindRole:
+		was, _ := findRole(r.before, r.ref.Name)
+		return was.AdminAccess
+	case engine.KindGroup:
+		return r.groupConcernsAdmins()
+	}
+	return r.affected.All || slices.ContainsFunc(r.affected.Users, func(user string) bool { return isAdmin(r.before, user, r.Now) })
+}
+
+// groupConcernsAdmins says whether members of the group are, or were, given adminAccess by it or a group
+// around it. Where a memberCondition gives adminAccess, any group may: listing a member makes a user known.
+func (r *review) groupConcernsAdmins() bool {
+	g := groupsOf(r.before)
+	var giving []string
+	for name, group := range g.byName {
+		if slices.ContainsFunc(group.Spec.Roles, func(ref v1alpha1.RoleRef) bool {
+			role, _ := findRole(r.before, string(ref.Name))
+			return role.AdminAccess
+		}) {
+			giving = append(giving, name)
+		}
+	}
+	return slices.ContainsFunc(g.inward(giving...), func(name string) bool {
+		group, exists := g.byName[name]
+		return name == r.ref.Name || exists && group.Spec.MemberCondition != ""
+	})
 }
 
 // adminPath is the field by which the change takes an admin away.

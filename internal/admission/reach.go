@@ -80,11 +80,6 @@ func (e *judge) userRules(user string) []v1alpha1.Rule {
 	return r.rules
 }
 
-// accounts are the User objects of a user after the change.
-func (e *judge) accounts(user string) []*v1alpha1.User {
-	return slices.DeleteFunc(objectsOf[*v1alpha1.User](e.after, engine.KindUser), func(u *v1alpha1.User) bool { return u.UserID() != user })
-}
-
 // mayBeIn are the groups that a user is in, or may be in at some time or by some claim; sorted.
 func (e *judge) mayBeIn(d *engine.Domain, g *groups, user string) []string {
 	in := d.Effective(user, e.Now).Groups

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,8 +73,8 @@ func TestWarnings(t *testing.T) {
 		"special, that gives what was not":      {people, create(MakeSpecialPermission("s", "new").On("Full", "order").Obj()), nil},
 		"special, that widens what is to come":  {people, create(MakeSpecialPermission("s", "new").On("Full", "order").In(nextMonth, "").Obj()), []string{"read, update on order"}},
 		"special, that is over":                 {people, create(MakeSpecialPermission("s", "ann").On("Full", "order").In("", lastMonth).Obj()), nil},
-		"special, beside a more restrictive":    {append(people[:len(people):len(people)], MakeSpecialPermission("t", "ann").On("None", "order").Obj()), create(MakeSpecialPermission("s", "ann").On("Full", "order").Obj()), nil},
-		"special, that widens again, an update": {append(people[:len(people):len(people)], MakeSpecialPermission("s", "ann").On("Full", "order").Obj()), update(MakeSpecialPermission("s", "ann").On("ReadOnly", "order").Obj()), []string{"read on order"}},
+		"special, beside a more restrictive":    {slices.Concat(people, objects{MakeSpecialPermission("t", "ann").On("None", "order").Obj()}), create(MakeSpecialPermission("s", "ann").On("Full", "order").Obj()), nil},
+		"special, that widens again, an update": {slices.Concat(people, objects{MakeSpecialPermission("s", "ann").On("Full", "order").Obj()}), update(MakeSpecialPermission("s", "ann").On("ReadOnly", "order").Obj()), []string{"read on order"}},
 
 		"a restriction of who claims a group":        {groups, permission("claimed"), []string{"in group claimed, and so whom UserPermission p for group claimed restricts"}},
 		"a restriction of who has a property":        {groups, permission("said"), []string{"in group said"}},

@@ -33,6 +33,9 @@ func readCluster(ctx context.Context, config *rest.Config, namespace string) ([]
 	for _, kind := range engine.Kinds {
 		mapper.Add(v1alpha1.GroupVersion.WithKind(string(kind)), meta.RESTScopeNamespace)
 	}
+	// Pages follow one another; the API server itself says when that is too fast.
+	config = rest.CopyConfig(config)
+	config.QPS = -1
 	reader, err := client.New(config, client.Options{Scheme: scheme, Mapper: mapper})
 	if err != nil {
 		return nil, fmt.Errorf("connect to the cluster: %w", err)

@@ -47,6 +47,7 @@ func TestCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	config.QPS = -1 // there is much to create
 	admin, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		t.Fatal(err)

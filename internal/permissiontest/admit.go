@@ -22,6 +22,9 @@ const groupMasters = "system:masters"
 func admit(domain *engine.Domain, asked *admitted, now time.Time) (answer, error) {
 	ref := engine.Ref{Kind: engine.Kind(asked.named.Kind), Name: asked.named.Name}
 	old, exists := domain.Lookup(ref)
+	if !exists && asked.Operation != admission.Create {
+		old, exists = builtIn(domain, ref)
+	}
 	switch creates := asked.Operation == admission.Create; {
 	case creates && exists:
 		return answer{}, fmt.Errorf("the manifests have %s already; UPDATE it", ref)
@@ -44,6 +47,18 @@ func admit(domain *engine.Domain, asked *admitted, now time.Time) (answer, error
 	}
 	change.Object = object
 	return outcome(schemaErrs, admission.Review(domain, change)), nil
+}
+
+// builtIn is a role that a domain with a policy has without an object in the manifests (S3): in a cluster, the
+// operator makes it.
+func builtIn(domain *engine.Domain, ref engine.Ref) (engine.Object, bool) {
+	policy := domain.Policy()
+	if ref.Kind != engine.KindRole || !domain.HasPolicy() || ref.Name != policy.AdminRole && ref.Name != policy.PublicRole {
+		return nil, false
+	}
+	role := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Name: ref.Name, Namespace: metav1.NamespaceDefault}}
+	role.Spec.AdminAccess = ref.Name == policy.AdminRole
+	return role, true
 }
 
 func outcome(schemaErrs field.ErrorList, reviewed admission.Result) answer {

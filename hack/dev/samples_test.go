@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/utils/clock"
 
+	"github.com/remit-authz/remit/internal/admission"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/permissiontest"
 )
@@ -20,6 +22,7 @@ func TestSamplesHaveNoProblems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	now := time.Date(2026, time.June, 1, 9, 0, 0, 0, time.UTC)
 	compiled, err := domains(objects)
 	if err != nil {
 		t.Fatal(err)
@@ -39,8 +42,15 @@ func TestSamplesHaveNoProblems(t *testing.T) {
 					t.Errorf("%s: %s has problems %v and names %v, which do not exist", namespace, ref, report.Problems, report.Missing)
 				}
 				// One sample shows what access None does, and says so.
-				if wantAdvice := namespace == "cin7" && ref.String() == "Role/sales-rep"; wantAdvice != (len(report.Advice) > 0) {
+				wantAdvice := namespace == "cin7" && ref.String() == "Role/sales-rep"
+				if wantAdvice != (len(report.Advice) > 0) {
 					t.Errorf("%s: %s has advice %v, want some: %t", namespace, ref, report.Advice, wantAdvice)
+				}
+				review := admission.Review(domain, admission.Change{
+					Operation: admission.Update, Object: object, Old: object, Now: now, User: admission.UserInfo{Groups: []string{"system:masters"}},
+				})
+				if len(review.Errors) > 0 || wantAdvice != (len(review.Warnings) > 0) {
+					t.Errorf("%s: %s is applied with errors %v and warnings %q, want warnings: %t", namespace, ref, review.Errors, review.Warnings, wantAdvice)
 				}
 			}
 		}

@@ -344,11 +344,11 @@ func TestCELNumbers(t *testing.T) {
 		return deciding{domain: join(ruled(when(condition)), raw(text)), req: ask("ann", "read", "doc/1"), want: allow(engine.ReasonRule)}
 	}
 	decide(t, common, map[string]deciding{
-		"an integer is int":              is("1", "type(resource.properties.n) == type(1)"),
-		"1.0 is double":                  is("1.0", "type(resource.properties.n) == type(1.0) && resource.properties.n == 1"),
-		"1e3 is double":                  is("1e3", "type(resource.properties.n) == type(1.0) && resource.properties.n == 1000"),
+		"an integer is int":              is("1", "type(resource.properties.n) == int"),
+		"1.0 is double":                  is("1.0", "type(resource.properties.n) == double && resource.properties.n == 1"),
+		"1e3 is double":                  is("1e3", "type(resource.properties.n) == double && resource.properties.n == 1000"),
 		"a large integer is exact":       is("9007199254740993", "resource.properties.n == 9007199254740993"),
-		"beyond 64 bits is double":       is("9223372036854775808", "type(resource.properties.n) == type(1.0)"),
+		"beyond 64 bits is double":       is("9223372036854775808", "type(resource.properties.n) == double"),
 		"a string that looks like one":   is(`"1"`, "resource.properties.n == '1' && resource.properties.n != 1"),
 		"integers do not divide to half": is("7", "resource.properties.n / 2 == 3"),
 	})

@@ -114,3 +114,33 @@ func compareValue(value any, text string) int {
 	}
 	return 0
 }
+
+// linkIDs are what a Link lets a field hold, each once: the ids as text, and those of them that are the
+// LinkText of a number, as numbers. A whole number that a float64 would round is taken for an integer.
+func (t *Tree) linkIDs() (ids []string, numbers []any) {
+	for _, value := range t.Values {
+		if id, ok := value.(string); ok && id != "" {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	for _, id := range ids {
+		if number, ok := numberOf(id); ok {
+			numbers = append(numbers, number)
+		}
+	}
+	return ids, numbers
+}
+
+// numberOf gives the number whose LinkText an id is.
+func numberOf(id string) (any, bool) {
+	var number any
+	if i, err := strconv.ParseInt(id, 10, 64); err == nil {
+		number = i
+	} else if f, err := strconv.ParseFloat(id, 64); err == nil {
+		number = f
+	}
+	text, ok := LinkText(number)
+	return number, ok && text == id
+}

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"cmp"
-	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ func equal(a, b any) bool {
 	return reflect.TypeOf(a) == reflect.TypeOf(b) && a == b
 }
 
-// compareNumbers orders two numbers exactly; false where one is no number.
+// compareNumbers orders two numbers, an integer and a float64 as two float64; false where one is no number.
 func compareNumbers(a, b any) (int, bool) {
 	switch a := a.(type) {
 	case int64:
@@ -40,29 +39,17 @@ func compareNumbers(a, b any) (int, bool) {
 		case int64:
 			return cmp.Compare(a, b), true
 		case float64:
-			return compareIntFloat(a, b), true
+			return cmp.Compare(float64(a), b), true
 		}
 	case float64:
 		switch b := b.(type) {
 		case int64:
-			return -compareIntFloat(b, a), true
+			return cmp.Compare(a, float64(b)), true
 		case float64:
 			return cmp.Compare(a, b), true
 		}
 	}
 	return 0, false
-}
-
-// compareIntFloat compares without losing digits.
-func compareIntFloat(i int64, f float64) int {
-	switch {
-	case f >= math.MaxInt64: // the float next to it is 2^63
-		return -1
-	case f < math.MinInt64:
-		return 1
-	}
-	whole := math.Trunc(f)
-	return cmp.Or(cmp.Compare(i, int64(whole)), cmp.Compare(0, f-whole))
 }
 
 // ordered says whether two values are in an order, and stand in it as the operator asks.
@@ -125,9 +112,9 @@ func (t *Tree) elementHolds(value any) bool {
 	case []any:
 		return slices.ContainsFunc(value, func(element any) bool { return equal(element, t.Value) }) != t.Negated
 	case map[string]any:
-		name, _ := t.Value.(string)
+		name, isName := t.Value.(string)
 		_, has := value[name]
-		return has != t.Negated
+		return (isName && has) != t.Negated
 	}
 	return false
 }

@@ -1,0 +1,175 @@
+package filter
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// encodeCEL writes a filter as one CEL expression over resource {id, properties}, for whoever evaluates it
+// with every property known. As in a condition, an error means that the record is not let through.
+func encodeCEL(t *Tree, _ Format) (Encoded, error) {
+	return encoded(t, celText)
+}
+
+var celOperators = map[Op]string{Eq: "==", Ne: "!=", Lt: "<", Le: "<=", Gt: ">", Ge: ">="}
+
+var celFunctions = map[Op]string{StartsWith: "startsWith", EndsWith: "endsWith", Contains: "contains"}
+
+func celText(t *Tree) (string, error) {
+	switch t.Op {
+	case And, Or:
+		parts := make([]string, len(t.Args))
+		for i, arg := range t.Args {
+			part, err := celText(arg)
+			if err != nil {
+				return "", err
+			}
+			if arg.Op == And || arg.Op == Or {
+				part = "(" + part + ")"
+			}
+			parts[i] = part
+		}
+		return strings.Join(parts, map[Op]string{And: " && ", Or: " || "}[t.Op]), nil
+	case Opaque:
+		if t.Source == "" {
+			return "", unsupported(FormatCEL, t, "it needs more than the record; ask about single records instead")
+		}
+		return "(" + t.Source + ")", nil
+	}
+	return celLeaf(t), nil
+}
+
+func celLeaf(t *Tree) string {
+	against := func() string {
+		if t.Other != nil {
+			return celField(t.Other)
+		}
+		return celValue(t.Value)
+	}
+	negate := func(text string, negated bool) string {
+		if negated {
+			return "!(" + text + ")"
+		}
+		return text
+	}
+	field := celField(t.Field)
+	switch t.Op {
+	case Eq, Ne, Lt, Le, Gt, Ge:
+		return field + " " + celOperators[t.Op] + " " + against()
+	case In, NotIn:
+		return negate(field+" in "+celList(t.Values), t.Op == NotIn)
+	case StartsWith, EndsWith, Contains:
+		return negate(field+"."+celFunctions[t.Op]+"("+against()+")", t.Negated)
+	case Element:
+		return negate(celValue(t.Value)+" in "+field, t.Negated)
+	}
+	return celLink(t)
+}
+
+// celLink carries WalkLink over to CEL, but for a list that stands directly in a list: its elements are in no
+// list of ids, so it is not let through.
+func celLink(t *Tree) string {
+	ids, numbers := t.linkIDs()
+	values := make([]any, 0, len(ids)+len(numbers)+2)
+	for _, id := range ids {
+		values = append(values, id)
+	}
+	if t.Field.ID {
+		return celField(t.Field) + " in " + celList(values)
+	}
+	values = append(values, numbers...)
+	if t.EmptyPasses {
+		values = append(values, nil, "")
+	}
+	list := celList(values)
+
+	var walk func(value string, path []string, depth int) string
+	walk = func(value string, path []string, depth int) string {
+		element := "e" + strconv.Itoa(depth)
+		passes := element + " in " + list
+		if len(path) > 0 {
+			passes = walk(element+celMember(path[0]), path[1:], depth+1)
+			if t.EmptyPasses {
+				passes = fmt.Sprintf("%s in [null, \"\"] || %s", element, passes)
+			}
+		}
+		return fmt.Sprintf("(type(%s) == list ? %s : [%s]).all(%s, %s)", value, value, value, element, passes)
+	}
+	return walk(celField(&Field{Path: t.Field.Path[:1]}), t.Field.Path[1:], 1)
+}
+
+func celField(f *Field) string {
+	if f.ID {
+		return "resource.id"
+	}
+	text := "resource.properties"
+	for _, name := range f.Path {
+		text += celMember(name)
+	}
+	return text
+}
+
+var (
+	celIdentifier = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+	celReserved   = map[string]bool{
+		"as": true, "break": true, "const": true, "continue": true, "else": true, "false": true, "for": true,
+		"function": true, "if": true, "import": true, "in": true, "let": true, "loop": true, "namespace": true,
+		"null": true, "package": true, "return": true, "true": true, "var": true, "void": true, "while": true,
+	}
+)
+
+func celMember(name string) string {
+	if celIdentifier.MatchString(name) && !celReserved[name] {
+		return "." + name
+	}
+	return "[" + strconv.Quote(name) + "]"
+}
+
+func celList(values []any) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = celValue(value)
+	}
+	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+// celValue writes a literal. Go's escapes of a string are CEL's too.
+func celValue(value any) string {
+	switch v := value.(type) {
+	case bool:
+		return strconv.FormatBool(v)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		text := strconv.FormatFloat(v, 'g', -1, 64)
+		if !strings.ContainsAny(text, ".e") {
+			text += ".0"
+		}
+		return text
+	case string:
+		return strconv.Quote(v)
+	}
+	return "null"
+}
+
+// describe names a leaf in an error: as CEL, shortened.
+func (t *Tree) describe() string {
+	const limit = 120
+	var text string
+	switch {
+	case t.Op == Opaque && t.Source == "":
+		return "a part that depends on more than the record"
+	case t.Op == Opaque:
+		text = t.Source
+	case t.Op == Link:
+		return "the link " + celField(t.Field)
+	default:
+		text = celLeaf(t)
+	}
+	if runes := []rune(text); len(runes) > limit {
+		text = string(runes[:limit]) + "…"
+	}
+	return text
+}

@@ -1,0 +1,244 @@
+package filter
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// SQL is a condition for a WHERE clause. It is in parentheses where it has to be, so that it may stand beside
+// AND. Values are never part of its text.
+type SQL struct {
+	Where string `json:"where"`
+	// Args are the values of the placeholders: $1, $2 and so on in PostgreSQL, which may occur more than
+	// once, and one ? after the other in MySQL and SQLite. They are bool, int64, float64, string, []int64 or
+	// []string; the latter two in PostgreSQL only, for array parameters.
+	Args []any `json:"args"`
+}
+
+// dialect writes leaves for one database. Every method gives a condition that is true for exactly the rows
+// that the leaf of a simple tree matches; for the others it is false or NULL. A negated one is its opposite
+// as Tree means it, not NOT of it.
+type dialect interface {
+	// placeholder is that of the nth value, counted from 1.
+	placeholder(n int) string
+	// maxArgs is how many values a statement may have.
+	maxArgs() int
+	// quote writes a name, whose quotes it doubles.
+	quote(name string) string
+	// refuses says why a name, or a text, is none to the database; empty where it is.
+	refusesName(name string) string
+	refusesText(text string) string
+
+	// equal compares with null, a bool, a number or a text, among with several of them, but not null.
+	equal(b *binder, c column, value any, negated bool) string
+	among(b *binder, c column, values []any, negated bool) string
+	// order compares with a number or a text.
+	order(b *binder, c column, operator string, value any) string
+	// text looks for a part of a text.
+	text(b *binder, c column, op Op, part string, negated bool) string
+	// link holds for the ids as text and, where the column holds numbers, for the numbers.
+	link(b *binder, c column, ids []string, numbers []any) string
+	// equalColumns and orderColumns compare two columns.
+	equalColumns(c, other column, negated bool) string
+	orderColumns(c, other column, operator string) string
+}
+
+// column is a quoted name. The id is a text in conditions, whatever the type of its column.
+type column struct {
+	name string
+	isID bool
+}
+
+// binder collects the values.
+type binder struct {
+	dialect dialect
+	args    []any
+}
+
+// arg gives the placeholder of a further value.
+func (b *binder) arg(value any) string {
+	b.args = append(b.args, value)
+	return b.dialect.placeholder(len(b.args))
+}
+
+// list gives the placeholders of further values, each inside a pattern whose %s it takes the place of.
+func (b *binder) list(pattern string, values []any) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = fmt.Sprintf(pattern, b.arg(value))
+	}
+	return strings.Join(texts, ", ")
+}
+
+var dialects = map[Format]dialect{FormatPostgres: postgres{}, FormatMySQL: mysql{}, FormatSQLite: sqlite{}}
+
+func encodeSQL(t *Tree, format Format) (Encoded, error) {
+	e := sqlEncoder{binder: binder{dialect: dialects[format], args: []any{}}, format: format}
+	return encoded(scalarLinks(t), func(t *Tree) (*SQL, error) {
+		where, err := e.where(t)
+		return &SQL{Where: where, Args: e.args}, err
+	})
+}
+
+// scalarLinks makes links of trees that hold for columns, which hold one value each: "" is one of the ids
+// where it passes, and null stands beside.
+func scalarLinks(t *Tree) *Tree {
+	switch {
+	case t.Op == And || t.Op == Or:
+		args := make([]*Tree, len(t.Args))
+		for i, arg := range t.Args {
+			args[i] = scalarLinks(arg)
+		}
+		if t.Op == And {
+			return All(args...)
+		}
+		return AnyOf(args...)
+	case t.Op != Link || len(t.Field.Path) > 1:
+		return t
+	case t.EmptyPasses && !t.Field.ID:
+		return AnyOf(t, null(Eq, t.Field))
+	}
+	if ids, _ := t.linkIDs(); len(ids) == 0 {
+		return Constant(false)
+	}
+	return t
+}
+
+type sqlEncoder struct {
+	binder
+	format Format
+}
+
+func (e *sqlEncoder) where(t *Tree) (string, error) {
+	if t.Op != And && t.Op != Or {
+		return e.leaf(t)
+	}
+	parts := make([]string, len(t.Args))
+	for i, arg := range t.Args {
+		var err error
+		if parts[i], err = e.where(arg); err != nil {
+			return "", err
+		}
+	}
+	return "(" + strings.Join(parts, " "+strings.ToUpper(string(t.Op))+" ") + ")", nil
+}
+
+var sqlOperators = map[Op]string{Lt: "<", Le: "<=", Gt: ">", Ge: ">="}
+
+func (e *sqlEncoder) leaf(t *Tree) (string, error) {
+	if reason := e.refuses(t); reason != "" {
+		return "", unsupported(e.format, t, reason)
+	}
+	c, d := e.column(t.Field), e.dialect
+	var text string
+	switch t.Op {
+	case Eq, Ne:
+		if t.Other != nil {
+			text = d.equalColumns(c, e.column(t.Other), t.Op == Ne)
+		} else {
+			text = d.equal(&e.binder, c, t.Value, t.Op == Ne)
+		}
+	case Lt, Le, Gt, Ge:
+		if t.Other != nil {
+			text = d.orderColumns(c, e.column(t.Other), sqlOperators[t.Op])
+		} else {
+			text = d.order(&e.binder, c, sqlOperators[t.Op], t.Value)
+		}
+	case In, NotIn:
+		text = d.among(&e.binder, c, t.Values, t.Op == NotIn)
+	case StartsWith, EndsWith, Contains:
+		part, _ := t.Value.(string) // a simple tree looks for nothing else
+		text = d.text(&e.binder, c, t.Op, part, t.Negated)
+	case Link:
+		ids, numbers := t.linkIDs()
+		if t.EmptyPasses && !c.isID {
+			ids = append(ids, "")
+		}
+		if c.isID {
+			numbers = nil
+		}
+		text = d.link(&e.binder, c, ids, numbers)
+	}
+	if len(e.args) > d.maxArgs() {
+		return "", unsupported(e.format, t, fmt.Sprintf("the filter would have more than %d values, more than a statement may have; ask about single records instead", d.maxArgs()))
+	}
+	return text, nil
+}
+
+func (e *sqlEncoder) refuses(t *Tree) string {
+	switch t.Op {
+	case Opaque:
+		return "SQL has no operator for it; write the condition with comparisons, or ask about single records instead"
+	case Element:
+		return "databases hold lists in too many ways; ask about single records instead"
+	case StartsWith, EndsWith, Contains:
+		if t.Other != nil {
+			return "a text is looked for that stands in another column; ask about single records instead"
+		}
+	}
+	for _, field := range []*Field{t.Field, t.Other} {
+		switch {
+		case field == nil || field.ID:
+		case len(field.Path) > 1:
+			return "the property stands below another one, and is no column; keep it at the top of the record, or ask about single records instead"
+		case field.Path[0] == "" || strings.ContainsRune(field.Path[0], 0):
+			return "the name of the property is empty or has a NUL character, so it is none of a column; rename the property"
+		default:
+			if reason := e.dialect.refusesName(field.Path[0]); reason != "" {
+				return reason
+			}
+		}
+	}
+	for _, value := range append([]any{t.Value}, t.Values...) {
+		if text, ok := value.(string); ok {
+			if reason := e.dialect.refusesText(text); reason != "" {
+				return reason
+			}
+		}
+	}
+	return ""
+}
+
+func (e *sqlEncoder) column(f *Field) column {
+	if f.ID {
+		return column{e.dialect.quote("id"), true}
+	}
+	return column{e.dialect.quote(f.Path[0]), false}
+}
+
+// quoteName puts a name in quotes.
+func quoteName(name, quote string) string {
+	return quote + strings.ReplaceAll(name, quote, quote+quote) + quote
+}
+
+// anyOf joins alternatives of which there may be one.
+func anyOf(alternatives []string) string {
+	if len(alternatives) == 1 {
+		return alternatives[0]
+	}
+	return "(" + strings.Join(alternatives, " OR ") + ")"
+}
+
+// jsonText is the JSON text of a list of values.
+func jsonText[T any](values []T) string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(values); err != nil {
+		panic(fmt.Sprintf("filter: validated values have no JSON text: %v", err))
+	}
+	return strings.TrimSuffix(text.String(), "\n")
+}
+
+// stringsOf gives the texts among values.
+func stringsOf(values []any) []string {
+	var texts []string
+	for _, value := range values {
+		if text, ok := value.(string); ok {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}

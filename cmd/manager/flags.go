@@ -22,6 +22,26 @@ import (
 // off is the bind address of a server that is not to run.
 const off = "0"
 
+// logOff is the decision log that is none.
+const logOff = "off"
+
+// list is a flag with values that are separated by commas.
+type list []string
+
+// String gives the values as they may be written.
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+// Set reads the values.
+func (l *list) Set(text string) error {
+	*l = nil
+	for value := range strings.SplitSeq(text, ",") {
+		if value = strings.TrimSpace(value); value != "" {
+			*l = append(*l, value)
+		}
+	}
+	return nil
+}
+
 // ownNamespace is where a pod finds the name of the namespace that it runs in.
 const ownNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
@@ -44,6 +64,12 @@ type config struct {
 	decisionAuthn        string
 	insecureDecisionBind bool
 	defaultDomain        string
+
+	decisionAudiences     list
+	decisionMaxConcurrent int
+	decisionLog           string
+	decisionLogAllowEvery int
+	decisionLogMask       list
 
 	zap     zap.Options
 	version bool
@@ -70,6 +96,11 @@ func parse(args []string, out io.Writer) (*config, error) {
 	flags.StringVar(&cfg.decisionAuthn, "decision-authn", string(server.AuthnKubernetes), "who may ask for decisions: kubernetes (bearer tokens and RBAC) or none (everybody)")
 	flags.BoolVar(&cfg.insecureDecisionBind, "insecure-decision-bind", false, "allow --decision-authn=none at addresses that other machines can reach")
 	flags.StringVar(&cfg.defaultDomain, "default-domain", "", "`namespace` whose domain is served at the root too")
+	flags.Var(&cfg.decisionAudiences, "decision-audiences", "`audiences`, separated by commas, of which a caller's token must be for one; empty: the API server's")
+	flags.IntVar(&cfg.decisionMaxConcurrent, "decision-max-concurrent", server.DefaultMaxConcurrent, "how many `requests` for decisions are answered at the same time; more are turned away")
+	flags.StringVar(&cfg.decisionLog, "decision-log", logOff, "where to log each decision as a line of JSON: stdout, stderr, a `file` to append to, or off")
+	flags.IntVar(&cfg.decisionLogAllowEvery, "decision-log-allow-every", 1, "`how many` allows there are for each that is logged; denies always are")
+	flags.Var(&cfg.decisionLogMask, "decision-log-mask", "`members` of the decision log's lines to hide, separated by commas, of "+strings.Join(server.MaskableFields(), ", "))
 	flags.BoolVar(&cfg.version, "version", false, "print the version and end")
 	cfg.zap.BindFlags(flags)
 	if err := flags.Parse(args); err != nil {
@@ -94,6 +125,8 @@ func (c *config) validate() error {
 		port("webhook-port", c.webhookPort),
 		namespace("leader-election-namespace", c.leaderElectionNamespace),
 		namespace("default-domain", c.defaultDomain),
+		positive("decision-max-concurrent", c.decisionMaxConcurrent),
+		positive("decision-log-allow-every", c.decisionLogAllowEvery),
 	)
 }
 
@@ -107,6 +140,13 @@ func bindAddress(flag, value string) error {
 func port(flag string, value int) error {
 	if value < 0 || value > 65535 {
 		return fmt.Errorf("--%s is %d; it must be a port, or 0 for none", flag, value)
+	}
+	return nil
+}
+
+func positive(flag string, value int) error {
+	if value < 1 {
+		return fmt.Errorf("--%s is %d; it must be 1 or more", flag, value)
 	}
 	return nil
 }
@@ -139,4 +179,22 @@ func (c *config) metrics() metricsserver.Options {
 		options.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
 	return options
+}
+
+// openDecisionLog gives what the decision log writes to, nil where there is none, and closes it.
+func (c *config) openDecisionLog() (to io.Writer, closeLog func() error, err error) {
+	nothing := func() error { return nil }
+	switch c.decisionLog {
+	case logOff, "":
+		return nil, nothing, nil
+	case "stdout":
+		return os.Stdout, nothing, nil
+	case "stderr":
+		return os.Stderr, nothing, nil
+	}
+	file, err := os.OpenFile(c.decisionLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nothing, fmt.Errorf("--decision-log: %w", err)
+	}
+	return file, file.Close, nil
 }

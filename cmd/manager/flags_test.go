@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -31,6 +34,8 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 		"--webhook-port=-1":                       "--webhook-port is -1",
 		"--default-domain=Sales":                  `--default-domain is "Sales"; it must be the name of a namespace`,
 		"--leader-election-namespace=a.b":         `--leader-election-namespace is "a.b"`,
+		"--decision-max-concurrent=0":             "--decision-max-concurrent is 0; it must be 1 or more",
+		"--decision-log-allow-every=0":            "--decision-log-allow-every is 0; it must be 1 or more",
 		"--decision-port=1":                       "flag provided but not defined",
 		"--webhook-port=70000 --default-domain=A": "--default-domain",
 	} {
@@ -66,5 +71,45 @@ func TestLease(t *testing.T) {
 	cfg.leaderElectionNamespace = ""
 	if lease, err := cfg.lease(); err == nil || !strings.Contains(err.Error(), "--leader-election-namespace") {
 		t.Errorf("lease() outside a cluster = %+v, %v, want an error that names the flag", lease, err)
+	}
+}
+
+func TestLists(t *testing.T) {
+	cfg, err := parse([]string{"--decision-audiences=remit, vault,", "--decision-log-mask="}, &bytes.Buffer{})
+	if err != nil {
+		t.Fatalf("parse: %v", err)
+	}
+	if got := strings.Join(cfg.decisionAudiences, "|"); got != "remit|vault" || len(cfg.decisionLogMask) != 0 {
+		t.Errorf("audiences %q, mask %q, want two and none", got, cfg.decisionLogMask)
+	}
+}
+
+func TestDecisionLog(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "decisions.json")
+	for range 2 { // the second time it is there already
+		cfg := &config{decisionLog: file}
+		to, closeLog, err := cfg.openDecisionLog()
+		if err != nil {
+			t.Fatalf("openDecisionLog: %v", err)
+		}
+		if _, err := to.Write([]byte("{}\n")); err != nil {
+			t.Errorf("write: %v", err)
+		}
+		if err := closeLog(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	if text, err := os.ReadFile(file); string(text) != "{}\n{}\n" || err != nil {
+		t.Errorf("the file has %q, error %v, want both lines", text, err)
+	}
+	for value, want := range map[string]io.Writer{"off": nil, "stdout": os.Stdout, "stderr": os.Stderr} {
+		cfg := &config{decisionLog: value}
+		if to, _, err := cfg.openDecisionLog(); to != want || err != nil {
+			t.Errorf("%s: %v, error %v", value, to, err)
+		}
+	}
+	cfg := &config{decisionLog: t.TempDir()}
+	if _, _, err := cfg.openDecisionLog(); err == nil || !strings.Contains(err.Error(), "--decision-log") {
+		t.Errorf("a folder: error %v, want one that names the flag", err)
 	}
 }

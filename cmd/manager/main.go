@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -16,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -27,6 +29,9 @@ import (
 
 // version is stamped in by the build.
 var version = "unknown"
+
+// endTimeout is how long traces that are left may take to be sent in the end.
+const endTimeout = 5 * time.Second
 
 var scheme = runtime.NewScheme()
 
@@ -77,6 +82,10 @@ func run(ctx context.Context, cfg *config) error {
 	}
 
 	domains := store.New(mgr.GetCache(), log.WithName("store"))
+	if err := metrics.Registry.Register(domains); err != nil {
+		return fmt.Errorf("register the store's metrics: %w", err)
+	}
+	defer metrics.Registry.Unregister(domains)
 	lease, err := cfg.lease()
 	if err != nil {
 		return err
@@ -92,13 +101,33 @@ func run(ctx context.Context, cfg *config) error {
 		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
 	}
 	if cfg.decisionBindAddress != off {
+		decisionLog, closeLog, err := cfg.openDecisionLog()
+		if err != nil {
+			return err
+		}
+		traces, endTraces, err := server.NewTracerProvider(ctx)
+		if err != nil {
+			return errors.Join(fmt.Errorf("set up traces: %w", err), closeLog())
+		}
+		defer func() { // when everything has stopped
+			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+			defer cancel()
+			if err := errors.Join(endTraces(ending), closeLog()); err != nil {
+				log.Error(err, "Cannot write what was left of traces and decision log")
+			}
+		}()
 		decisions, err := server.New(domains, server.Options{
 			BindAddress:       cfg.decisionBindAddress,
 			CertDir:           cfg.decisionCertDir,
 			Authn:             server.Authn(cfg.decisionAuthn),
 			AllowInsecureBind: cfg.insecureDecisionBind,
 			Kubernetes:        kubernetes,
+			Audiences:         cfg.decisionAudiences,
 			DefaultDomain:     cfg.defaultDomain,
+			MaxConcurrent:     cfg.decisionMaxConcurrent,
+			DecisionLog:       server.DecisionLog{Writer: decisionLog, AllowEvery: cfg.decisionLogAllowEvery, Mask: cfg.decisionLogMask},
+			TracerProvider:    traces,
+			Registerer:        metrics.Registry,
 			Log:               log.WithName("decisions"),
 		})
 		if err != nil {

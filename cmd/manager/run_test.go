@@ -45,7 +45,8 @@ func TestRun(t *testing.T) {
 	if err := os.WriteFile(kubeconfig, env.KubeConfig, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	probes, decisions := freeAddress(t), freeAddress(t)
+	probes, decisions, metrics := freeAddress(t), freeAddress(t), freeAddress(t)
+	decisionLog := filepath.Join(t.TempDir(), "decisions.json")
 	webhooks := env.WebhookInstallOptions
 	cfg, err := parse([]string{
 		"--kubeconfig=" + kubeconfig,
@@ -54,7 +55,8 @@ func TestRun(t *testing.T) {
 		"--webhook-host=" + webhooks.LocalServingHost,
 		"--webhook-port=" + strconv.Itoa(webhooks.LocalServingPort),
 		"--webhook-cert-dir=" + webhooks.LocalServingCertDir,
-		"--decision-bind-address=" + decisions, "--decision-authn=none",
+		"--decision-bind-address=" + decisions, "--decision-authn=none", "--decision-log=" + decisionLog,
+		"--metrics-bind-address=" + metrics, "--metrics-secure=false",
 	}, &bytes.Buffer{})
 	if err != nil {
 		t.Fatalf("parse: %v", err)
@@ -92,6 +94,20 @@ func TestRun(t *testing.T) {
 		return c.Get(ctx, client.ObjectKeyFromObject(user), user) == nil && user.Status.EffectivePermissions == "richard"
 	})
 
+	const evaluation = `{"subject": {"type": "user", "id": "richard"}, "action": {"name": "read"}, "resource": {"type": "order", "id": "o-1"}}`
+	if status, body := ask(t, http.MethodPost, "https://"+decisions+"/domains/default/access/v1/evaluation", evaluation); !strings.Contains(body, `"decision":true`) {
+		t.Errorf("evaluation: status %d: %s", status, body)
+	}
+	_, measured := get(t, "http://"+metrics+"/metrics")
+	for _, want := range []string{
+		"remit_store_ready 1", `remit_domain_objects{domain="default"} 3`,
+		`remit_decisions_total{decision="allow",domain="default",interface="evaluation",reason="rule"} 1`,
+	} {
+		if !strings.Contains(measured, want+"\n") {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+
 	stop()
 	select {
 	case err := <-ended:
@@ -100,6 +116,9 @@ func TestRun(t *testing.T) {
 		}
 	case <-time.After(time.Minute):
 		t.Error("run did not end")
+	}
+	if text, err := os.ReadFile(decisionLog); err != nil || !strings.Contains(string(text), `"subject_id":"richard"`) {
+		t.Errorf("the decision log has %q, error %v", text, err)
 	}
 }
 
@@ -118,13 +137,19 @@ func TestRunRefusesToLetEverybodyAsk(t *testing.T) {
 	}
 }
 
-// get is a request from outside; status 0 is no answer.
 func get(t *testing.T, url string) (status int, body string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	return ask(t, http.MethodGet, url, "")
+}
+
+// ask is a request from outside; status 0 is no answer.
+func ask(t *testing.T, method, url, question string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(question))
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Header.Set("Content-Type", "application/json")
 	c := &http.Client{Transport: &http.Transport{
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // a certificate that the server made itself
 		DisableKeepAlives: true,

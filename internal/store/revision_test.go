@@ -59,3 +59,22 @@ func TestAtLeastRefusesOtherTexts(t *testing.T) {
 		}
 	}
 }
+
+func FuzzRevision(f *testing.F) {
+	for _, seed := range []string{newVersions().revision(), "0-2s-31-2u-0-0-0-2p", "", "-------", "Z-0-0-0-0-0-0-0", "99999999999999-0-0-0-0-0-0-0"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		v, err := parseRevision(text)
+		if err != nil {
+			if !errors.Is(err, ErrRevision) {
+				t.Fatalf("error %v, want ErrRevision", err)
+			}
+			return
+		}
+		again, err := parseRevision(v.revision())
+		if err != nil || !again.cover(v) || !v.cover(again) {
+			t.Fatalf("%q is %v, and read again %v, error %v", text, v, again, err)
+		}
+	})
+}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
+	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
@@ -35,6 +36,7 @@ type subresource string
 const (
 	decisions                    subresource = ""
 	decisionSearches             subresource = "search"
+	decisionFilters              subresource = "filter"
 	decisionEffectivePermissions subresource = "effectivepermissions"
 )
 
@@ -95,15 +97,8 @@ func newCallers(config *rest.Config, audiences []string) (*callers, error) {
 	return c, nil
 }
 
-// authorize returns nil for a caller who may ask the domain of a namespace, and the error to answer for all others.
-func (s *Server) authorize(r *http.Request, namespace string, right subresource) error {
-	if s.callers == nil {
-		return nil
-	}
-	return s.callers.authorize(r, namespace, right)
-}
-
-func (c *callers) authorize(r *http.Request, namespace string, right subresource) error {
+// authenticate says who makes a request.
+func (c *callers) authenticate(r *http.Request) (user.Info, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
 	defer cancel()
 	if len(c.audiences) > 0 {
@@ -112,12 +107,19 @@ func (c *callers) authorize(r *http.Request, namespace string, right subresource
 	caller, ok, err := c.authenticator.AuthenticateRequest(r.WithContext(ctx))
 	switch {
 	case err != nil && cannotAsk(err):
-		return statusErrorf(http.StatusServiceUnavailable, "the API server cannot say who you are")
+		return nil, statusErrorf(http.StatusServiceUnavailable, "the API server cannot say who you are")
 	case err != nil || !ok:
-		return statusErrorf(http.StatusUnauthorized, "a bearer token that the API server accepts is required")
+		return nil, statusErrorf(http.StatusUnauthorized, "a bearer token that the API server accepts is required")
 	}
+	return caller.User, nil
+}
+
+// authorize returns nil for a caller who has a right in a namespace.
+func (c *callers) authorize(ctx context.Context, caller user.Info, namespace string, right subresource) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	decided, _, err := c.authorizer.Authorize(ctx, authorizer.AttributesRecord{
-		User:            caller.User,
+		User:            caller,
 		Verb:            "create",
 		Namespace:       namespace,
 		APIGroup:        v1alpha1.GroupName,
@@ -131,7 +133,7 @@ func (c *callers) authorize(r *http.Request, namespace string, right subresource
 		return statusErrorf(http.StatusServiceUnavailable, "the API server cannot say whether you may ask")
 	case decided != authorizer.DecisionAllow:
 		return statusErrorf(http.StatusForbidden, "%q may not create %s.%s in the namespace %q",
-			caller.User.GetName(), join(decisionResource, "/", string(right)), v1alpha1.GroupName, namespace)
+			caller.GetName(), join(decisionResource, "/", string(right)), v1alpha1.GroupName, namespace)
 	}
 	return nil
 }

@@ -89,6 +89,9 @@ type object struct {
 	problem *error
 }
 
+// noBody is what a request without a body has to say.
+var noBody = newObject(nil)
+
 func newObject(fields map[string]any) object { return object{fields: fields, problem: new(error)} }
 
 // readObject reads the object that is the body of a request.

@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -29,13 +31,31 @@ func (f fixed) Domain(namespace string) (store.Snapshot, bool) {
 	return snapshot, ok
 }
 
+// WaitFor knows revisions that are numbers, and waits in vain for those that are not served.
+func (f fixed) WaitFor(ctx context.Context, namespace, revision string) error {
+	wanted, err := strconv.Atoi(revision)
+	if err != nil {
+		return store.ErrRevision
+	}
+	if have, err := strconv.Atoi(f[namespace].Revision); err == nil && have >= wanted {
+		return nil
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// Heard is a minute and a half before every decision.
+func (f fixed) Heard() time.Time { return now.Add(-90 * time.Second) }
+
 func compiled(namespace, revision string, objects ...engine.Object) store.Snapshot {
-	return store.Snapshot{Namespace: namespace, Domain: engine.Compile(objects), Revision: revision}
+	return store.Snapshot{Namespace: namespace, Domain: engine.Compile(objects), Revision: revision, Made: now.Add(-time.Hour)}
 }
 
 // shop is a domain with something to say at every stage.
-func shop() store.Snapshot {
-	return compiled("shop", "17",
+func shop() store.Snapshot { return compiled("shop", "17", shopObjects()...) }
+
+func shopObjects() []engine.Object {
+	return []engine.Object{
 		testobjects.MakeResourceType("company").Obj(),
 		testobjects.MakeResourceType("order").
 			Action("read", v1alpha1.ClassRead).Action("create", v1alpha1.ClassCreate).
@@ -63,7 +83,7 @@ func shop() store.Snapshot {
 		testobjects.MakeUser("max").Roles("clerk").Obj(),
 		testobjects.MakeUserPermission("ann-north", "company", "north").User("ann").Obj(),
 		testobjects.MakeSpecialPermission("max-order", "max").On(v1alpha1.AccessNone, "order").Obj(),
-	)
+	}
 }
 
 // newTestServer serves shop, at the root too.
@@ -124,6 +144,16 @@ func mustAnswer(t testing.TB, got *httptest.ResponseRecorder, wantStatus int, wa
 	}
 	if diff := cmp.Diff(parsed(t, wantBody), parsed(t, got.Body.String())); diff != "" {
 		t.Errorf("body (-want +got):\n%s", diff)
+	}
+}
+
+// mustMention looks for parts of a text.
+func mustMention(t testing.TB, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is missing in: %s", part, text)
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/internal/store"
 )
 
 // effectivePermissions are what the status of the user's EffectivePermissions shows, computed now.
@@ -16,18 +15,21 @@ type effectivePermissions struct {
 
 // effectivePermissions answers what a known user may do. With the query's resource it tells of that type alone,
 // even when that is nothing.
-func (s *Server) effectivePermissions(r *http.Request, domain store.Snapshot) (any, error) {
-	user, now := r.PathValue("user"), s.opts.Clock.Now()
-	if !domain.Domain.Knows(user) {
-		return nil, statusErrorf(http.StatusNotFound, "nothing in the domain %q names the user %q", domain.Namespace, user)
+func (c *call) effectivePermissions() (any, error) {
+	if err := c.state(noBody); err != nil {
+		return nil, err
 	}
-	status := domain.Domain.Effective(user, now)
-	if resource := r.URL.Query().Get("resource"); resource != "" {
-		permission, ok := domain.Domain.EffectiveOn(user, resource, now)
+	domain, user, now := c.domain.Domain, c.PathValue("user"), c.now()
+	if !domain.Knows(user) {
+		return nil, statusErrorf(http.StatusNotFound, "nothing in the domain %q names the user %q", c.domain.Namespace, user)
+	}
+	status := domain.Effective(user, now)
+	if resource := c.URL.Query().Get("resource"); resource != "" {
+		permission, ok := domain.EffectiveOn(user, resource, now)
 		if !ok {
-			return nil, statusErrorf(http.StatusNotFound, "resource: the domain %q has no resource type %q", domain.Namespace, resource)
+			return nil, statusErrorf(http.StatusNotFound, "resource: the domain %q has no resource type %q", c.domain.Namespace, resource)
 		}
 		status.Permissions = []v1alpha1.EffectivePermission{permission}
 	}
-	return effectivePermissions{user, status, domain.Revision}, nil
+	return effectivePermissions{user, status, c.domain.Revision}, nil
 }

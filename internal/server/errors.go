@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/filter"
 )
 
 // statusError is an error that its HTTP status explains to the caller.
@@ -33,6 +34,12 @@ func classify(err error) (status int, message string) {
 	}
 	if e, ok := errors.AsType[*engine.RequestError](err); ok {
 		return http.StatusBadRequest, e.Error()
+	}
+	if e, ok := errors.AsType[*engine.FilterError](err); ok {
+		return http.StatusUnprocessableEntity, e.Error()
+	}
+	if e, ok := errors.AsType[*filter.UnsupportedError](err); ok {
+		return http.StatusUnprocessableEntity, e.Error()
 	}
 	return http.StatusInternalServerError, "internal error"
 }

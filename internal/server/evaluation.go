@@ -1,12 +1,10 @@
 package server
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/remit-authz/remit/internal/engine"
-	"github.com/remit-authz/remit/internal/store"
 )
 
 const evaluationPath = "/access/v1/evaluation"
@@ -60,25 +58,28 @@ type traceEntry struct {
 }
 
 // evaluation answers AuthZEN access evaluations.
-func (s *Server) evaluation(r *http.Request, domain store.Snapshot) (any, error) {
-	body, err := readObject(r)
+func (c *call) evaluation() (any, error) {
+	body, err := readObject(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	return s.evaluateOne(r, domain, body)
+	return c.evaluateOne(body)
 }
 
 // evaluateOne answers a body that is one evaluation.
-func (s *Server) evaluateOne(r *http.Request, domain store.Snapshot, body object) (any, error) {
-	explain, err := wantsTrace(r, body)
+func (c *call) evaluateOne(body object) (any, error) {
+	explain, err := c.wantsTrace(body)
 	if err != nil {
 		return nil, err
 	}
-	return evaluate(domain, body, s.opts.Clock.Now(), explain)
+	if err := c.state(body); err != nil {
+		return nil, err
+	}
+	return c.evaluate(body, c.now(), explain)
 }
 
 // evaluate decides one evaluation. On an error there is no decision.
-func evaluate(domain store.Snapshot, evaluation object, now time.Time, explain bool) (*Decision, error) {
+func (c *call) evaluate(evaluation object, now time.Time, explain bool) (*Decision, error) {
 	req, err := evaluation.request()
 	if err != nil {
 		return nil, err
@@ -86,23 +87,17 @@ func evaluate(domain store.Snapshot, evaluation object, now time.Time, explain b
 	if req.Resource.ID == "" {
 		return nil, malformed("resource.id", "is required")
 	}
-	var decided engine.Decision
-	var trace []engine.TraceStage
-	if explain {
-		decided, trace, err = domain.Domain.Explain(req, now)
-	} else {
-		decided, err = domain.Domain.Decide(req, now)
-	}
+	decided, trace, err := c.decide(req, now, explain)
 	if err != nil {
 		return nil, err
 	}
-	return NewDecision(&decided, trace, domain.Revision), nil
+	return NewDecision(&decided, trace, c.domain.Revision), nil
 }
 
 // wantsTrace reads options.explain and the query's explain; either will do.
-func wantsTrace(r *http.Request, body object) (bool, error) {
+func (c *call) wantsTrace(body object) (bool, error) {
 	explain := body.object("options").bool("explain")
-	if query := r.URL.Query().Get("explain"); query != "" {
+	if query := c.URL.Query().Get("explain"); query != "" {
 		asked, err := strconv.ParseBool(query)
 		if err != nil {
 			return false, malformed("explain", "must be true or false")

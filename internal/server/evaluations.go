@@ -2,10 +2,7 @@ package server
 
 import (
 	"fmt"
-	"net/http"
 	"time"
-
-	"github.com/remit-authz/remit/internal/store"
 )
 
 const evaluationsPath = "/access/v1/evaluations"
@@ -30,8 +27,8 @@ var entityKeys = []string{"subject", "action", "resource", "context"}
 
 // evaluations answers AuthZEN batches. All of a batch is decided from one state of the domain, at one time. A body
 // without evaluations is a single one.
-func (s *Server) evaluations(r *http.Request, domain store.Snapshot) (any, error) {
-	body, err := readObject(r)
+func (c *call) evaluations() (any, error) {
+	body, err := readObject(c.Request)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +40,7 @@ func (s *Server) evaluations(r *http.Request, domain store.Snapshot) (any, error
 		return nil, err
 	}
 	if len(items) == 0 {
-		return s.evaluateOne(r, domain, body)
+		return c.evaluateOne(body)
 	}
 	if len(items) > maxEvaluations {
 		return nil, malformed("evaluations", fmt.Sprintf("must be at most %d", maxEvaluations))
@@ -52,14 +49,17 @@ func (s *Server) evaluations(r *http.Request, domain store.Snapshot) (any, error
 	if err != nil {
 		return nil, err
 	}
-	explain, err := wantsTrace(r, body)
+	explain, err := c.wantsTrace(body)
 	if err != nil {
 		return nil, err
 	}
-	now := s.opts.Clock.Now()
+	if err := c.state(body); err != nil {
+		return nil, err
+	}
+	now := c.now()
 	list := decisionList{Evaluations: make([]*Decision, 0, len(items))}
 	for i, item := range items {
-		d := evaluateItem(domain, body, i, item, now, explain)
+		d := c.evaluateItem(body, i, item, now, explain)
 		list.Evaluations = append(list.Evaluations, d)
 		if semantic == denyOnFirstDeny && !d.Decision || semantic == permitOnFirstPermit && d.Decision {
 			break
@@ -81,25 +81,28 @@ func semanticOf(body object) (string, error) {
 
 // evaluateItem decides one evaluation of a batch, for which the batch gives the entities that it lacks, each as a
 // whole. One that cannot be made is a deny that says so.
-func evaluateItem(domain store.Snapshot, batch object, index int, item any, now time.Time, explain bool) *Decision {
+func (c *call) evaluateItem(batch object, index int, item any, now time.Time, explain bool) *Decision {
+	evaluation := newObject(make(map[string]any, len(entityKeys)))
 	fields, ok := item.(map[string]any)
 	if !ok {
-		return failed(malformed(fmt.Sprintf("evaluations[%d]", index), "must be an object"))
+		return c.cannotMake(evaluation, malformed(fmt.Sprintf("evaluations[%d]", index), "must be an object"))
 	}
-	evaluation := newObject(make(map[string]any, len(entityKeys)))
 	for _, key := range entityKeys {
 		if evaluation.fields[key] = fields[key]; fields[key] == nil {
 			evaluation.fields[key] = batch.fields[key]
 		}
 	}
-	d, err := evaluate(domain, evaluation, now, explain)
+	d, err := c.evaluate(evaluation, now, explain)
 	if err != nil {
-		return failed(err)
+		return c.cannotMake(evaluation, err)
 	}
 	return d
 }
 
-func failed(err error) *Decision {
+// cannotMake is the deny of an evaluation of a batch that could not be made.
+func (c *call) cannotMake(evaluation object, err error) *Decision {
+	req, _ := evaluation.request() // as much of it as is there
+	c.decided(req, denied, malformedReason, nil, 0)
 	status, message := classify(err)
 	return &Decision{Context: decisionContext{Error: &evaluationError{status, message}}}
 }

@@ -121,3 +121,18 @@ func FuzzSubjectAccessReview(f *testing.F) {
 		mustBeDefinite(t, postBytes(s, "/subjectaccessreview", body))
 	})
 }
+
+func FuzzFilter(f *testing.F) {
+	for _, seed := range []string{
+		`{"subject": {"type": "user", "id": "ann"}, "action": {"name": "read"}, "resource": {"type": "order"}, "format": "ucast"}`,
+		`{"subject": {"type": "user", "id": "bob"}, "action": {"name": "delete", "properties": {"fields": ["note"]}}, "resource": {"type": "order"}, "format": "cel"}`,
+		`{"format": "sqlite", "subject": {"type": "anonymous"}, "action": {"name": "read"}, "resource": {"type": "notice", "properties": {"a": null}}}`,
+		`{"format": []}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	s := newTestServer(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		mustBeDefinite(t, postBytes(s, "/domains/shop/filter", body))
+	})
+}

@@ -1,11 +1,6 @@
 package server
 
-import (
-	"net/http"
-	"strings"
-
-	"github.com/remit-authz/remit/internal/store"
-)
+import "strings"
 
 // metadataPath comes before the path of the domain that the metadata are about.
 const metadataPath = "/.well-known/authzen-configuration"
@@ -21,15 +16,18 @@ type metadata struct {
 }
 
 // metadata answers where the interfaces of a domain are: on the host that the caller has asked, by whatever name.
-func (s *Server) metadata(r *http.Request, _ store.Snapshot) (any, error) {
-	if r.Host == "" {
+func (c *call) metadata() (any, error) {
+	if err := c.state(noBody); err != nil {
+		return nil, err
+	}
+	if c.Host == "" {
 		return nil, malformed("Host", "is required, to say where the interfaces are")
 	}
 	scheme := "https"
-	if r.TLS == nil {
+	if c.TLS == nil {
 		scheme = "http"
 	}
-	base := scheme + "://" + r.Host + strings.TrimPrefix(r.URL.EscapedPath(), metadataPath)
+	base := scheme + "://" + c.Host + strings.TrimPrefix(c.URL.EscapedPath(), metadataPath)
 	return metadata{
 		PolicyDecisionPoint:       base,
 		AccessEvaluationEndpoint:  base + evaluationPath,

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"runtime/debug"
-
-	"github.com/remit-authz/remit/internal/store"
+	"strings"
 )
 
 // revisionHeader carries the revision of the state that an answer comes from.
@@ -19,93 +17,127 @@ const requestIDHeader = "X-Request-ID"
 // maxRequestID is the length, in bytes, of the longest request id that is echoed.
 const maxRequestID = 256
 
-// answer gives the body of the answer to a request, from one state of the domain that was asked.
-type answer func(r *http.Request, domain store.Snapshot) (any, error)
+// route is one interface. The interfaces of a domain have {base} in their pattern: the path of the domain, or
+// nothing for the default domain.
+type route struct {
+	// name tells the interfaces apart in metrics, traces, the decision log and the OpenAPI document.
+	name    string
+	pattern string
+	// method is the one that the route has, besides HEAD where it is GET. Empty: all.
+	method string
+	// right is what callers need in the namespace of the domain.
+	right subresource
+	// open says that everybody may ask, and nothing is to be learned from the answer.
+	open   bool
+	answer func(*call) (any, error)
+	// doc is the route's part of the OpenAPI document; nil where it has none.
+	doc *operation
+}
 
-// routes are all interfaces: those of each domain below its path, and those of the default domain at the root.
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
+// ofDomain says whether the path names a domain, or stands for the default one.
+func (rt *route) ofDomain() bool {
+	return strings.Contains(rt.pattern, "{base}") || strings.Contains(rt.pattern, "{domain}")
+}
+
+// paths are the paths of the route where a domain has one of several bases.
+func (rt *route) paths(bases []string) []string {
+	if !strings.Contains(rt.pattern, "{base}") {
+		return []string{rt.pattern}
+	}
+	paths := make([]string, len(bases))
+	for i, base := range bases {
+		paths[i] = strings.ReplaceAll(rt.pattern, "{base}", base)
+	}
+	return paths
+}
+
+// routes are all interfaces.
+func routes() []*route {
+	review := operation{request: reviewBody, query: []parameter{revisionParameter}, answers: []any{reviewAnswer{}}}
+	reviewOf, reviewByNamespace := review, review
+	reviewOf.summary = "Answer as a webhook authorizer of Kubernetes, from one domain"
+	reviewByNamespace.summary = "Answer as a webhook authorizer of Kubernetes, from the domain of the namespace that the review is about"
+	all := []*route{{
+		name: "evaluation", pattern: "{base}" + evaluationPath, method: http.MethodPost, right: decisions, answer: (*call).evaluation,
+		doc: &operation{
+			summary: "May the subject take the action on the resource? (AuthZEN access evaluation)",
+			request: evaluationBody, query: []parameter{explainParameter, revisionParameter}, answers: []any{Decision{}},
+		},
+	}, {
+		name: "evaluations", pattern: "{base}" + evaluationsPath, method: http.MethodPost, right: decisions, answer: (*call).evaluations,
+		doc: &operation{
+			summary: "Many evaluations at once, from one state of the domain (AuthZEN access evaluations)",
+			request: evaluationsBody, query: []parameter{explainParameter, revisionParameter}, answers: []any{decisionList{}, Decision{}},
+		},
+	}, {
+		name: "filter", pattern: "{base}/filter", method: http.MethodPost, right: decisionFilters, answer: (*call).filter,
+		doc: &operation{
+			summary: "Which records of a type may the subject read or delete? A condition for a query",
+			request: filterBody, query: []parameter{revisionParameter}, answers: []any{filterAnswer{}}, refusals: []int{http.StatusUnprocessableEntity},
+		},
+	}, {
+		name: "effective_permissions", pattern: "{base}/effective-permissions/{user}", method: http.MethodGet, right: decisionEffectivePermissions,
+		answer: (*call).effectivePermissions,
+		doc: &operation{
+			summary: "What may a known user do, and why? The status of EffectivePermissions, computed now",
+			query:   []parameter{resourceParameter, revisionParameter}, answers: []any{effectivePermissions{}},
+		},
+	}, {
+		name: "status", pattern: "{base}/status", method: http.MethodGet, right: decisions, answer: (*call).domainStatus,
+		doc: &operation{summary: "What this replica serves, and how new it is", query: []parameter{revisionParameter}, answers: []any{domainStatus{}}},
+	}, {
+		name: "metadata", pattern: metadataPath + "{base}", method: http.MethodGet, right: decisions, answer: (*call).metadata,
+		doc: &operation{summary: "Where AuthZEN's interfaces of the domain are", query: []parameter{revisionParameter}, answers: []any{metadata{}}},
+	}, {
+		name: "subject_access_review", pattern: "/domains/{domain}/subjectaccessreview", method: http.MethodPost, right: decisions,
+		answer: (*call).subjectAccessReview, doc: &reviewOf,
+	}, {
+		name: "subject_access_review", pattern: "/subjectaccessreview", method: http.MethodPost, right: decisions,
+		answer: (*call).subjectAccessReviewByNamespace, doc: &reviewByNamespace,
+	}, {
+		name: "openapi", pattern: "/openapi.json", method: http.MethodGet, answer: func(c *call) (any, error) { return c.server.document, nil },
+		doc: &operation{summary: "This document", answers: []any{map[string]any{}}},
+	}, {
+		name: "none", pattern: "/", open: true, answer: func(c *call) (any, error) {
+			return nil, statusErrorf(http.StatusNotFound, "there is nothing at %s", c.URL.Path)
+		},
+	}}
+	for _, search := range searches {
+		all = append(all, &route{
+			name: search.name, pattern: "{base}" + search.path, method: http.MethodPost, right: decisionSearches, answer: search.answer,
+			doc: &operation{summary: search.summary, request: search.body, query: []parameter{revisionParameter}, answers: []any{searchResults{}}},
+		})
+	}
+	return all
+}
+
+// bases are where domains have their interfaces: each below its path, and the default domain at the root too.
+func (s *Server) bases() []string {
 	bases := []string{"/domains/{domain}"}
 	if s.opts.DefaultDomain != "" {
 		bases = append(bases, "")
 	}
-	for _, base := range bases {
-		mux.Handle(base+evaluationPath, s.ask(http.MethodPost, decisions, s.evaluation))
-		mux.Handle(base+evaluationsPath, s.ask(http.MethodPost, decisions, s.evaluations))
-		for _, search := range searches {
-			mux.Handle(base+search.path, s.ask(http.MethodPost, decisionSearches, s.search(search)))
+	return bases
+}
+
+// mux leads to all interfaces.
+func (s *Server) mux() http.Handler {
+	mux := http.NewServeMux()
+	for _, rt := range routes() {
+		for _, path := range rt.paths(s.bases()) {
+			mux.Handle(path, s.serve(rt))
 		}
-		mux.Handle(metadataPath+base, s.ask(http.MethodGet, decisions, s.metadata))
-		mux.Handle(base+"/effective-permissions/{user}", s.ask(http.MethodGet, decisionEffectivePermissions, s.effectivePermissions))
 	}
-	mux.Handle("/domains/{domain}/subjectaccessreview", s.ask(http.MethodPost, decisions, s.subjectAccessReview))
-	mux.Handle("/subjectaccessreview", method(http.MethodPost, http.HandlerFunc(s.subjectAccessReviewByNamespace)))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.writeError(w, r, statusErrorf(http.StatusNotFound, "there is nothing at %s", r.URL.Path))
-	})
 	return mux
 }
 
-// ask lets callers who have the right ask the domain that the path names, or else the default one.
-func (s *Server) ask(verb string, right subresource, answer answer) http.Handler {
-	return method(verb, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		namespace := r.PathValue("domain")
-		if namespace == "" {
-			namespace = s.opts.DefaultDomain
-		}
-		s.answer(w, r, namespace, right, answer)
-	}))
-}
-
-// answer answers one request to the domain of a namespace. Whether that exists is told only to who may ask it.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, namespace string, right subresource, answer answer) {
-	if err := s.authorize(r, namespace, right); err != nil {
-		s.writeError(w, r, err)
-		return
+// requestID is the caller's, which is echoed. One that is too long, or has other than printable ASCII characters, is
+// left out.
+func (c *call) requestID() string {
+	if id := c.Header.Get(requestIDHeader); isRequestID(id) {
+		return id
 	}
-	domain, ok := s.domains.Domain(namespace)
-	if !ok {
-		s.writeError(w, r, statusErrorf(http.StatusNotFound, "the domain %q does not exist", namespace))
-		return
-	}
-	s.respond(w, r, domain, answer)
-}
-
-// respond answers from a state of a domain that the caller may ask.
-func (s *Server) respond(w http.ResponseWriter, r *http.Request, domain store.Snapshot, answer answer) {
-	body, err := answer(r, domain)
-	if err != nil {
-		s.writeError(w, r, err)
-		return
-	}
-	w.Header().Set(revisionHeader, domain.Revision)
-	s.writeJSON(w, r, http.StatusOK, body)
-}
-
-// method refuses other methods than the one a path has, except HEAD where that is GET.
-func method(verb string, next http.Handler) http.Handler {
-	allow := verb
-	if verb == http.MethodGet {
-		allow += ", " + http.MethodHead
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == verb || r.Method == http.MethodHead && verb == http.MethodGet {
-			next.ServeHTTP(w, r)
-			return
-		}
-		w.Header().Set("Allow", allow)
-		writeErrorBody(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is not possible here, only %s", r.Method, allow))
-	})
-}
-
-// identified echoes the request id. One that is too long, or has other than printable ASCII characters, is left out.
-func (s *Server) identified(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if id := r.Header.Get(requestIDHeader); isRequestID(id) {
-			w.Header().Set(requestIDHeader, id)
-		}
-		next.ServeHTTP(w, r)
-	})
+	return ""
 }
 
 func isRequestID(id string) bool {
@@ -120,61 +152,47 @@ func isRequestID(id string) bool {
 	return true
 }
 
-// recovered turns a panic into an error that tells the caller nothing, and the log everything.
-func (s *Server) recovered(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			cause := recover()
-			if cause == nil {
-				return
-			}
-			if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
-				panic(cause)
-			}
-			s.writeError(w, r, fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
-		}()
-		next.ServeHTTP(w, r)
-	})
-}
-
 // writeError answers with an error, and logs what is the server's fault.
-func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
+func (c *call) writeError(err error) {
 	status, message := classify(err)
 	switch status {
 	case http.StatusUnauthorized:
-		w.Header().Set("WWW-Authenticate", `Bearer realm="remit"`)
-	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", "1")
+		c.w.Header().Set("WWW-Authenticate", `Bearer realm="remit"`)
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		c.w.Header().Set("Retry-After", "1")
 	case http.StatusInternalServerError:
-		s.opts.Log.Error(err, "Cannot answer", "method", r.Method, "path", r.URL.Path, "requestID", w.Header().Get(requestIDHeader))
+		c.server.opts.Log.Error(err, "Cannot answer", "method", c.Method, "path", c.URL.Path, "requestID", c.requestID())
 	}
-	writeErrorBody(w, status, message)
-}
-
-func writeErrorBody(w http.ResponseWriter, status int, message string) {
-	body, err := json.Marshal(map[string]string{"error": message})
+	body, err := json.Marshal(errorAnswer{message})
 	if err != nil {
 		body = []byte(`{"error":"internal error"}`) // strings always marshal
 	}
-	writeBody(w, status, body)
+	c.write(status, body)
+}
+
+// errorAnswer is the body of every answer that is none.
+type errorAnswer struct {
+	Error string `json:"error"`
 }
 
 // writeJSON answers with a value. Nothing is sent before all of it is known to be JSON.
-func (s *Server) writeJSON(w http.ResponseWriter, r *http.Request, status int, value any) {
+func (c *call) writeJSON(value any) {
 	var body bytes.Buffer
 	encoder := json.NewEncoder(&body)
 	encoder.SetEscapeHTML(false) // it is no web page
 	if err := encoder.Encode(value); err != nil {
-		s.writeError(w, r, fmt.Errorf("encode the answer: %w", err))
+		c.writeError(fmt.Errorf("encode the answer: %w", err))
 		return
 	}
-	writeBody(w, status, body.Bytes())
+	c.write(http.StatusOK, body.Bytes())
 }
 
-func writeBody(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store") // the next answer may be another
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a caller who has gone cannot be told
+func (c *call) write(status int, body []byte) {
+	header := c.w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store") // the next answer may be another
+	header.Set("X-Content-Type-Options", "nosniff")
+	c.status = status
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // a caller who has gone cannot be told
 }

@@ -95,13 +95,16 @@ func TestRequestID(t *testing.T) {
 }
 
 // panicking are domains with a defect.
-type panicking struct{ with any }
+type panicking struct {
+	fixed
+	with any
+}
 
 func (p panicking) Domain(string) (store.Snapshot, bool) { panic(p.with) }
 
 func TestPanicsTellTheLogAlone(t *testing.T) {
 	var log bytes.Buffer
-	s, err := New(panicking{"secret"}, Options{
+	s, err := New(panicking{with: "secret"}, Options{
 		BindAddress: "127.0.0.1:0", Authn: AuthnNone,
 		Log: funcr.New(func(_, args string) { log.WriteString(args) }, funcr.Options{}),
 	})
@@ -115,7 +118,7 @@ func TestPanicsTellTheLogAlone(t *testing.T) {
 }
 
 func TestAbortedRequestsStayAborted(t *testing.T) {
-	s := newServerFor(t, panicking{http.ErrAbortHandler})
+	s := newServerFor(t, panicking{with: http.ErrAbortHandler})
 	defer func() {
 		if err, ok := recover().(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 			t.Errorf("recovered %v, want http.ErrAbortHandler", err)

@@ -1,11 +1,9 @@
 package server
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/remit-authz/remit/internal/engine"
-	"github.com/remit-authz/remit/internal/store"
 )
 
 // Paths of the searches.
@@ -17,7 +15,8 @@ const (
 
 // search is one of AuthZEN's searches: for the one entity, given the two others.
 type search struct {
-	path string
+	name, path, summary string
+	body                schema
 	// needsID says that the resource is given, with its id.
 	needsID bool
 	find    func(*engine.Domain, *engine.Request, time.Time) ([]string, error)
@@ -34,15 +33,18 @@ type entity struct {
 
 var searches = []search{
 	{
-		path: searchSubjectPath, needsID: true, find: (*engine.Domain).SearchSubjects,
+		name: "search_subject", path: searchSubjectPath, summary: "Who may take the action on the resource? (AuthZEN subject search)",
+		body: searchSubjectBody, needsID: true, find: (*engine.Domain).SearchSubjects,
 		result: func(req *engine.Request, id string) entity { return entity{Type: req.Subject.Type, ID: id} },
 	},
 	{
-		path: searchResourcePath, find: (*engine.Domain).SearchResources,
+		name: "search_resource", path: searchResourcePath, summary: "On which resources may the subject take the action? (AuthZEN resource search)",
+		body: searchResourceBody, find: (*engine.Domain).SearchResources,
 		result: func(req *engine.Request, id string) entity { return entity{Type: req.Resource.Type, ID: id} },
 	},
 	{
-		path: searchActionPath, needsID: true, find: (*engine.Domain).SearchActions,
+		name: "search_action", path: searchActionPath, summary: "Which actions may the subject take on the resource? (AuthZEN action search)",
+		body: searchActionBody, needsID: true, find: (*engine.Domain).SearchActions,
 		result: func(_ *engine.Request, name string) entity { return entity{Name: name} },
 	},
 }
@@ -58,33 +60,34 @@ type searchContext struct {
 	Revision string `json:"revision,omitempty"`
 }
 
-// search answers one of AuthZEN's searches.
-func (s *Server) search(search search) answer {
-	return func(r *http.Request, domain store.Snapshot) (any, error) {
-		body, err := readObject(r)
-		if err != nil {
-			return nil, err
-		}
-		req, err := body.request()
-		if err != nil {
-			return nil, err
-		}
-		if search.needsID && req.Resource.ID == "" {
-			return nil, malformed("resource.id", "is required")
-		}
-		cursor, err := cursorOf(body, search.path, domain)
-		if err != nil {
-			return nil, err
-		}
-		found, err := search.find(domain.Domain, req, s.opts.Clock.Now())
-		if err != nil {
-			return nil, err
-		}
-		here, page := cursor.cut(found)
-		results := make([]entity, len(here))
-		for i, id := range here {
-			results[i] = search.result(req, id)
-		}
-		return searchResults{page, searchContext{domain.Revision}, results}, nil
+// answer answers one of AuthZEN's searches.
+func (s search) answer(c *call) (any, error) {
+	body, err := readObject(c.Request)
+	if err != nil {
+		return nil, err
 	}
+	req, err := body.request()
+	if err != nil {
+		return nil, err
+	}
+	if s.needsID && req.Resource.ID == "" {
+		return nil, malformed("resource.id", "is required")
+	}
+	if err := c.state(body); err != nil {
+		return nil, err
+	}
+	cursor, err := cursorOf(body, s.path, c.domain)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.find(c.domain.Domain, req, c.now())
+	if err != nil {
+		return nil, err
+	}
+	here, page := cursor.cut(found)
+	results := make([]entity, len(here))
+	for i, id := range here {
+		results[i] = s.result(req, id)
+	}
+	return searchResults{page, searchContext{c.domain.Revision}, results}, nil
 }

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
@@ -34,10 +36,18 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
+	// maxStreams is how many requests one HTTP/2 connection may have open.
+	maxStreams = 128
+	// pingAfter is how long an HTTP/2 connection may be silent before it has to show that it is alive.
+	pingAfter = 30 * time.Second
 
 	// shutdownTimeout is how long requests may still run once the server is asked to stop.
 	shutdownTimeout = 20 * time.Second
 )
+
+// DefaultMaxConcurrent is how many requests are answered at the same time unless Options say otherwise. It is many
+// more than there are processors, since some wait for their caller's body, the API server, or a revision.
+const DefaultMaxConcurrent = 512
 
 // Authn says how callers are known.
 type Authn string
@@ -54,6 +64,11 @@ const (
 type Domains interface {
 	// Domain gives the current state of a namespace's domain; false when the namespace has none.
 	Domain(namespace string) (store.Snapshot, bool)
+	// WaitFor returns nil as soon as a domain is at least as new as a revision. It returns the context's error when
+	// that does not come in time, and store.ErrRevision for what is no revision.
+	WaitFor(ctx context.Context, namespace, revision string) error
+	// Heard is when the domains were last known to be up to date; the zero time before they are known at all.
+	Heard() time.Time
 }
 
 // Options configure a server.
@@ -77,6 +92,14 @@ type Options struct {
 	Audiences []string
 	// DefaultDomain is the namespace of the domain that is served at the root, besides its own path. Empty: none.
 	DefaultDomain string
+	// MaxConcurrent is how many requests are answered at the same time; more get status 429. 0: DefaultMaxConcurrent.
+	MaxConcurrent int
+	// DecisionLog writes decisions down.
+	DecisionLog DecisionLog
+	// Registerer gets the server's metrics. Empty: nobody does.
+	Registerer prometheus.Registerer
+	// TracerProvider gets a span for each request; NewTracerProvider makes one. Empty: there are no traces.
+	TracerProvider trace.TracerProvider
 	// Clock gives the time of decisions. Empty: the real one.
 	Clock clock.PassiveClock
 	// Log gets what an operator should know, never what is asked or answered.
@@ -85,11 +108,15 @@ type Options struct {
 
 // Server answers decisions. It is a Runnable of controller-runtime's manager.
 type Server struct {
-	domains Domains
-	opts    Options
-	callers *callers // nil: everybody may ask
-	handler http.Handler
-	addr    atomic.Pointer[net.Addr]
+	domains     Domains
+	opts        Options
+	callers     *callers // nil: everybody may ask
+	metrics     *metrics
+	decisionLog *decisionLog  // nil: none
+	slots       chan struct{} // has an element for every request that is being answered
+	document    schema        // what /openapi.json answers
+	handler     http.Handler
+	addr        atomic.Pointer[net.Addr]
 }
 
 // New prepares a server. It fails when the options contradict each other, or would let other machines ask
@@ -101,7 +128,13 @@ func New(domains Domains, opts Options) (*Server, error) {
 	if opts.Clock == nil {
 		opts.Clock = clock.RealClock{}
 	}
-	s := &Server{domains: domains, opts: opts}
+	if opts.MaxConcurrent == 0 {
+		opts.MaxConcurrent = DefaultMaxConcurrent
+	}
+	if opts.MaxConcurrent < 0 {
+		return nil, fmt.Errorf("%d requests cannot be answered at the same time", opts.MaxConcurrent)
+	}
+	s := &Server{domains: domains, opts: opts, slots: make(chan struct{}, opts.MaxConcurrent)}
 	switch opts.Authn {
 	case AuthnNone:
 		if address := s.bindAddress(); !opts.AllowInsecureBind && !isLoopback(address) {
@@ -116,7 +149,16 @@ func New(domains Domains, opts Options) (*Server, error) {
 	default:
 		return nil, fmt.Errorf("--decision-authn is %q; it must be %s or %s", opts.Authn, AuthnKubernetes, AuthnNone)
 	}
-	s.handler = s.identified(s.recovered(http.MaxBytesHandler(s.routes(), maxBody)))
+	var err error
+	if s.metrics, err = newMetrics(opts.Registerer); err != nil {
+		return nil, fmt.Errorf("register the decision server's metrics: %w", err)
+	}
+	dropped := func(lines int) { s.metrics.dropped.Add(float64(lines)) }
+	if s.decisionLog, err = newDecisionLog(opts.DecisionLog, dropped, opts.Log); err != nil {
+		return nil, fmt.Errorf("decision log: %w", err)
+	}
+	s.document = s.openAPI()
+	s.handler = http.MaxBytesHandler(s.mux(), maxBody)
 	return s, nil
 }
 
@@ -170,8 +212,12 @@ func (s *Server) Start(ctx context.Context) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter, WriteByteTimeout: pingAfter},
 		// What clients get wrong about TLS or HTTP is theirs to log.
 		ErrorLog: slog.NewLogLogger(logr.ToSlogHandler(s.opts.Log.V(1)), slog.LevelInfo),
+	}
+	if s.decisionLog != nil {
+		defer background(context.WithoutCancel(ctx), s.decisionLog.run)() // until every request has been answered
 	}
 	serve := server.Serve
 	if !s.opts.PlainHTTP {
@@ -179,13 +225,7 @@ func (s *Server) Start(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("decision server: %w", err)
 		}
-		watching, stop := context.WithCancel(ctx)
-		stopped := make(chan struct{})
-		go func() {
-			defer close(stopped)
-			certificates.watch(watching, s.opts.Log)
-		}()
-		defer func() { stop(); <-stopped }()
+		defer background(ctx, func(ctx context.Context) { certificates.watch(ctx, s.opts.Log) })()
 		server.TLSConfig = certificates.config()
 		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
@@ -206,4 +246,15 @@ func (s *Server) Start(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("decision server: requests still running after %s: %w", shutdownTimeout, err), server.Close())
 	}
 	return nil
+}
+
+// background runs a function until the one that it gives is called, which waits for it.
+func background(ctx context.Context, run func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+	return func() { cancel(); <-done }
 }

@@ -233,13 +233,7 @@ func writeCertificate(t *testing.T, dir string) *x509.Certificate {
 		certFile: {Type: "CERTIFICATE", Bytes: made.Certificate[0]},
 		keyFile:  {Type: "PRIVATE KEY", Bytes: key},
 	} {
-		next := filepath.Join(dir, name+".next")
-		if err := os.WriteFile(next, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(next, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, filepath.Join(dir, name), pem.EncodeToMemory(block))
 	}
 	return made.Leaf
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
-	"github.com/remit-authz/remit/internal/store"
 )
 
 const (
@@ -24,38 +23,41 @@ const (
 )
 
 // subjectAccessReview answers as a webhook authorizer of Kubernetes, for one domain.
-func (s *Server) subjectAccessReview(r *http.Request, domain store.Snapshot) (any, error) {
-	review, err := readReview(r)
+func (c *call) subjectAccessReview() (any, error) {
+	review, err := readReview(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	return s.review(review, domain)
+	if err := c.state(noBody); err != nil {
+		return nil, err
+	}
+	return c.review(review)
 }
 
 // subjectAccessReviewByNamespace is the same with the domain taken from the namespace that the review is about; one
 // about none is for the default domain. Where there is no domain there is no opinion, rather than an error: an API
 // server asks about everything.
-func (s *Server) subjectAccessReviewByNamespace(w http.ResponseWriter, r *http.Request) {
-	review, err := readReview(r)
+func (c *call) subjectAccessReviewByNamespace() (any, error) {
+	review, err := readReview(c.Request)
 	if err != nil {
-		s.writeError(w, r, err)
-		return
+		return nil, err
 	}
-	namespace := s.opts.DefaultDomain
+	namespace := c.server.opts.DefaultDomain
 	if attributes := review.Spec.ResourceAttributes; attributes != nil && attributes.Namespace != "" {
 		namespace = attributes.Namespace
 	}
-	if err := s.authorize(r, namespace, decisions); err != nil {
-		s.writeError(w, r, err)
-		return
+	if err := c.authorize(namespace, c.route.right); err != nil {
+		return nil, err
 	}
-	domain, ok := s.domains.Domain(namespace)
-	if !ok {
+	found, err := c.find(namespace, noBody)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
 		review.Status = authorizationv1.SubjectAccessReviewStatus{Reason: fmt.Sprintf("the domain %q does not exist", namespace)}
-		s.writeJSON(w, r, http.StatusOK, review)
-		return
+		return review, nil
 	}
-	s.respond(w, r, domain, func(*http.Request, store.Snapshot) (any, error) { return s.review(review, domain) })
+	return c.review(review)
 }
 
 func readReview(r *http.Request) (*authorizationv1.SubjectAccessReview, error) {
@@ -78,13 +80,13 @@ func readReview(r *http.Request) (*authorizationv1.SubjectAccessReview, error) {
 
 // review fills in the review's status. What is not allowed is no opinion, so that other authorizers may allow it –
 // unless the domain forbids it to the user for good.
-func (s *Server) review(review *authorizationv1.SubjectAccessReview, domain store.Snapshot) (*authorizationv1.SubjectAccessReview, error) {
-	policy := domain.Domain.Policy()
+func (c *call) review(review *authorizationv1.SubjectAccessReview) (any, error) {
+	policy := c.domain.Domain.Policy()
 	req, err := reviewRequest(&review.Spec, &policy)
 	if err != nil {
 		return nil, err
 	}
-	decided, err := domain.Domain.Decide(req, s.opts.Clock.Now())
+	decided, _, err := c.decide(req, c.now(), false)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,245 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/store"
+)
+
+// waitForRevision is how long a request waits for the revision that it wants at least.
+const waitForRevision = 2 * time.Second
+
+// atLeastRevision is the option, and the parameter of the query, that asks for a state as new as a revision.
+const atLeastRevision = "at_least_revision"
+
+// call is one request while it is answered.
+type call struct {
+	*http.Request
+	server *Server
+	route  *route
+	w      http.ResponseWriter
+	began  time.Time
+	// caller is who asks; nil where everybody may.
+	caller user.Info
+	// domain is the state that the answer comes from; its zero value until find has found it.
+	domain store.Snapshot
+	// status of the answer; 0 until there is one.
+	status int
+}
+
+// serve answers the requests to a route.
+func (s *Server) serve(rt *route) http.Handler {
+	return s.traced(rt, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{Request: r, server: s, route: rt, w: w, began: s.opts.Clock.Now()}
+		s.metrics.inFlight.Inc()
+		defer c.end()
+		defer c.recover()
+		c.run()
+	}))
+}
+
+// end notes that the call has been answered.
+func (c *call) end() {
+	m := c.server.metrics
+	m.inFlight.Dec()
+	if c.status != 0 { // else the connection was cut off
+		m.answered(c.route.name, c.domain.Namespace, c.status, c.server.opts.Clock.Since(c.began))
+	}
+}
+
+// decided notes a decision.
+func (c *call) decided(req *engine.Request, decision string, reason engine.Reason, by []engine.Ref, took time.Duration) {
+	c.server.metrics.decided(c.route.name, c.domain.Namespace, decision, string(reason))
+	traceID := c.traceDecision(decision, string(reason))
+	if !c.server.decisionLog.wants(decision) {
+		return
+	}
+	line := &decisionLine{
+		Time: c.now().UTC(), RequestID: c.requestID(), TraceID: traceID, Interface: c.route.name, Domain: c.domain.Namespace,
+		SubjectType: req.Subject.Type, SubjectID: req.Subject.ID, Action: req.Action.Name,
+		ResourceType: req.Resource.Type, ResourceID: req.Resource.ID,
+		Decision: decision, Reason: string(reason), Revision: c.domain.Revision, LatencySeconds: took.Seconds(),
+	}
+	if c.caller != nil {
+		line.Caller = c.caller.GetName()
+	}
+	for _, ref := range by {
+		line.DecidedBy = append(line.DecidedBy, ref.String())
+	}
+	c.server.decisionLog.add(line)
+}
+
+// decide makes a decision, with the trace if that is wanted, and notes it.
+func (c *call) decide(req *engine.Request, now time.Time, explain bool) (decided engine.Decision, trace []engine.TraceStage, err error) {
+	began := c.server.opts.Clock.Now()
+	if explain {
+		decided, trace, err = c.domain.Domain.Explain(req, now)
+	} else {
+		decided, err = c.domain.Domain.Decide(req, now)
+	}
+	if err != nil {
+		return engine.Decision{}, nil, err
+	}
+	decision := denied
+	if decided.Allow {
+		decision = allowed
+	}
+	c.decided(req, decision, decided.Reason, decided.DecidedBy, c.server.opts.Clock.Since(began))
+	return decided, trace, nil
+}
+
+// recover turns a panic into an error that tells the caller nothing, and the log everything.
+func (c *call) recover() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if cause == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so, too
+		panic(cause)
+	}
+	c.server.metrics.panics.Inc()
+	c.writeError(fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+}
+
+func (c *call) run() {
+	select {
+	case c.server.slots <- struct{}{}:
+		defer func() { <-c.server.slots }()
+	default:
+		c.writeError(statusErrorf(http.StatusTooManyRequests, "this replica answers %d requests already; ask again", cap(c.server.slots)))
+		return
+	}
+	if id := c.requestID(); id != "" {
+		c.w.Header().Set(requestIDHeader, id)
+	}
+	body, err := c.answer()
+	if err != nil {
+		c.writeError(err)
+		return
+	}
+	if c.domain.Revision != "" {
+		c.w.Header().Set(revisionHeader, c.domain.Revision)
+	}
+	c.writeJSON(body)
+}
+
+// answer gives the body of the answer, once it is known that the caller may have it.
+func (c *call) answer() (any, error) {
+	if err := c.checkMethod(); err != nil {
+		return nil, err
+	}
+	if c.route.open {
+		return c.route.answer(c)
+	}
+	if err := c.authenticate(); err != nil {
+		return nil, err
+	}
+	if namespace, ok := c.namespace(); ok {
+		if err := c.authorize(namespace, c.route.right); err != nil {
+			return nil, err
+		}
+	}
+	return c.route.answer(c)
+}
+
+// namespace is the domain that the route is about; false for a route that is about none, or finds out by itself.
+func (c *call) namespace() (string, bool) {
+	if !c.route.ofDomain() {
+		return "", false
+	}
+	if namespace := c.PathValue("domain"); namespace != "" {
+		return namespace, true
+	}
+	return c.server.opts.DefaultDomain, true
+}
+
+// checkMethod refuses other methods than the one a route has, except HEAD where that is GET.
+func (c *call) checkMethod() error {
+	want, allow := c.route.method, c.route.method
+	if want == http.MethodGet {
+		allow += ", " + http.MethodHead
+	}
+	if want == "" || c.Method == want || c.Method == http.MethodHead && want == http.MethodGet {
+		return nil
+	}
+	c.w.Header().Set("Allow", allow)
+	return statusErrorf(http.StatusMethodNotAllowed, "%s is not possible here, only %s", c.Method, allow)
+}
+
+// authenticate finds out who asks.
+func (c *call) authenticate() error {
+	if c.server.callers == nil {
+		return nil
+	}
+	var err error
+	c.caller, err = c.server.callers.authenticate(c.Request)
+	return err
+}
+
+// authorize returns nil for a caller who may ask the domain of a namespace, and the error to answer for all others.
+func (c *call) authorize(namespace string, right subresource) error {
+	if c.server.callers == nil {
+		return nil
+	}
+	return c.server.callers.authorize(c.Context(), c.caller, namespace, right)
+}
+
+// state finds the state of the route's domain from which to answer. What the body has to say about it is in its
+// options; where there is no body, it is the zero object.
+func (c *call) state(body object) error {
+	namespace, _ := c.namespace()
+	found, err := c.find(namespace, body)
+	if err == nil && !found {
+		err = statusErrorf(http.StatusNotFound, "the domain %q does not exist", namespace)
+	}
+	return err
+}
+
+// find finds the state of a domain from which to answer; false where there is no such domain. It is at least as new
+// as the revisions that options.at_least_revision and the query's at_least_revision ask for.
+func (c *call) find(namespace string, body object) (found bool, err error) {
+	wanted := body.object("options").string(atLeastRevision)
+	if err := body.err(); err != nil {
+		return false, err
+	}
+	if err := c.wait(namespace, wanted, "options."+atLeastRevision); err != nil {
+		return false, err
+	}
+	if c.URL.RawQuery != "" {
+		if err := c.wait(namespace, c.URL.Query().Get(atLeastRevision), atLeastRevision); err != nil {
+			return false, err
+		}
+	}
+	if c.domain, found = c.server.domains.Domain(namespace); !found && c.server.domains.Heard().IsZero() {
+		return false, statusErrorf(http.StatusServiceUnavailable, "this replica does not know the domains yet")
+	}
+	return found, nil
+}
+
+// wait waits until a domain is at least as new as a revision, if that is not empty.
+func (c *call) wait(namespace, revision, field string) error {
+	if revision == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), waitForRevision)
+	defer cancel()
+	err := c.server.domains.WaitFor(ctx, namespace, revision)
+	switch {
+	case errors.Is(err, store.ErrRevision):
+		return malformed(field, "is no revision that this server gave")
+	case err != nil:
+		return statusErrorf(http.StatusServiceUnavailable, "this replica is not as new as that revision yet")
+	}
+	return nil
+}
+
+// now is the time of the call's decisions.
+func (c *call) now() time.Time { return c.server.opts.Clock.Now() }

@@ -1,0 +1,118 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/filter"
+)
+
+// filterAnswer says which records of a type a subject may read or delete. A conditional one has the condition in
+// the member that is called after the format.
+type filterAnswer struct {
+	Kind filter.Kind `json:"kind"`
+	// Reason and Message are of the decision, where that is the same for every record.
+	Reason  engine.Reason `json:"reason,omitempty"`
+	Message string        `json:"message,omitempty"`
+	// Fields may be read of every record that the filter lets through; ["*"] for all.
+	Fields   []string             `json:"fields,omitempty"`
+	Revision string               `json:"revision,omitempty"`
+	UCAST    *filter.UCAST        `json:"ucast,omitempty"`
+	Cerbos   *filter.CerbosFilter `json:"cerbos,omitempty"`
+	Postgres *filter.SQL          `json:"postgres,omitempty"`
+	MySQL    *filter.SQL          `json:"mysql,omitempty"`
+	SQLite   *filter.SQL          `json:"sqlite,omitempty"`
+	CEL      string               `json:"cel,omitempty"`
+}
+
+// filter answers which records of a type a subject may read or delete, as a condition on them. What the format
+// cannot say exactly is refused: a filter never lets more through than the evaluation of each record would.
+func (c *call) filter() (any, error) {
+	body, err := readObject(c.Request)
+	if err != nil {
+		return nil, err
+	}
+	format := filter.Format(body.string("format"))
+	req, err := body.request()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(filter.Formats, format) {
+		return nil, malformed("format", "must be "+oneOf(filter.Formats))
+	}
+	if err := c.state(body); err != nil {
+		return nil, err
+	}
+	now := c.now()
+	found, err := c.domain.Domain.Filter(req, now)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := filter.Encode(found.Condition, format)
+	if err != nil {
+		return nil, err
+	}
+	c.decided(req, string(encoded.Kind), found.Reason, found.DecidedBy, c.server.opts.Clock.Since(now))
+	return newFilterAnswer(&found, encoded, format, c.domain.Revision)
+}
+
+func newFilterAnswer(found *engine.Filter, encoded filter.Encoded, format filter.Format, revision string) (*filterAnswer, error) {
+	a := &filterAnswer{Kind: encoded.Kind, Reason: found.Reason, Revision: revision}
+	if found.Reason != "" {
+		a.Message = filterMessage(found)
+	}
+	if encoded.Kind != filter.KindNever {
+		a.Fields = found.Fields
+	}
+	ok := true
+	switch condition := encoded.Condition.(type) {
+	case nil:
+	case *filter.UCAST:
+		a.UCAST = condition
+	case *filter.CerbosFilter:
+		a.Cerbos = condition
+	case string:
+		a.CEL = condition
+	case *filter.SQL:
+		switch format {
+		case filter.FormatPostgres:
+			a.Postgres = condition
+		case filter.FormatMySQL:
+			a.MySQL = condition
+		case filter.FormatSQLite:
+			a.SQLite = condition
+		default:
+			ok = false
+		}
+	default:
+		ok = false
+	}
+	if !ok {
+		return nil, fmt.Errorf("the format %s gave a %T", format, encoded.Condition)
+	}
+	return a, nil
+}
+
+// filterMessage is the decision's sentence, less the details that only the decision on one record has.
+func filterMessage(found *engine.Filter) string {
+	switch found.Reason {
+	case engine.ReasonRoleRestricted:
+		return "A role would give this action, but its restrictions do not hold."
+	case engine.ReasonFieldNotAllowed:
+		return "The fields asked for are not covered by any rule."
+	}
+	decision := engine.Decision{Allow: found.Condition.Op == filter.True, Reason: found.Reason, DecidedBy: found.DecidedBy}
+	return decision.Message()
+}
+
+// oneOf writes a list of names as a choice.
+func oneOf[T ~string](names []T) string {
+	texts := make([]string, len(names))
+	for i, name := range names {
+		texts[i] = string(name)
+	}
+	last := len(texts) - 1
+	return strings.Join(texts[:last], ", ") + " or " + texts[last]
+}

@@ -7,7 +7,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:resource:path=effectivepermissions,singular=effectivepermissions,shortName=eperm,categories=remit
 // +kubebuilder:selectablefield:JSONPath=`.spec.user`
 // +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.user`
-// +kubebuilder:printcolumn:name="Roles",type=string,JSONPath=`.status.roles[*].name`
+// +kubebuilder:printcolumn:name="Groups",type=string,JSONPath=`.status.groups`
 // +kubebuilder:printcolumn:name="Full",type=integer,JSONPath=`.status.summary.full`
 // +kubebuilder:printcolumn:name="Read Only",type=integer,JSONPath=`.status.summary.readOnly`
 // +kubebuilder:printcolumn:name="Custom",type=integer,JSONPath=`.status.summary.custom`

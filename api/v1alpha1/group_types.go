@@ -6,7 +6,6 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=pgroup,categories=remit
 // +kubebuilder:printcolumn:name="Members",type=integer,JSONPath=`.status.members`
-// +kubebuilder:printcolumn:name="Roles",type=string,JSONPath=`.spec.roles[*].name`
 // +kubebuilder:printcolumn:name="Groups",type=string,JSONPath=`.spec.groups`,priority=1
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -80,7 +79,7 @@ type GroupStatus struct {
 	CommonStatus `json:",inline"`
 	// members are known users that are in the group now, by any way but external groups.
 	// +optional
-	Members int32 `json:"members,omitempty"`
+	Members int32 `json:"members"`
 }
 
 // +kubebuilder:object:root=true

@@ -130,10 +130,10 @@ type PermissionPolicyStatus struct {
 	CommonStatus `json:",inline"`
 	// users that the domain knows.
 	// +optional
-	Users int32 `json:"users,omitempty"`
+	Users int32 `json:"users"`
 	// admins are known users, not disabled, that are superuser or hold a role with adminAccess now.
 	// +optional
-	Admins int32 `json:"admins,omitempty"`
+	Admins int32 `json:"admins"`
 }
 
 // +kubebuilder:object:root=true

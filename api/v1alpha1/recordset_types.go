@@ -55,7 +55,7 @@ type RecordSetStatus struct {
 	CommonStatus `json:",inline"`
 	// records that the domain serves from this set; fewer than listed where older sets win.
 	// +optional
-	Records int32 `json:"records,omitempty"`
+	Records int32 `json:"records"`
 }
 
 // +kubebuilder:object:root=true

@@ -102,13 +102,13 @@ type ResourceTypeStatus struct {
 	CommonStatus `json:",inline"`
 	// actions that the type has, the usual four included.
 	// +optional
-	Actions int32 `json:"actions,omitempty"`
+	Actions int32 `json:"actions"`
 	// rules of roles, groups and the policy that name the type, an area of it, or "*".
 	// +optional
-	Rules int32 `json:"rules,omitempty"`
+	Rules int32 `json:"rules"`
 	// records of the type that the domain knows.
 	// +optional
-	Records int32 `json:"records,omitempty"`
+	Records int32 `json:"records"`
 }
 
 // +kubebuilder:object:root=true

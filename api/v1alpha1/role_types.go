@@ -76,10 +76,10 @@ type RoleStatus struct {
 	CommonStatus `json:",inline"`
 	// users are known users that hold the role now, directly or through groups.
 	// +optional
-	Users int32 `json:"users,omitempty"`
+	Users int32 `json:"users"`
 	// groups that give the role now.
 	// +optional
-	Groups int32 `json:"groups,omitempty"`
+	Groups int32 `json:"groups"`
 }
 
 // +kubebuilder:object:root=true

@@ -7,7 +7,6 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:resource:shortName=spperm,categories=remit
 // +kubebuilder:selectablefield:JSONPath=`.spec.user`
 // +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.user`
-// +kubebuilder:printcolumn:name="Access",type=string,JSONPath=`.spec.permissions[*].access`
 // +kubebuilder:printcolumn:name="Types",type=integer,JSONPath=`.status.resourceTypes`
 // +kubebuilder:printcolumn:name="In Force",type=string,JSONPath=`.status.conditions[?(@.type=="InForce")].reason`
 // +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.expiresAt`
@@ -68,7 +67,7 @@ type SpecialPermissionStatus struct {
 	CommonStatus `json:",inline"`
 	// resourceTypes are the types that this object decides for its user now.
 	// +optional
-	ResourceTypes int32 `json:"resourceTypes,omitempty"`
+	ResourceTypes int32 `json:"resourceTypes"`
 }
 
 // +kubebuilder:object:root=true

@@ -7,7 +7,6 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:resource:shortName=puser,categories=remit
 // +kubebuilder:selectablefield:JSONPath=`.spec.id`
 // +kubebuilder:printcolumn:name="ID",type=string,JSONPath=`.spec.id`
-// +kubebuilder:printcolumn:name="Roles",type=string,JSONPath=`.spec.roles[*].name`
 // +kubebuilder:printcolumn:name="Superuser",type=boolean,JSONPath=`.spec.superuser`
 // +kubebuilder:printcolumn:name="Staff",type=boolean,JSONPath=`.spec.staff`,priority=1
 // +kubebuilder:printcolumn:name="Disabled",type=boolean,JSONPath=`.spec.disabled`

@@ -65,7 +65,7 @@ type UserPermissionStatus struct {
 	CommonStatus `json:",inline"`
 	// users are known users whom it restricts now.
 	// +optional
-	Users int32 `json:"users,omitempty"`
+	Users int32 `json:"users"`
 }
 
 // +kubebuilder:object:root=true

@@ -82,8 +82,10 @@ func Constant(value bool) *Tree {
 	return &Tree{Op: False}
 }
 
-// All joins trees with And, AnyOf with Or; both leave out what does not matter.
-func All(trees ...*Tree) *Tree   { return join(And, True, False, trees) }
+// All joins trees with And, leaving out what does not matter; of no tree it is True.
+func All(trees ...*Tree) *Tree { return join(And, True, False, trees) }
+
+// AnyOf joins trees with Or, leaving out what does not matter; of no tree it is False.
 func AnyOf(trees ...*Tree) *Tree { return join(Or, False, True, trees) }
 
 func join(op, neutral, absorbing Op, trees []*Tree) *Tree {

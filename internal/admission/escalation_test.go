@@ -322,8 +322,19 @@ func TestEscalationByUser(t *testing.T) {
 		"another value of it":                      {domain, update(MakeUser("ned").Roles("nothing").Attribute("rank", 2).Obj()), nil},
 		"an attribute that leaves a group":         {domain, update(MakeUser("ray").Attribute("rank", 2).Obj()), nil},
 		"an attribute that stays in a group":       {domain, update(MakeUser("ray").Attribute("rank", 1.0).Attribute("note", "x").Obj()), nil},
-		"an attribute and the time":                {domain, update(MakeUser("ned").Roles("nothing").Attribute("grade", 2).Obj()), []string{"spec.attributes[grade] A7"}},
-		"an attribute and claims, joining":         {writers(MakeUser("ann").Attribute("d", 1).Obj(), either("pays")), update(MakeUser("ann").Attribute("d", 2).Obj()), []string{"spec.attributes[d] A7"}},
+		"an attribute that keeps in a group for longer": {
+			writers(MakeUser("ann").Obj(), MakeGroup("ranked").Member("ann", "", nextMonth).MemberCondition("subject.attributes.rank == 1").Roles("pays").Obj()),
+			update(MakeUser("ann").Attribute("rank", 1).Obj()), []string{"spec.attributes[rank] A7"}},
+		"an attribute and the subject's type": {
+			writersUnder(MakePolicy().PreventEscalation().Spec(func(s *v1alpha1.PermissionPolicySpec) { s.SubjectTypes = []v1alpha1.Token{"user", "robot"} }).Obj(),
+				MakeUser("ann").Obj(), MakeGroup("robots").MemberCondition("subject.type == 'robot' && subject.attributes.rank == 1").Roles("pays").Obj()),
+			update(MakeUser("ann").Attribute("rank", 1).Obj()), []string{"spec.attributes[rank] A7"}},
+		"an attribute and staff by scopes": {
+			writersUnder(MakePolicy().PreventEscalation().Spec(func(s *v1alpha1.PermissionPolicySpec) { s.StaffScopes = []v1alpha1.Token{"staff"} }).Obj(),
+				MakeUser("ann").Obj(), MakeGroup("crew").MemberCondition("subject.staff && subject.attributes.rank == 1").Roles("pays").Obj()),
+			update(MakeUser("ann").Attribute("rank", 1).Obj()), []string{"spec.attributes[rank] A7"}},
+		"an attribute and the time":        {domain, update(MakeUser("ned").Roles("nothing").Attribute("grade", 2).Obj()), []string{"spec.attributes[grade] A7"}},
+		"an attribute and claims, joining": {writers(MakeUser("ann").Attribute("d", 1).Obj(), either("pays")), update(MakeUser("ann").Attribute("d", 2).Obj()), []string{"spec.attributes[d] A7"}},
 		"an attribute and claims, leaving": {writers(MakeUser("ann").Attribute("d", 2).Roles("pays").Obj(), either("nothing"), MakeUserPermission("p", "pay", "1").Group("either").Obj()),
 			update(MakeUser("ann").Attribute("d", 1).Roles("pays").Obj()), []string{"spec.attributes[d] A7"}},
 		"deleting": {domain, remove(MakeUser("pia").Obj()), nil},

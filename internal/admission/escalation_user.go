@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -44,7 +45,7 @@ func (e *judge) user() {
 		e.conditionsOnMembership(e.pathOf("roles"), roleNames(is.Roles), id)
 	}
 	if was.Staff != is.Staff {
-		e.looksAt(e.pathOf("staff"), is.Staff, id, "subject", "staff")
+		e.looksAt(e.pathOf("staff"), is.Staff, id, was, is, "subject", "staff")
 	}
 	if is.Staff && !was.Staff {
 		forStaff := e.typeNames(func(t *v1alpha1.ResourceType) bool { return t.Spec.StaffOnly })
@@ -54,7 +55,7 @@ func (e *judge) user() {
 		before, had := was.Attributes[key]
 		after, has := is.Attributes[key]
 		if had != has || !bytes.Equal(before.Raw, after.Raw) {
-			e.looksAt(e.pathOf("attributes", key), string(after.Raw), id, "subject", "attributes", key)
+			e.looksAt(e.pathOf("attributes", key), string(after.Raw), id, was, is, "subject", "attributes", key)
 		}
 	}
 	e.roleless()
@@ -77,23 +78,30 @@ func merged[V any](a, b map[string]V) map[string]V {
 }
 
 // looksAt judges that something about a user changes at which expressions look: rules may give it more, and
-// it may come into groups, or go out of them.
-func (e *judge) looksAt(path *field.Path, value any, user string, at ...string) {
+// it may come into groups, or go out of them. was and is are the user before and after.
+func (e *judge) looksAt(path *field.Path, value any, user string, was, is v1alpha1.UserSpec, at ...string) {
 	e.gives(path, value, "a rule whose condition looks at it", e.probe.rules(rulesReading(e.userRules(user), at...), false))
-
-	surelyBefore, surelyAfter := e.before.Effective(user, e.Now).Groups, e.after.Effective(user, e.Now).Groups
-	maybeBefore, maybeAfter := e.mayBeIn(e.before, e.was, user), e.mayBeIn(e.after, e.is, user)
 	for _, name := range slices.Sorted(maps.Keys(e.is.byName)) {
 		group := e.is.byName[name]
 		if !conditionReads(group, at...) {
 			continue
 		}
-		changing := decidedByClaims(group) || conditionReads(group, "now")
-		if slices.Contains(maybeAfter, name) && (changing || !slices.Contains(surelyBefore, name)) {
+		open := e.undecided(group) // it may be a member or not, before and after
+		before, after := e.meets(user, was, group), e.meets(user, is, group)
+		if open || after && !before {
 			e.joins(path, value, user, name)
 		}
-		if slices.Contains(maybeBefore, name) && (changing || !slices.Contains(surelyAfter, name)) {
+		if open || before && !after {
 			e.leaves(path, value, user, name)
 		}
 	}
+}
+
+// meets says whether a user is in a group by its memberCondition alone.
+func (e *judge) meets(id string, user v1alpha1.UserSpec, group *v1alpha1.Group) bool {
+	d := engine.Compile([]engine.Object{
+		&v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: probeUser}, Spec: v1alpha1.UserSpec{ID: v1alpha1.UserID(id), Staff: user.Staff, Attributes: user.Attributes}},
+		&v1alpha1.Group{ObjectMeta: metav1.ObjectMeta{Name: group.Name}, Spec: v1alpha1.GroupSpec{MemberCondition: group.Spec.MemberCondition}},
+	})
+	return slices.Contains(d.Effective(id, e.Now).Groups, group.Name)
 }

@@ -85,11 +85,18 @@ func (e *judge) mayBeIn(d *engine.Domain, g *groups, user string) []string {
 	in := d.Effective(user, e.Now).Groups
 	for name, group := range g.byName {
 		listed := func(m v1alpha1.Member) bool { return string(m.User) == user && !over(m.TimeWindow, e.Now) }
-		if slices.ContainsFunc(group.Spec.Members, listed) || decidedByClaims(group) || conditionReads(group, "now") {
+		if slices.ContainsFunc(group.Spec.Members, listed) || e.undecided(group) {
 			in = append(in, name)
 		}
 	}
 	return g.outward(in...)
+}
+
+// undecided says whether a group may have a member at one time or in one request and not in another: claims
+// decide, or its memberCondition reads the time, the subject's type, or whether it is staff where scopes say so.
+func (e *judge) undecided(group *v1alpha1.Group) bool {
+	return decidedByClaims(group) || conditionReads(group, "now") || conditionReads(group, "subject", "type") ||
+		len(e.after.Policy().StaffScopes) > 0 && conditionReads(group, "subject", "staff")
 }
 
 // potential is what a user may get on some types after the change, by rules, special permissions other than

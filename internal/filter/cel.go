@@ -104,11 +104,11 @@ func celField(f *Field) string {
 	if f.ID {
 		return "resource.id"
 	}
-	text := "resource.properties"
-	for _, name := range f.Path {
-		text += celMember(name)
+	members := make([]string, len(f.Path))
+	for i, name := range f.Path {
+		members[i] = celMember(name)
 	}
-	return text
+	return "resource.properties" + strings.Join(members, "")
 }
 
 var (

@@ -1,6 +1,7 @@
 package filter_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/cel-go/cel"
@@ -17,7 +18,7 @@ func anyRecords() []record {
 		map[string]any{"in": int64(12)}, map[string]any{"in": []any{"a", "b"}}, map[string]any{"": true}, map[string]any{"in": map[string]any{"x": "a"}},
 		[]any{map[string]any{"in": "a"}, map[string]any{"in": "ab"}}, []any{map[string]any{"in": "a"}, map[string]any{}}, []any{nil, map[string]any{"in": nil}},
 	}
-	values := append(scalars, compound...)
+	values := slices.Concat(scalars, compound)
 	records := []record{{id: "a", properties: map[string]any{}}}
 	for i, value := range values {
 		records = append(records,
@@ -37,7 +38,7 @@ func TestCEL(t *testing.T) {
 		},
 		links:     []property{{}, {path: []string{"plain"}}, {path: []string{"od\"d name"}}, {path: []string{"plain", "in"}}, {path: []string{"plain", "in", "x"}}},
 		operators: append([]filter.Op{filter.Element, filter.True, filter.False}, plainOperators...),
-		columns:   true, texts: texts, numbers: numbers,
+		columns:   true, texts: texts, numbers: append(slices.Clone(numbers), float64(1<<53)), // next to an integer
 	}
 	records := anyRecords()
 	for i := range records {

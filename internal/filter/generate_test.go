@@ -195,11 +195,17 @@ func celField(p property) string {
 	if len(p.path) == 0 {
 		return "resource.id"
 	}
-	field := "resource.properties"
-	for _, name := range p.path {
-		field += "[" + strconv.Quote(name) + "]"
+	return fmt.Sprintf(`resource.properties["%s"]`, strings.Join(quoted(p.path), `"]["`))
+}
+
+// quoted escapes names as CEL has them between quotes.
+func quoted(names []string) []string {
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		text := strconv.Quote(name)
+		quoted[i] = text[1 : len(text)-1]
 	}
-	return field
+	return quoted
 }
 
 func celLiteral(value any) string {

@@ -162,7 +162,7 @@ func databaseRows(t *testing.T, db *sql.DB, query string) [][2]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
+	defer closeOrFail(t, rows)
 	var all [][2]string
 	for rows.Next() {
 		var row [2]string
@@ -215,11 +215,7 @@ func startMySQL(t *testing.T) *sql.DB {
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(1)
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	t.Cleanup(func() { closeOrFail(t, db) })
 	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE records CHARACTER SET utf8mb4"); err != nil {
 		t.Fatal(err)
 	}

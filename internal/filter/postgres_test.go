@@ -227,14 +227,24 @@ func startPostgres(t *testing.T) *pgx.Conn {
 	run(t, folder, as, initdb, "--pgdata", folder+"/data", "--username", "remit", "--auth", "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync")
 	serve(t, folder, as, "ready to accept connections", postgres,
 		"-D", folder+"/data", "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "logging_collector=off")
-	connection, err := pgx.Connect(t.Context(), "host="+folder+" user=remit dbname=postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := connection.Close(context.Background()); err != nil {
-			t.Error(err)
+	connect := func(database string) *pgx.Conn {
+		connection, err := pgx.Connect(t.Context(), "host="+folder+" user=remit dbname="+database)
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	return connection
+		t.Cleanup(func() {
+			if err := connection.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+		return connection
+	}
+	connection := connect("postgres")
+	// A database that sorts texts as people do shows whether filters leave that to it.
+	_, err := connection.Exec(t.Context(), "CREATE DATABASE records TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en' LOCALE 'C.UTF-8'")
+	if err != nil {
+		t.Logf("without a locale: %v", err)
+		return connection
+	}
+	return connect("records")
 }

@@ -3,7 +3,9 @@ package filter_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand"
 	"slices"
 	"strings"
@@ -17,13 +19,7 @@ import (
 // TestSQLite runs encoded filters on tables whose columns have fitting types and others, and values of every
 // type in them.
 func TestSQLite(t *testing.T) {
-	db, err := sql.Open("sqlite", ":memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	db.SetMaxOpenConns(1) // each connection has a memory of its own
-
+	db := openSQLite(t)
 	scalars := slices.Concat(anys(texts), numbers, []any{nil})
 	floating := slices.Concat(anys(texts), floats, []any{nil})
 	notBool := []comparand{text, number, null}
@@ -98,13 +94,29 @@ func TestSQLite(t *testing.T) {
 	}
 }
 
+func openSQLite(t *testing.T) *sql.DB {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1) // each connection has a memory of its own
+	t.Cleanup(func() { closeOrFail(t, db) })
+	return db
+}
+
+func closeOrFail(t *testing.T, closer io.Closer) {
+	if err := closer.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // sqliteRecords reads what an application would.
 func sqliteRecords(t *testing.T, db *sql.DB, names []string) []record {
 	rows, err := db.QueryContext(t.Context(), "SELECT CAST(id AS TEXT), * FROM records")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
+	defer closeOrFail(t, rows)
 	columns, err := rows.Columns()
 	if err != nil {
 		t.Fatal(err)
@@ -136,11 +148,7 @@ func sqliteRecords(t *testing.T, db *sql.DB, names []string) []record {
 
 // TestSQLiteMissingColumn makes sure that a property without a column is an error.
 func TestSQLiteMissingColumn(t *testing.T) {
-	db, err := sql.Open("sqlite", ":memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db := openSQLite(t)
 	tree := &filter.Tree{Op: filter.Ne, Field: &filter.Field{Path: []string{"status"}}, Value: "open"}
 	ids, err := sqlIDs(tree, filter.FormatSQLite, func(where string, args []any) ([]string, error) {
 		return databaseIDs(t.Context(), db, "SELECT id FROM (SELECT 'x' AS id) WHERE "+where, args)
@@ -170,13 +178,12 @@ func sqlIDs(tree *filter.Tree, format filter.Format, selected func(where string,
 	return ids, err
 }
 
-func databaseIDs(ctx context.Context, db *sql.DB, query string, args []any) ([]string, error) {
+func databaseIDs(ctx context.Context, db *sql.DB, query string, args []any) (ids []string, err error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var ids []string
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var id string
 		if err := rows.Scan(&id); err != nil {

@@ -64,8 +64,8 @@ func (c *call) decided(req *engine.Request, decision string, reason engine.Reaso
 	}
 	line := &decisionLine{
 		Time: c.now().UTC(), RequestID: c.requestID(), TraceID: traceID, Interface: c.route.name, Domain: c.domain.Namespace,
-		SubjectType: req.Subject.Type, SubjectID: req.Subject.ID, Action: req.Action.Name,
-		ResourceType: req.Resource.Type, ResourceID: req.Resource.ID,
+		SubjectType: clip(req.Subject.Type), SubjectID: clip(req.Subject.ID), Action: clip(req.Action.Name),
+		ResourceType: clip(req.Resource.Type), ResourceID: clip(req.Resource.ID),
 		Decision: decision, Reason: string(reason), Revision: c.domain.Revision, LatencySeconds: took.Seconds(),
 	}
 	if c.caller != nil {
@@ -110,15 +110,15 @@ func (c *call) recover() {
 }
 
 func (c *call) run() {
+	if id := c.requestID(); id != "" {
+		c.w.Header().Set(requestIDHeader, id)
+	}
 	select {
 	case c.server.slots <- struct{}{}:
 		defer func() { <-c.server.slots }()
 	default:
 		c.writeError(statusErrorf(http.StatusTooManyRequests, "this replica answers %d requests already; ask again", cap(c.server.slots)))
 		return
-	}
-	if id := c.requestID(); id != "" {
-		c.w.Header().Set(requestIDHeader, id)
 	}
 	body, err := c.answer()
 	if err != nil {

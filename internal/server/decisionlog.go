@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,10 @@ const decisionLogBuffer = 8192
 
 // decisionLogBatch is how many lines are written at once at most.
 const decisionLogBatch = 256
+
+// decisionLogText is the length, in bytes, of the longest text of a request that a line has. Lines that wait must not
+// take all memory, whatever is asked.
+const decisionLogText = 512
 
 // masked stands in the place of what is not to be logged.
 const masked = "***"
@@ -70,6 +75,14 @@ var maskable = map[string]func(*decisionLine){
 			mask(&l.DecidedBy[i])
 		}
 	},
+}
+
+// clip shortens a text to what a line may have of it, and holds on to no more.
+func clip(text string) string {
+	if len(text) <= decisionLogText {
+		return text
+	}
+	return strings.ToValidUTF8(strings.Clone(text[:decisionLogText]), "") + "…"
 }
 
 func mask(value *string) {

@@ -135,6 +135,22 @@ func TestDecisionLogMasks(t *testing.T) {
 	}
 }
 
+func TestDecisionLogClipsWhatIsLong(t *testing.T) {
+	s, lines := newLoggingServer(t, DecisionLog{})
+	long := strings.Repeat("é", decisionLogText) // two bytes each
+	post(s, "/domains/shop/access/v1/evaluation", `{"subject": {"type": "user", "id": "x`+long+`"}, "action": {"name": "read"}, "resource": {"type": "order", "id": "`+long+`"}}`)
+	got := lines()
+	if len(got) != 1 {
+		t.Fatalf("%d lines, want 1", len(got))
+	}
+	if want := "x" + strings.Repeat("é", decisionLogText/2-1) + "…"; got[0]["subject_id"] != want {
+		t.Errorf("subject %q, want %q", got[0]["subject_id"], want)
+	}
+	if want := strings.Repeat("é", decisionLogText/2) + "…"; got[0]["resource_id"] != want {
+		t.Errorf("resource %q, want %q", got[0]["resource_id"], want)
+	}
+}
+
 func TestDecisionLogRefusesBadOptions(t *testing.T) {
 	for want, log := range map[string]DecisionLog{
 		`"reason" cannot be masked; what can: caller, decided_by, request_id, resource_id or subject_id`: {Mask: []string{"reason"}},

@@ -2,9 +2,11 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 )
 
@@ -134,5 +136,27 @@ func FuzzFilter(f *testing.F) {
 	s := newTestServer(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		mustBeDefinite(t, postBytes(s, "/domains/shop/filter", body))
+	})
+}
+
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{"explain=true", "at_least_revision=16", "resource=order", "explain=%", "a=1;b=2&explain&explain=1", "at_least_revision=\xff"} {
+		f.Add(seed)
+	}
+	s := newTestServer(f)
+	f.Fuzz(func(t *testing.T, query string) {
+		for _, r := range []*http.Request{
+			request(http.MethodPost, "/domains/shop/access/v1/evaluation", goodEvaluation),
+			httptest.NewRequest(http.MethodGet, "/domains/shop/effective-permissions/ann", nil),
+		} {
+			gone, leave := context.WithCancel(t.Context())
+			leave() // nobody waits for a revision
+			r.URL.RawQuery = query
+			got := serve(s, r.WithContext(gone))
+			if got.Code == http.StatusServiceUnavailable && strings.Contains(query, atLeastRevision) {
+				continue
+			}
+			mustBeDefinite(t, got)
+		}
 	})
 }

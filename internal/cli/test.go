@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,11 +17,12 @@ import (
 type TestOptions struct {
 	Tool
 	paths []string
+	junit string
 }
 
 func (t Tool) newTest() *cobra.Command {
 	o := &TestOptions{Tool: t}
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "test FILE|DIR…",
 		Short: "Run PermissionTest files",
 		Long: `Run PermissionTest files: expectations of what manifests decide. In a folder all of them are found, however
@@ -34,7 +36,10 @@ Exit codes: 0 all passed, 1 some failed, 2 a file could not be read.`,
   kubectl remit test config/samples
 
   # One file
-  kubectl remit test config/samples/cin7/tests/cin7.test.yaml`,
+  kubectl remit test config/samples/cin7/tests/cin7.test.yaml
+
+  # In CI
+  kubectl remit test config/samples --junit report.xml`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usagef("takes one or more files or folders")
@@ -43,6 +48,8 @@ Exit codes: 0 all passed, 1 some failed, 2 a file could not be read.`,
 		},
 		RunE: run(o),
 	}
+	cmd.Flags().StringVar(&o.junit, "junit", "", "write a JUnit report to this file, too")
+	return cmd
 }
 
 // Complete takes the paths.
@@ -57,9 +64,11 @@ func (o *TestOptions) Validate() error { return nil }
 // Run runs file by file and prints what failed.
 func (o *TestOptions) Run(ctx context.Context) error {
 	runner := permissiontest.Runner{Clock: o.Clock}
-	passed, failed, unreadable := 0, 0, 0
+	passed, failed := 0, 0
+	var all []permissiontest.Result
+	var unreadable []error
 	problem := func(err error) {
-		unreadable++
+		unreadable = append(unreadable, err)
 		fmt.Fprintf(o.Out, "ERROR %s\n\n", indented(err.Error()))
 	}
 	for _, path := range o.paths {
@@ -78,6 +87,7 @@ func (o *TestOptions) Run(ctx context.Context) error {
 				problem(err)
 			}
 			found = found || len(results) > 0 || err != nil
+			all = append(all, results...)
 			for i := range results {
 				if results[i].Passed() {
 					passed++
@@ -91,9 +101,12 @@ func (o *TestOptions) Run(ctx context.Context) error {
 			problem(fmt.Errorf("%s: no %s in it", path, permissiontest.Kind))
 		}
 	}
-	fmt.Fprintf(o.Out, "%d passed, %d failed\n", passed, failed+unreadable)
+	fmt.Fprintf(o.Out, "%d passed, %d failed\n", passed, failed+len(unreadable))
+	if err := o.writeJUnit(all, unreadable); err != nil {
+		return err
+	}
 	switch {
-	case unreadable > 0:
+	case len(unreadable) > 0:
 		return errors.New("some tests could not be run")
 	case failed > 0:
 		return errNegative
@@ -101,17 +114,23 @@ func (o *TestOptions) Run(ctx context.Context) error {
 	return nil
 }
 
+// writeJUnit writes the report that --junit asks for.
+func (o *TestOptions) writeJUnit(results []permissiontest.Result, unreadable []error) error {
+	if o.junit == "" {
+		return nil
+	}
+	file, err := os.Create(o.junit)
+	if err != nil {
+		return fmt.Errorf("--junit: %w", err)
+	}
+	return errors.Join(permissiontest.WriteJUnit(file, results, unreadable), file.Close())
+}
+
 // printFailure prints where the test is, and every key that is not as expected.
 func (o *TestOptions) printFailure(r *permissiontest.Result) {
 	fmt.Fprintf(o.Out, "FAIL  %s:%d: %s\n", r.File, r.Line, r.Test)
-	if r.Err != nil {
-		fmt.Fprintf(o.Out, "      %s\n", indented(r.Err.Error()))
-	}
-	for _, d := range r.Differences {
-		fmt.Fprintf(o.Out, "      %s\n", indented(d.String()))
-	}
-	for _, note := range r.Notes {
-		fmt.Fprintf(o.Out, "      %s\n", indented(note))
+	for _, line := range r.Lines() {
+		fmt.Fprintf(o.Out, "      %s\n", indented(line))
 	}
 	fmt.Fprintln(o.Out)
 }

@@ -27,6 +27,10 @@ func warnings(r *review) []string {
 	for _, advice := range report.Advice {
 		texts = append(texts, fmt.Sprintf("%s: %s.", advice.Path, strings.TrimSuffix(advice.Message, ".")))
 	}
+	for _, path := range r.after.NotFilterable(r.ref) {
+		texts = append(texts, path+": no list filter for a database can say this condition, so filters for what it gives are refused. "+
+			"Compare properties with values to be able to list.")
+	}
 	switch object := r.Object.(type) {
 	case *v1alpha1.SpecialPermission:
 		texts = append(texts, specialPermissionWarnings(r, object)...)

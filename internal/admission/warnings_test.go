@@ -44,6 +44,13 @@ func TestWarnings(t *testing.T) {
 		// want is a part of each warning, in order.
 		want []string
 	}{
+		"a condition that no filter says": {
+			people, create(MakeRole("r").Rule(MakeRule("order").Actions("read").Fields("id").Condition("resource.properties.tags.exists(t, t == 'x')").Obj()).Obj()),
+			[]string{"spec.rules[0].condition: no list filter"},
+		},
+		"the same for writing only": {
+			people, create(MakeRole("r").Rule(MakeRule("bill").Actions("update").Condition("resource.properties.tags.exists(t, t == 'x')").Obj()).Obj()), nil,
+		},
 		"what there is to name": {people, create(MakeRole("r").Rule(ReadOnly("order", "*")).Obj()), nil},
 		"names of nothing": {people, create(MakeGroup("g").Groups("gone").Roles("nobody", "clerk").Rule(Full("parcel", "bill")).Obj()),
 			[]string{"Group gone does not exist", "ResourceType parcel does not exist", "Role nobody does not exist"}},

@@ -172,6 +172,55 @@ func WindowReason(w v1alpha1.TimeWindow, now time.Time) string {
 	return windowReason(compileWindow(w), now.Unix())
 }
 
+// NotFilterable are the conditions of rules for reading or deleting that no query language can say, by their
+// paths in the object; it is about Roles, Groups and the PermissionPolicy.
+func (d *Domain) NotFilterable(ref Ref) []string {
+	var sets []*ruleSet
+	path := "spec.rules"
+	switch ref.Kind {
+	case KindRole:
+		if r, ok := d.roles.get(ref.Name); ok {
+			sets = append(sets, &r.rules)
+		}
+	case KindGroup:
+		if g, ok := d.groups.get(ref.Name); ok {
+			sets = append(sets, &g.rules)
+		}
+	case KindPermissionPolicy:
+		if p, ok := d.policies.get(ref.Name); ok {
+			path = "spec.appAccessRules"
+			sets = append(sets, &p.app)
+		}
+	}
+	var paths []string
+	for _, set := range sets {
+		for _, r := range set.rules {
+			if r.condition == nil || r.condition.program == nil || r.condition.program.Filterable() {
+				continue
+			}
+			if d.givesListable(set, r) {
+				paths = append(paths, fmt.Sprintf("%s[%d].condition", path, r.index))
+			}
+		}
+	}
+	return paths
+}
+
+// givesListable says whether a rule gives an action that filters are for, of a type that exists.
+func (d *Domain) givesListable(set *ruleSet, r *rule) bool {
+	for _, t := range d.types.all() {
+		if !slices.Contains(set.naming(t), r) {
+			continue
+		}
+		for _, a := range t.actions {
+			if !a.writes() && r.gives(a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // references collects names of objects that do not exist.
 type references struct {
 	domain  *Domain

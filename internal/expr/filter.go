@@ -30,6 +30,25 @@ func (p *Program) Filter(in *Input) (*filter.Tree, error) {
 	return plan.tree(in, false), nil
 }
 
+// Filterable says whether query languages can say the condition, whatever the request: each part of it is a
+// comparison, a membership, or a test of a text on a property. What is not can be said in CEL at most.
+func (p *Program) Filterable() bool {
+	plan, err := p.filterPlan()
+	return err == nil && plan.filterable()
+}
+
+func (p *plan) filterable() bool {
+	if p.kind == planOpaque {
+		return false
+	}
+	for _, arg := range p.args {
+		if !arg.filterable() {
+			return false
+		}
+	}
+	return true
+}
+
 // plan is a condition prepared for filters: its logic down to leaves.
 type plan struct {
 	kind planKind

@@ -146,3 +146,23 @@ func TestFilterAgreesWithEvaluation(t *testing.T) {
 		}
 	}
 }
+
+func TestFilterable(t *testing.T) {
+	for source, want := range map[string]bool{
+		"resource.properties.owner == subject.id":                          true,
+		"!(resource.properties.a in subject.groups) || context.b == 1":     true,
+		"resource.properties.a.startsWith('x') && resource.id != 'y'":      true,
+		"resource.properties.tags.exists(t, t == 'x')":                     false,
+		"'x' in resource.properties.tags":                                  true,
+		"resource.properties.a == 1 || size(resource.properties.tags) > 1": false,
+		"size(resource.properties) > 1":                                    false,
+	} {
+		program, err := Compile(Condition, source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := program.Filterable(); got != want {
+			t.Errorf("%s: got %v, want %v", source, got, want)
+		}
+	}
+}

@@ -2,8 +2,7 @@ package filter
 
 import (
 	"fmt"
-	"math"
-	"strconv"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -62,38 +61,6 @@ func (m mysql) isNumber(c column) string {
 	return "JSON_TYPE(JSON_EXTRACT(JSON_ARRAY(" + m.value(c) + "), '$[0]')) IN ('INTEGER', 'UNSIGNED INTEGER', 'DECIMAL', 'DOUBLE')"
 }
 
-// decimal gives a number that is not rounded; it is for numbers of which isDecimal is true.
-func (mysql) decimal(number string) string { return "CAST(" + number + " AS DECIMAL(65, 30))" }
-
-// isDecimal says of a number that it could be taken for its neighbour unless it is compared as a decimal.
-// Beyond 1e35, which a decimal does not reach, there are no columns of whole numbers.
-func (mysql) isDecimal(value any) bool {
-	if f, ok := value.(float64); ok && math.Abs(f) >= 1e35 {
-		return false
-	}
-	return !isExact(value)
-}
-
-// number gives what a number is bound as.
-func (m mysql) number(value any) any {
-	switch v := value.(type) {
-	case bool:
-		if v {
-			return int64(1)
-		}
-		return int64(0)
-	case int64:
-		if m.isDecimal(v) {
-			return strconv.FormatInt(v, 10)
-		}
-	case float64:
-		if m.isDecimal(v) {
-			return strconv.FormatFloat(v, 'f', -1, 64)
-		}
-	}
-	return value
-}
-
 func (m mysql) equal(b *binder, c column, value any, negated bool) string {
 	if value == nil { // a column of type JSON has a null of its own
 		if negated {
@@ -101,77 +68,54 @@ func (m mysql) equal(b *binder, c column, value any, negated bool) string {
 		}
 		return fmt.Sprintf("(%s IS NULL OR %s = '[null]')", c.name, m.json(m.value(c)))
 	}
-	if _, ok := value.(string); ok && negated {
-		return fmt.Sprintf("%s <> %s", m.json(m.value(c)), m.json(b.arg(value)))
-	}
 	return m.among(b, c, []any{value}, negated)
 }
 
 func (m mysql) among(b *binder, c column, values []any, negated bool) string {
-	var texts, numbers, decimals []any
-	for _, value := range values {
-		switch _, isText := value.(string); {
-		case isText:
-			texts = append(texts, value)
-		case m.isDecimal(value):
-			decimals = append(decimals, m.number(value))
-		default:
-			numbers = append(numbers, m.number(value))
+	var conditions []string
+	texts := stringsOf(values)
+	if len(texts) > 0 {
+		plain := func(text string) string { return b.arg(text) }
+		exact := func(text string) string { return m.json(b.arg(text)) }
+		if negated {
+			conditions = append(conditions, m.in(m.json(m.value(c)), placeholders(texts, exact), true))
+		} else {
+			compared := m.in(c.name, placeholders(texts, plain), false)
+			conditions = append(conditions, "("+compared+" AND "+m.in(m.json(m.value(c)), placeholders(texts, exact), false)+")")
 		}
 	}
+	if len(texts) < len(values) {
+		numbers := slices.DeleteFunc(slices.Clone(values), func(value any) bool { _, isText := value.(string); return isText })
+		number := func(value any) string { return b.number(value, "SIGNED") }
+		among := "(" + m.in(c.name, placeholders(numbers, number), false) + " AND " + m.isNumber(c) + ")"
+		if negated {
+			among += " IS NOT TRUE"
+		}
+		conditions = append(conditions, among)
+	}
 	if negated {
-		return m.notAmong(b, c, texts, numbers, decimals)
+		return joined(conditions, " AND ")
 	}
-	var alternatives []string
-	if len(texts) > 0 {
-		alternatives = append(alternatives, fmt.Sprintf("(%s AND %s)",
-			m.in(b, c.name, "%s", texts), m.in(b, m.json(m.value(c)), m.json("%s"), texts)))
-	}
-	return anyOf(append(alternatives, m.amongNumbers(b, c, numbers, decimals)...))
+	return joined(conditions, " OR ")
 }
 
-func (m mysql) notAmong(b *binder, c column, texts, numbers, decimals []any) string {
-	var conditions []string
-	if len(texts) > 0 {
-		conditions = append(conditions, fmt.Sprintf("%s NOT IN (%s)", m.json(m.value(c)), b.list(m.json("%s"), texts)))
+// in compares with one value or more.
+func (mysql) in(compared string, values []string, negated bool) string {
+	equal, in := " = ", " IN "
+	if negated {
+		equal, in = " <> ", " NOT IN "
 	}
-	for _, among := range m.amongNumbers(b, c, numbers, decimals) {
-		conditions = append(conditions, among+" IS NOT TRUE")
-	}
-	if len(conditions) == 1 {
-		return conditions[0]
-	}
-	return "(" + strings.Join(conditions, " AND ") + ")"
-}
-
-func (m mysql) amongNumbers(b *binder, c column, numbers, decimals []any) []string {
-	var alternatives []string
-	if len(numbers) > 0 {
-		alternatives = append(alternatives, fmt.Sprintf("(%s AND %s)", m.in(b, c.name, "%s", numbers), m.isNumber(c)))
-	}
-	if len(decimals) > 0 {
-		alternatives = append(alternatives, fmt.Sprintf("(%s AND %s AND %s)",
-			m.in(b, c.name, m.decimal("%s"), decimals), m.in(b, m.decimal(c.name), m.decimal("%s"), decimals), m.isNumber(c)))
-	}
-	return alternatives
-}
-
-// in compares with the values, each of which stands for the %s of the pattern.
-func (mysql) in(b *binder, compared, pattern string, values []any) string {
 	if len(values) == 1 {
-		return compared + " = " + b.list(pattern, values)
+		return compared + equal + values[0]
 	}
-	return compared + " IN (" + b.list(pattern, values) + ")"
+	return compared + in + "(" + strings.Join(values, ", ") + ")"
 }
 
 func (m mysql) order(b *binder, c column, operator string, value any) string {
-	switch _, isText := value.(string); {
-	case isText:
+	if _, ok := value.(string); ok {
 		return fmt.Sprintf("(%s %s %s AND %s)", m.bytesOf(c.name), operator, m.bytesOf(b.arg(value)), m.isText(c))
-	case m.isDecimal(value):
-		return fmt.Sprintf("(%s %s %s AND %s)", m.decimal(c.name), operator, m.decimal(b.arg(m.number(value))), m.isNumber(c))
 	}
-	return fmt.Sprintf("(%s %s %s AND %s)", c.name, operator, b.arg(value), m.isNumber(c))
+	return fmt.Sprintf("(%s %s %s AND %s)", c.name, operator, b.number(value, "SIGNED"), m.isNumber(c))
 }
 
 // text says IS TRUE of what it finds: MariaDB makes one of two functions that equal the same constant in one
@@ -223,7 +167,6 @@ func (m mysql) orderColumns(c, other column, operator string) string {
 // compareNumbers compares two columns as decimals, which do not reach far and have no end of digits, and as
 // floating numbers, which are rounded. Where either says that one is less, it is.
 func (m mysql) compareNumbers(c, other column, operator, join string) string {
-	double := func(number string) string { return "CAST(" + number + " AS DOUBLE)" }
-	return fmt.Sprintf("(%s %s %s %s %s %s %s)",
-		m.decimal(c.name), operator, m.decimal(other.name), join, double(c.name), operator, double(other.name))
+	return fmt.Sprintf("(CAST(%[1]s AS DECIMAL(65, 30)) %[3]s CAST(%[2]s AS DECIMAL(65, 30)) %[4]s CAST(%[1]s AS DOUBLE) %[3]s CAST(%[2]s AS DOUBLE))",
+		c.name, other.name, operator, join)
 }

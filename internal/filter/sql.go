@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -63,13 +64,30 @@ func (b *binder) arg(value any) string {
 	return b.dialect.placeholder(len(b.args))
 }
 
-// list gives the placeholders of further values, each inside a pattern whose %s it takes the place of.
-func (b *binder) list(pattern string, values []any) string {
+// number gives the placeholder of a bool, which is 1 or 0, or of a number. Whole numbers that JSON could round go
+// as text, to be cast to the type.
+func (b *binder) number(value any, integer string) string {
+	switch v := value.(type) {
+	case bool:
+		if v {
+			return b.arg(int64(1))
+		}
+		return b.arg(int64(0))
+	case int64:
+		if !isExact(v) {
+			return "CAST(" + b.arg(strconv.FormatInt(v, 10)) + " AS " + integer + ")"
+		}
+	}
+	return b.arg(value)
+}
+
+// placeholders gives what stands for each of some values.
+func placeholders[T any](values []T, placeholder func(T) string) []string {
 	texts := make([]string, len(values))
 	for i, value := range values {
-		texts[i] = fmt.Sprintf(pattern, b.arg(value))
+		texts[i] = placeholder(value)
 	}
-	return strings.Join(texts, ", ")
+	return texts
 }
 
 var dialects = map[Format]dialect{FormatPostgres: postgres{}, FormatMySQL: mysql{}, FormatSQLite: sqlite{}}
@@ -122,7 +140,7 @@ func (e *sqlEncoder) where(t *Tree) (string, error) {
 			return "", err
 		}
 	}
-	return "(" + strings.Join(parts, " "+strings.ToUpper(string(t.Op))+" ") + ")", nil
+	return joined(parts, " "+strings.ToUpper(string(t.Op))+" "), nil
 }
 
 var sqlOperators = map[Op]string{Lt: "<", Le: "<=", Gt: ">", Ge: ">="}
@@ -213,12 +231,12 @@ func quoteName(name, quote string) string {
 	return quote + strings.ReplaceAll(name, quote, quote+quote) + quote
 }
 
-// anyOf joins alternatives of which there may be one.
-func anyOf(alternatives []string) string {
-	if len(alternatives) == 1 {
-		return alternatives[0]
+// joined joins conditions, of which there may be one.
+func joined(conditions []string, join string) string {
+	if len(conditions) == 1 {
+		return conditions[0]
 	}
-	return "(" + strings.Join(alternatives, " OR ") + ")"
+	return "(" + strings.Join(conditions, join) + ")"
 }
 
 // jsonText is the JSON text of a list of values.

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -35,22 +34,6 @@ func (s sqlite) isText(c column) string { return "typeof(" + s.value(c) + ") = '
 
 func (s sqlite) isNumber(c column) string { return "typeof(" + s.value(c) + ") IN ('integer', 'real')" }
 
-// arg gives the placeholder of a bool or a number. Whole numbers that JSON could round go as text.
-func (sqlite) arg(b *binder, value any) string {
-	switch v := value.(type) {
-	case bool:
-		if v {
-			return b.arg(int64(1))
-		}
-		return b.arg(int64(0))
-	case int64:
-		if !isExact(v) {
-			return "CAST(" + b.arg(strconv.FormatInt(v, 10)) + " AS INTEGER)"
-		}
-	}
-	return b.arg(value)
-}
-
 func (s sqlite) equal(b *binder, c column, value any, negated bool) string {
 	if value == nil {
 		if negated {
@@ -65,7 +48,7 @@ func (s sqlite) equal(b *binder, c column, value any, negated bool) string {
 	case isText:
 		equal = fmt.Sprintf("(%s = %s COLLATE BINARY AND %s)", c.name, b.arg(value), s.isText(c))
 	default:
-		equal = fmt.Sprintf("(%s = %s AND %s)", c.name, s.arg(b, value), s.isNumber(c))
+		equal = fmt.Sprintf("(%s = %s AND %s)", c.name, b.number(value, "INTEGER"), s.isNumber(c))
 	}
 	if negated {
 		return equal + " IS NOT TRUE"
@@ -101,7 +84,7 @@ func (s sqlite) among(b *binder, c column, values []any, negated bool) string {
 	for _, number := range broken { // SQLite need not read the JSON text of one to the last digit
 		alternatives = append(alternatives, s.equal(b, c, number, false))
 	}
-	among := anyOf(alternatives)
+	among := joined(alternatives, " OR ")
 	if negated {
 		return among + " IS NOT TRUE"
 	}
@@ -113,7 +96,7 @@ func (s sqlite) order(b *binder, c column, operator string, value any) string {
 	if _, ok := value.(string); ok {
 		return fmt.Sprintf("(+%s %s %s COLLATE BINARY AND %s)", s.value(c), operator, b.arg(value), s.isText(c))
 	}
-	return fmt.Sprintf("(%s %s %s AND %s)", c.name, operator, s.arg(b, value), s.isNumber(c))
+	return fmt.Sprintf("(%s %s %s AND %s)", c.name, operator, b.number(value, "INTEGER"), s.isNumber(c))
 }
 
 func (s sqlite) text(b *binder, c column, op Op, part string, negated bool) string {

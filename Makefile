@@ -14,6 +14,8 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 # PACKAGES and TESTFLAGS narrow `make test` down: make test PACKAGES=./internal/engine TESTFLAGS='-run Special'
 PACKAGES ?= ./...
 TESTFLAGS ?=
+# FUZZTIME is how long each fuzz target runs: a number of executions (2000x) or a time (30s).
+FUZZTIME ?= 2000x
 # DECISION_PORT is where `make run` serves decisions, on 127.0.0.1.
 DECISION_PORT ?= 8443
 # IMG is the manager's image; BASE what its binary is put on: scratch, or for example a distroless image.
@@ -75,6 +77,13 @@ test: ## Run every test with the race detector, on a real API server (PACKAGES, 
 	@assets=$$(hack/controlplane/ensure.sh); \
 	echo "Testing $(PACKAGES) with the race detector; API server and etcd from $$assets"; \
 	KUBEBUILDER_ASSETS=$$assets go test -race -timeout 30m -coverprofile=$(BIN)/cover.out $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## Run the fuzz targets of expressions, objects, manifests and requests (FUZZTIME each).
+	@for target in expr:FuzzFastAgainstCEL engine:FuzzCompile engine:FuzzDecide manifests:FuzzParse server:FuzzEvaluation; do \
+		echo "Fuzzing $${target#*:} in internal/$${target%%:*}, $(FUZZTIME)"; \
+		go test "./internal/$${target%%:*}" -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME); \
+	done
 
 .PHONY: verify
 verify: $(BIN)/controller-gen $(BIN)/kustomize $(BIN)/golangci-lint ## Check that everything generated is current, modules tidy, code formatted and linted.

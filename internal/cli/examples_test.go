@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,7 +15,11 @@ var words = regexp.MustCompile(`(?:[^\s']|'[^']*')+`)
 
 // TestExamples runs the examples of every command's help that work on the samples.
 func TestExamples(t *testing.T) {
-	t.Chdir("../..") // where the samples are
+	folder := t.TempDir() // a copy, as some examples write files
+	if err := os.CopyFS(filepath.Join(folder, "config", "samples"), os.DirFS("../../config/samples")); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(folder)
 	ran := 0
 	for _, command := range testTool(genericiooptions.NewTestIOStreamsDiscard()).NewCommand().Commands() {
 		for line := range strings.Lines(command.Example) {

@@ -49,6 +49,8 @@ Exit codes: 0 yes, 1 no, 2 an error.`,
   kubectl remit can leisa update purchase-order/PO-1 --at 2031-01-01T00:00:00Z -o json -f config/samples/cin7`,
 		Args: exactly("USER", "ACTION", "TYPE[/ID]"),
 		RunE: run(o),
+
+		ValidArgsFunction: o.source.completeArgs(suggestUsers, suggestActions, suggestRecords),
 	}
 	o.source.addFlags(c)
 	o.circumstances.addFlags(c)

@@ -37,6 +37,8 @@ type Tool struct {
 	Clock clock.PassiveClock
 	// Version of the program.
 	Version string
+
+	noColor *bool // the flag, once there is a root command
 }
 
 // Main runs the command line and gives the exit code.
@@ -57,8 +59,19 @@ func (t Tool) Main(ctx context.Context, args []string) int {
 	return ExitError
 }
 
+// commands make those of the program, in the order of the help.
+var commands = []func(Tool) *cobra.Command{
+	Tool.newCan,
+	Tool.newEffective,
+	Tool.newTest,
+	Tool.newServe,
+	Tool.newVersion,
+}
+
 // NewCommand makes the root command.
 func (t Tool) NewCommand() *cobra.Command {
+	cobra.EnableCommandSorting = false
+	t.noColor = new(bool)
 	root := &cobra.Command{
 		Use:   "kubectl-remit",
 		Short: "Ask what permissions allow, and why",
@@ -67,7 +80,7 @@ func (t Tool) NewCommand() *cobra.Command {
 The objects of a permission domain come from a cluster, read with your own rights, or with -f from manifests
 alone. Either way they are evaluated here, by the engine that answers applications in the cluster.
 
-Exit codes: 0 allow or success, 1 deny or failed tests, 2 an error.`,
+Exit codes: 0 allow or success, 1 deny, failed tests or differences, 2 an error.`,
 		Example: `  # May richard read this purchase order? And why?
   kubectl remit can richard read purchase-order/PO-1 -n cin7
 
@@ -86,7 +99,10 @@ Exit codes: 0 allow or success, 1 deny or failed tests, 2 an error.`,
 	root.SetOut(t.Out)
 	root.SetErr(t.ErrOut)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
-	root.AddCommand(t.newCan(), t.newEffective(), t.newTest(), t.newServe(), t.newVersion())
+	root.PersistentFlags().BoolVar(t.noColor, "no-color", false, "Never colour the output; without it, only a terminal gets colours")
+	for _, command := range commands {
+		root.AddCommand(command(t))
+	}
 	root.InitDefaultCompletionCmd()
 	return root
 }

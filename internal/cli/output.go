@@ -17,6 +17,7 @@ const (
 	outputJSON  = "json"
 	outputYAML  = "yaml"
 	outputCSV   = "csv"
+	outputName  = "name" // names alone, one in a line
 )
 
 // output is the flag -o.
@@ -30,6 +31,14 @@ func newOutput(formats ...string) output { return output{formats: formats} }
 
 func (o *output) addFlag(c *cobra.Command) {
 	c.Flags().StringVarP(&o.format, "output", "o", o.formats[0], "How to print the answer: "+strings.Join(o.formats, ", "))
+	completeFlag(c, "output", o.formats)
+}
+
+// completeFlag completes the value of a flag that takes one of a few words.
+func completeFlag(c *cobra.Command, flag string, values []string) {
+	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag is there: its adding precedes
+	}
 }
 
 // validate refuses a format that the command does not know.

@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/internal/store"
 )
 
 // fewUsers is up to how many users a change may concern to be written before what concerns more.
@@ -42,21 +41,34 @@ func writtenRequests(before, after client.Object) []userRequest {
 	return []userRequest{{Namespace: object.Namespace, Name: object.Name, User: string(object.Spec.User)}}
 }
 
-// userRequests asks for the users whose permissions an update may have changed, among them those that are not known
-// any more.
-func userRequests(update store.Update) (soon, later []userRequest) {
-	users := update.Affected.Users
-	if update.Affected.All {
-		users = append(update.Previous.Users(), update.Snapshot.Domain.Users()...)
+// fewAffected asks for the users whose permissions an update may have changed, among them those that are not known any
+// more, if they are few.
+func fewAffected(u update) []userRequest {
+	affected := u.affected()
+	if affected.All || len(affected.Users) > fewUsers {
+		return nil
 	}
+	return userRequests(u.snapshot.Namespace, affected.Users)
+}
+
+// manyAffected asks for them if they are many.
+func manyAffected(u update) []userRequest {
+	affected := u.affected()
+	switch {
+	case affected.All:
+		return userRequests(u.snapshot.Namespace, append(u.previous.Users(), u.snapshot.Domain.Users()...))
+	case len(affected.Users) > fewUsers:
+		return userRequests(u.snapshot.Namespace, affected.Users)
+	}
+	return nil
+}
+
+func userRequests(namespace string, users []string) []userRequest {
 	requests := make([]userRequest, len(users))
 	for i, user := range users {
-		requests[i] = requestFor(update.Snapshot.Namespace, user)
+		requests[i] = requestFor(namespace, user)
 	}
-	if update.Affected.All || len(users) > fewUsers {
-		return nil, requests
-	}
-	return requests, nil
+	return requests
 }
 
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=effectivepermissions,verbs=get;list;watch;create;patch;delete
@@ -109,7 +121,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (re
 	if status.NextTransition == nil {
 		return reconcile.Result{}, nil
 	}
-	return at(status.NextTransition.Time, now), nil
+	return after(max(status.NextTransition.Sub(now), time.Nanosecond)), nil
 }
 
 // get reads an object; nil if there is none. It shares its parts with the cache.

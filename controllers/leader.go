@@ -27,8 +27,17 @@ type Lease struct {
 	// Namespace of the Lease object.
 	Namespace string
 	// Duration is how long after the leader's last sign of life another takes over. 0: 30 s. The leader tries to
-	// renew the lease for a third of it, and gives up leading then.
+	// renew the lease for a third of it, and gives up leading then. It is also how long after a replica's last sign
+	// of life the leader no longer waits for it to serve what is newest.
 	Duration time.Duration
+}
+
+// duration is how long the lease lasts.
+func (l Lease) duration() time.Duration {
+	if l.Duration == 0 {
+		return defaultLeaseDuration
+	}
+	return l.Duration
 }
 
 const (
@@ -48,15 +57,13 @@ type leader struct {
 }
 
 func newLeader(mgr ctrl.Manager, lease Lease, run func(context.Context) error) (*leader, error) {
-	if lease.Duration == 0 {
-		lease.Duration = defaultLeaseDuration
-	}
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("leader election: %w", err)
 	}
 	// Renewing and giving up together must end before others may take over.
-	deadline := lease.Duration / 3
+	duration := lease.duration()
+	deadline := duration / 3
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.Timeout = deadline / 2
 	leases, err := coordinationv1client.NewForConfig(config) // a connection of its own, which nothing else delays
@@ -71,9 +78,9 @@ func newLeader(mgr ctrl.Manager, lease Lease, run func(context.Context) error) (
 				Client:     leases,
 				LockConfig: resourcelock.ResourceLockConfig{Identity: host + "_" + string(uuid.NewUUID())},
 			},
-			LeaseDuration:   lease.Duration,
+			LeaseDuration:   duration,
 			RenewDeadline:   deadline,
-			RetryPeriod:     lease.Duration / retries,
+			RetryPeriod:     duration / retries,
 			ReleaseOnCancel: true,
 		},
 		cache: mgr.GetCache(),

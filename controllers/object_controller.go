@@ -28,6 +28,8 @@ type dependencies struct {
 	domains *store.Store
 	clock   clock.PassiveClock
 	tallies *tallies
+	// replicas gives those that serve a namespace, and tell about its policy.
+	replicas func(namespace string) []teller
 }
 
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes/status;roles/status;groups/status;users/status;userpermissions/status;specialpermissions/status;recordsets/status;permissionpolicies/status,verbs=patch
@@ -38,23 +40,69 @@ type objectReconciler struct {
 	kind engine.Kind
 }
 
-// objectRequests asks for the objects of one kind: those that changed soon, and all others of the domain
-// later, as any change may resolve a reference or alter a count.
-func objectRequests(kind engine.Kind) func(store.Update) (soon, later []reconcile.Request) {
-	return func(update store.Update) (soon, later []reconcile.Request) {
-		request := func(name string) reconcile.Request {
-			return reconcile.Request{NamespacedName: types.NamespacedName{Namespace: update.Snapshot.Namespace, Name: name}}
-		}
-		for _, ref := range update.Changed {
+// changedObjects asks for the objects of a kind that changed.
+func changedObjects(kind engine.Kind) func(update) []reconcile.Request {
+	return func(u update) []reconcile.Request {
+		var names []string
+		for ref := range u.changed {
 			if ref.Kind == kind {
-				soon = append(soon, request(ref.Name))
+				names = append(names, ref.Name)
 			}
 		}
-		for _, object := range update.Snapshot.Domain.Objects(kind) {
-			later = append(later, request(object.GetName()))
-		}
-		return soon, later
+		return requestsFor(u.snapshot.Namespace, names)
 	}
+}
+
+// concernedObjects asks for the objects of a kind whose references, counts or force an update may have altered.
+func concernedObjects(kind engine.Kind) func(update) []reconcile.Request {
+	return func(u update) []reconcile.Request { return requestsFor(u.snapshot.Namespace, concerned(kind, u)) }
+}
+
+func requestsFor(namespace string, names []string) []reconcile.Request {
+	requests := make([]reconcile.Request, len(names))
+	for i, name := range names {
+		requests[i].NamespacedName = types.NamespacedName{Namespace: namespace, Name: name}
+	}
+	return requests
+}
+
+// concerned are the objects of a kind whose status a change may alter. Of the kinds of which there may be one or more
+// for every user, they are those of the users who are affected; of the others they are all.
+func concerned(kind engine.Kind, u update) []string {
+	domain := u.snapshot.Domain
+	everybodys := kind == engine.KindUser || kind == engine.KindUserPermission || kind == engine.KindSpecialPermission
+	affected := engine.Affected{All: true}
+	if everybodys {
+		affected = u.affected()
+	}
+	var names []string
+	if affected.All {
+		for _, object := range domain.Objects(kind) {
+			names = append(names, object.GetName())
+		}
+		return names
+	}
+	if kind == engine.KindUserPermission {
+		names = appendNames(names, domain.UserPermissionsOfGroups())
+	}
+	for _, user := range affected.Users {
+		switch kind {
+		case engine.KindUser:
+			names = appendNames(names, domain.UserObjects(user))
+		case engine.KindUserPermission:
+			names = appendNames(names, domain.UserPermissionsOf(user))
+		case engine.KindSpecialPermission:
+			names = appendNames(names, domain.SpecialPermissionsOf(user))
+		}
+	}
+	return names
+}
+
+func appendNames[O client.Object](names []string, objects []O) []string {
+	for _, object := range objects {
+		names = append(names, object.GetName())
+	}
+	return names
 }
 
 // statusRequests asks for an object that was written but for its spec. The store tells of the rest, when it is served.
@@ -81,7 +129,11 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
-	v := newView(snapshot.Domain, r.tallies.of(snapshot, now), engine.Ref{Kind: r.kind, Name: request.Name}, now)
+	tally := func() (*tally, time.Duration) { return r.tallies.of(snapshot, now) }
+	v := newView(snapshot.Domain, tally, engine.Ref{Kind: r.kind, Name: request.Name}, now)
+	if r.kind == engine.KindPermissionPolicy {
+		v.replicas = r.replicas(request.Namespace)
+	}
 
 	status, _ := statusOf(object)
 	before := reflect.ValueOf(status).Elem().Interface()
@@ -91,25 +143,15 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 			return reconcile.Result{}, fmt.Errorf("write status: %w", err)
 		}
 	}
-	return r.again(v), nil
+	return after(v.again), nil
 }
 
-// again asks for another look when a time window opens or closes, if that may change the status.
-func (r *objectReconciler) again(v *view) reconcile.Result {
-	switch r.kind {
-	case engine.KindRole, engine.KindGroup, engine.KindUserPermission, engine.KindSpecialPermission, engine.KindPermissionPolicy:
-		return at(v.tally.until, v.now)
-	default:
+// after asks for another look after a while, and then soon; 0 is never.
+func after(wait time.Duration) reconcile.Result {
+	if wait == 0 {
 		return reconcile.Result{}
 	}
-}
-
-// at asks for another look at a moment, and then soon; the zero time is never.
-func at(moment, now time.Time) reconcile.Result {
-	if moment.IsZero() {
-		return reconcile.Result{}
-	}
-	return reconcile.Result{RequeueAfter: max(moment.Sub(now), time.Nanosecond), Priority: new(0)}
+	return reconcile.Result{RequeueAfter: wait, Priority: new(0)}
 }
 
 // writeStatus replaces the status of an object. Nothing that others wrote into it stays, and as nothing is

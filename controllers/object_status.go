@@ -14,16 +14,44 @@ import (
 // view is what an object's status is computed from.
 type view struct {
 	domain *engine.Domain
-	tally  *tally
-	ref    engine.Ref
+	// tally counts the domain's users, or gives an earlier count and after how long there is a newer one.
+	tally func() (*tally, time.Duration)
+	ref   engine.Ref
 	// report is what the domain says of the object; empty if it does not hold it.
 	report engine.Report
 	now    time.Time
+	// again is after how long the status may be another one although nothing changes; 0: never.
+	again time.Duration
+	// replicas are those that serve the domain; of a PermissionPolicy only.
+	replicas []teller
 }
 
-func newView(domain *engine.Domain, tally *tally, ref engine.Ref, now time.Time) *view {
+func newView(domain *engine.Domain, tally func() (*tally, time.Duration), ref engine.Ref, now time.Time) *view {
 	report, _ := domain.Report(ref)
 	return &view{domain: domain, tally: tally, ref: ref, report: report, now: now}
+}
+
+// census counts the domain's users.
+func (v *view) census() *engine.Census {
+	counted, newerAfter := v.tally()
+	if newerAfter > 0 {
+		v.lookAfter(newerAfter)
+	}
+	v.lookAt(counted.until)
+	return counted.census
+}
+
+// lookAt asks for another look at a moment; the zero time is never.
+func (v *view) lookAt(moment time.Time) {
+	if !moment.IsZero() {
+		v.lookAfter(max(moment.Sub(v.now), time.Nanosecond))
+	}
+}
+
+func (v *view) lookAfter(wait time.Duration) {
+	if v.again == 0 || wait < v.again {
+		v.again = wait
+	}
 }
 
 // statusOf points at an object's status, and at the part of it that every kind has.
@@ -55,6 +83,9 @@ func (v *view) describe(object client.Object) {
 	c := &conditions{before: common.Conditions, generation: object.GetGeneration(), now: metav1.NewTime(v.now.Truncate(time.Second))}
 	if v.report.Generation != object.GetGeneration() {
 		v.waiting(c)
+		if _, ok := object.(*v1alpha1.PermissionPolicy); ok {
+			serving(c, object, v.replicas)
+		}
 		common.Conditions = c.list
 		return // what else the status says is of the generation that it observed
 	}
@@ -75,7 +106,7 @@ func (v *view) describe(object client.Object) {
 	case *v1alpha1.RecordSet:
 		v.recordSet(o)
 	case *v1alpha1.PermissionPolicy:
-		v.policy(o)
+		v.policy(o, c)
 	}
 	if advice := v.report.Advice; len(advice) > 0 {
 		c.add(v1alpha1.ConditionAdvice, true, advice[0].Reason, problems(advice))
@@ -115,11 +146,12 @@ func (v *view) resourceType(o *v1alpha1.ResourceType) {
 }
 
 func (v *view) role(o *v1alpha1.Role) {
-	o.Status.Users, o.Status.Groups = int32(v.tally.census.RoleUsers[o.Name]), int32(v.tally.census.RoleGroups[o.Name])
+	census := v.census()
+	o.Status.Users, o.Status.Groups = int32(census.RoleUsers[o.Name]), int32(census.RoleGroups[o.Name])
 }
 
 func (v *view) group(o *v1alpha1.Group) {
-	o.Status.Members = int32(v.tally.census.GroupMembers[o.Name])
+	o.Status.Members = int32(v.census().GroupMembers[o.Name])
 }
 
 func (v *view) user(o *v1alpha1.User) {
@@ -127,15 +159,22 @@ func (v *view) user(o *v1alpha1.User) {
 }
 
 func (v *view) userPermission(o *v1alpha1.UserPermission, c *conditions) {
-	o.Status.Users = int32(v.tally.census.UserPermissionUsers[o.Name])
 	reason := engine.WindowReason(o.Spec.TimeWindow, v.now)
-	if reason == v1alpha1.ReasonActive && v.isAdmin(string(o.Spec.User)) {
-		reason = v1alpha1.ReasonUserIsAdmin
+	census := &engine.Census{}
+	if o.Spec.Group != "" {
+		census = v.census()
+	} else {
+		v.lookAtTransitionsOf(o.Spec.User)
+		if reason == v1alpha1.ReasonActive && v.domain.IsUnlimited(string(o.Spec.User), v.now) {
+			reason = v1alpha1.ReasonUserIsAdmin
+		}
 	}
+	o.Status.Users = int32(census.RestrictedUsers(o, v.now))
 	c.add(v1alpha1.ConditionInForce, reason == v1alpha1.ReasonActive, reason, inForce(reason, o.Spec.TimeWindow, o.Spec.User))
 }
 
 func (v *view) specialPermission(o *v1alpha1.SpecialPermission, c *conditions) {
+	v.lookAtTransitionsOf(o.Spec.User)
 	state, _ := v.domain.SpecialPermissionState(o.Name, v.now)
 	o.Status.ResourceTypes = int32(len(state.ResourceTypes))
 	message := inForce(state.Reason, o.Spec.TimeWindow, o.Spec.User)
@@ -148,21 +187,20 @@ func (v *view) specialPermission(o *v1alpha1.SpecialPermission, c *conditions) {
 	c.add(v1alpha1.ConditionInForce, state.Reason == v1alpha1.ReasonActive, state.Reason, message)
 }
 
+// lookAtTransitionsOf asks for another look when a time window changes something for a user.
+func (v *view) lookAtTransitionsOf(user v1alpha1.UserID) {
+	next, _ := v.domain.NextTransitionOf(string(user), v.now)
+	v.lookAt(next)
+}
+
 func (v *view) recordSet(o *v1alpha1.RecordSet) {
 	o.Status.Records = int32(v.domain.ServedRecords(o.Name))
 }
 
-func (v *view) policy(o *v1alpha1.PermissionPolicy) {
-	o.Status.Users, o.Status.Admins = int32(v.tally.census.Users), int32(v.tally.census.Admins)
-}
-
-// isAdmin says whether nothing limits a user (S4).
-func (v *view) isAdmin(user string) bool {
-	if !v.tally.admins[user] {
-		return false
-	}
-	can := v.domain.Effective(user, v.now) // tells admins by a role that may be restricted
-	return can.Superuser || can.Admin
+func (v *view) policy(o *v1alpha1.PermissionPolicy, c *conditions) {
+	census := v.census()
+	o.Status.Users, o.Status.Admins = int32(census.Users), int32(census.Admins)
+	serving(c, o, v.replicas)
 }
 
 // inForce is the message that goes with a reason of the condition InForce.

@@ -21,11 +21,16 @@ import (
 // noon is when the tests take place.
 var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
+// tallyOf counts a domain at a time.
+func tallyOf(domain *engine.Domain, now time.Time) func() (*tally, time.Duration) {
+	return func() (*tally, time.Duration) { return newTally(domain, now), 0 }
+}
+
 // described gives an object with the status that a domain of it and others gives it at noon.
 func described(object client.Object, others ...engine.Object) client.Object {
 	domain := engine.Compile(append(others, object))
 	kind, _ := engine.KindOf(object)
-	newView(domain, newTally(domain, noon), engine.Ref{Kind: kind, Name: object.GetName()}, noon).describe(object)
+	newView(domain, tallyOf(domain, noon), engine.Ref{Kind: kind, Name: object.GetName()}, noon).describe(object)
 	return object
 }
 
@@ -42,6 +47,7 @@ func lines(object client.Object) []string {
 const (
 	servedLine   = "Ready=True/Served: Decisions follow this object."
 	resolvedLine = "ReferencesResolved=True/AllFound: Every object that it names exists."
+	untoldLine   = "Served=False/WaitingForReplicas: No replica has told yet what it serves."
 )
 
 func TestConditions(t *testing.T) {
@@ -132,13 +138,13 @@ func TestConditions(t *testing.T) {
 			testobjects.MakeRecordSet("s", "company").Record("a", "a", nil).Obj(), []engine.Object{company},
 			[]string{"Ready=False/NotServed: spec.records: ", "Stalled=True/ParentCycle: spec.records: ", resolvedLine},
 		},
-		"a policy": {testobjects.MakePolicy().Obj(), nil, []string{servedLine, resolvedLine}},
+		"a policy": {testobjects.MakePolicy().Obj(), nil, []string{servedLine, resolvedLine, untoldLine}},
 		"a policy of another name": {
 			func() client.Object { p := testobjects.MakePolicy().Obj(); p.Name = "other"; return p }(), nil,
 			[]string{
 				`Ready=False/NotServed: metadata.name: a domain has one PermissionPolicy, named "default"; this one has no effect`,
 				`Stalled=True/NotTheDefault: metadata.name: a domain has one PermissionPolicy, named "default"; this one has no effect`,
-				resolvedLine,
+				resolvedLine, untoldLine,
 			},
 		},
 	} {
@@ -211,7 +217,7 @@ func TestAnObjectThatIsNotServedYet(t *testing.T) {
 	newer := role.DeepCopy()
 	newer.Generation = 2
 	domain := engine.Compile([]engine.Object{role})
-	newView(domain, newTally(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(time.Minute)).describe(newer)
+	newView(domain, tallyOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(time.Minute)).describe(newer)
 
 	if diff := cmp.Diff([]string{
 		"Ready=False/NotServed: Decisions do not follow generation 2 yet.",
@@ -225,7 +231,7 @@ func TestAnObjectThatIsNotServedYet(t *testing.T) {
 	}
 
 	domain = engine.Compile([]engine.Object{newer})
-	newView(domain, newTally(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(2*time.Minute)).describe(newer)
+	newView(domain, tallyOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(2*time.Minute)).describe(newer)
 	if diff := cmp.Diff([]string{servedLine, "ReferencesResolved=False/NotFound: Does not exist (yet): ResourceType/order."}, lines(newer)); diff != "" {
 		t.Errorf("conditions when it is served (-want +got):\n%s", diff)
 	}
@@ -236,7 +242,7 @@ func TestTransitionTimes(t *testing.T) {
 	role := testobjects.MakeRole("r").Obj()
 	look := func(minutes int, objects ...engine.Object) map[string]int {
 		domain, now := engine.Compile(objects), noon.Add(time.Duration(minutes)*time.Minute+300*time.Millisecond)
-		newView(domain, newTally(domain, now), engine.Ref{Kind: engine.KindUser, Name: "u"}, now).describe(user)
+		newView(domain, tallyOf(domain, now), engine.Ref{Kind: engine.KindUser, Name: "u"}, now).describe(user)
 		times := map[string]int{}
 		for _, c := range user.Status.Conditions {
 			times[c.Type] = int(c.LastTransitionTime.Sub(noon) / time.Minute)

@@ -82,7 +82,7 @@ var _ = Describe("Status", func() {
 			testobjects.MakeSpecialPermission("freeze", "").Obj(): And(haveConditions(served, resolved, "InForce=True/Active"),
 				HaveField("Status.ResourceTypes", int32(2))),
 			testobjects.MakeRecordSet("companies", "").Obj(): And(haveConditions(served, resolved), HaveField("Status.Records", int32(2))),
-			testobjects.MakePolicy().Obj():                   And(haveConditions(served, resolved), HaveField("Status.Users", int32(2)), HaveField("Status.Admins", int32(0))),
+			testobjects.MakePolicy().Obj():                   And(haveConditions(served, resolved, "Served=True/AllReplicas"), HaveField("Status.Users", int32(2)), HaveField("Status.Admins", int32(0))),
 			testobjects.MakeRole("admin").Obj():              And(haveConditions(served, resolved), HaveField("Spec.AdminAccess", true)),
 			testobjects.MakeRole("public").Obj():             And(haveConditions(served, resolved), HaveField("Spec", v1alpha1.RoleSpec{})),
 		} {

@@ -35,7 +35,8 @@ const (
 
 // Options configure the controllers.
 type Options struct {
-	// Lease is what replicas compete for, so that one of them writes at a time. Nil: this one always does.
+	// Lease is what replicas compete for, so that one of them writes at a time. Nil: this one always does, and is the
+	// only one.
 	Lease *Lease
 	// Clock gives the time that status is about. Nil: the real one.
 	Clock clock.PassiveClock
@@ -47,7 +48,7 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	if opts.Clock == nil {
 		opts.Clock = clock.RealClock{}
 	}
-	run := func(ctx context.Context) error { return runAll(ctx, mgr, domains, opts.Clock) }
+	run := func(ctx context.Context) error { return runAll(ctx, mgr, domains, opts) }
 	if opts.Lease == nil {
 		return mgr.Add(everyReplica(run))
 	}
@@ -55,7 +56,11 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	if err != nil {
 		return err
 	}
-	return mgr.Add(leader)
+	replica, err := newReplica(mgr, domains, *opts.Lease)
+	if err != nil {
+		return err
+	}
+	return errors.Join(mgr.Add(leader), mgr.Add(replica))
 }
 
 // everyReplica is a Runnable that waits for no lease.
@@ -69,8 +74,19 @@ func (r everyReplica) Start(ctx context.Context) error { return r(ctx) }
 
 // runAll makes the controllers and runs them until ctx is done. They are made anew each time, as none starts
 // twice.
-func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, clock clock.PassiveClock) error {
-	d := &dependencies{client: mgr.GetClient(), domains: domains, clock: clock, tallies: newTallies()}
+func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Options) error {
+	d := &dependencies{client: mgr.GetClient(), domains: domains, clock: opts.Clock, tallies: newTallies()}
+	var others *replicas
+	d.replicas = func(namespace string) []teller {
+		return []teller{{host: "this replica", serves: generationOf(domains, namespace)}}
+	}
+	if opts.Lease != nil {
+		var err error
+		if others, err = newReplicas(mgr.GetConfig(), domains, *opts.Lease); err != nil {
+			return fmt.Errorf("watch the replicas: %w", err)
+		}
+		d.replicas = func(string) []teller { return others.tellers() }
+	}
 	running, ctx := errgroup.WithContext(ctx)
 	for _, kind := range engine.Kinds {
 		objects := &objectReconciler{d, kind}
@@ -81,6 +97,11 @@ func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, clock c
 		c, err := newObjectController(mgr, d, kind, r)
 		if err != nil {
 			return fmt.Errorf("set up the controller of %s: %w", kind, err)
+		}
+		if kind == engine.KindPermissionPolicy && others != nil {
+			if err := c.Watch(others); err != nil {
+				return fmt.Errorf("watch the replicas: %w", err)
+			}
 		}
 		running.Go(func() error { return c.Start(ctx) })
 	}
@@ -106,7 +127,7 @@ func newObjectController(mgr ctrl.Manager, d *dependencies, kind engine.Kind, r 
 		return nil, err
 	}
 	return c, errors.Join(
-		c.Watch(newUpdates(d.domains, objectRequests(kind))),
+		c.Watch(newUpdates(d.domains, changedObjects(kind), concernedObjects(kind))),
 		c.Watch(&writes[reconcile.Request]{cache: mgr.GetCache(), object: object, requests: statusRequests}),
 	)
 }
@@ -120,7 +141,7 @@ func newUserController(mgr ctrl.Manager, d *dependencies) (controller.TypedContr
 		return nil, err
 	}
 	return c, errors.Join(
-		c.Watch(newUpdates(d.domains, userRequests)),
+		c.Watch(newUpdates(d.domains, fewAffected, manyAffected)),
 		c.Watch(&writes[userRequest]{cache: mgr.GetCache(), object: &v1alpha1.EffectivePermissions{}, requests: writtenRequests}),
 	)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -32,19 +33,59 @@ func add[R comparable](q priorityqueue.PriorityQueue[R], priority int, requests 
 	q.AddWithOpts(priorityqueue.AddOpts{Priority: &priority}, requests...)
 }
 
+// laterEvery is how often a domain that changes all the time has requests that can wait. Each change may call for
+// thousands of them, mostly the same ones.
+const laterEvery = time.Second
+
+// update is what happened to a domain since it was last looked at.
+type update struct {
+	snapshot store.Snapshot
+	previous *engine.Domain
+	changed  map[engine.Ref]bool
+	// affects finds the users that each part of the update affects.
+	affects []func() engine.Affected
+}
+
+// affected are the users who are affected by any part of the update, sorted.
+func (u *update) affected() engine.Affected {
+	users := map[string]bool{}
+	for _, part := range u.affects {
+		affected := part()
+		if affected.All {
+			return engine.Affected{All: true}
+		}
+		for _, user := range affected.Users {
+			users[user] = true
+		}
+	}
+	return engine.Affected{Users: slices.Sorted(maps.Keys(users))}
+}
+
+// follow adds a later update of the same domain.
+func (u *update) follow(later update) {
+	if u.changed == nil {
+		*u = later
+		u.changed = maps.Clone(later.changed)
+		return
+	}
+	u.snapshot = later.snapshot
+	maps.Copy(u.changed, later.changed)
+	u.affects = append(u.affects, later.affects...)
+}
+
 // updates is a source of requests: what the store tells of, and at the start everything that it holds.
 type updates[R comparable] struct {
 	domains *store.Store
-	// requests asks for what an update may have changed: soon, and in time.
-	requests func(store.Update) (soon, later []R)
+	// soon and later ask for what an update may have changed.
+	soon, later func(update) []R
 
 	mu      sync.Mutex
-	pending map[string]store.Update // by namespace
+	pending map[string]*update // by namespace
 	filled  chan struct{}
 }
 
-func newUpdates[R comparable](domains *store.Store, requests func(store.Update) (soon, later []R)) *updates[R] {
-	return &updates[R]{domains: domains, requests: requests, pending: map[string]store.Update{}, filled: make(chan struct{}, 1)}
+func newUpdates[R comparable](domains *store.Store, soon, later func(update) []R) *updates[R] {
+	return &updates[R]{domains: domains, soon: soon, later: later, pending: map[string]*update{}, filled: make(chan struct{}, 1)}
 }
 
 func (u *updates[R]) String() string { return "updates of domains" }
@@ -57,26 +98,47 @@ func (u *updates[R]) Start(ctx context.Context, queue workqueue.TypedRateLimitin
 		return err
 	}
 	context.AfterFunc(ctx, u.domains.Subscribe(u.note))
+	everybody := func() engine.Affected { return engine.Affected{All: true} }
 	for _, namespace := range u.domains.Namespaces() {
 		if snapshot, ok := u.domains.Domain(namespace); ok {
-			u.note(store.Update{Snapshot: snapshot, Previous: snapshot.Domain, Affected: engine.Affected{All: true}})
+			u.note(store.Update{Snapshot: snapshot, Previous: snapshot.Domain, Affected: everybody})
 		}
 	}
-	go func() {
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-u.filled:
+	go u.run(ctx, q)
+	return nil
+}
+
+func (u *updates[R]) run(ctx context.Context, q priorityqueue.PriorityQueue[R]) {
+	waiting := map[string]*update{} // for their later requests
+	last := map[string]time.Time{}
+	for {
+		var due <-chan time.Time
+		for namespace, update := range waiting {
+			if wait := laterEvery - time.Since(last[namespace]); wait > 0 {
+				due = time.After(wait) // one namespace's turn; the others are looked at then, too
+				continue
 			}
-			for _, update := range u.take() {
-				soon, later := u.requests(update)
-				add(q, 0, soon)
-				add(q, handler.LowPriority, later)
+			add(q, handler.LowPriority, u.later(*update))
+			delete(waiting, namespace)
+			last[namespace] = time.Now()
+			if update.snapshot.Domain.Len() == 0 {
+				delete(last, namespace)
 			}
 		}
-	}()
-	return nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-due:
+		case <-u.filled:
+		}
+		for namespace, taken := range u.take() {
+			add(q, 0, u.soon(*taken))
+			if waiting[namespace] == nil {
+				waiting[namespace] = &update{}
+			}
+			waiting[namespace].follow(*taken)
+		}
+	}
 }
 
 // WaitForSync waits until the store is ready: before, nothing exists.
@@ -90,38 +152,30 @@ func (u *updates[R]) WaitForSync(ctx context.Context) error {
 }
 
 // note keeps an update until it is taken, together with others of its namespace.
-func (u *updates[R]) note(update store.Update) {
+func (u *updates[R]) note(news store.Update) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	namespace := update.Snapshot.Namespace
-	if earlier, ok := u.pending[namespace]; ok {
-		update = merge(earlier, update)
+	namespace := news.Snapshot.Namespace
+	if u.pending[namespace] == nil {
+		u.pending[namespace] = &update{}
 	}
-	u.pending[namespace] = update
+	part := update{snapshot: news.Snapshot, previous: news.Previous, changed: map[engine.Ref]bool{}, affects: []func() engine.Affected{news.Affected}}
+	for _, ref := range news.Changed {
+		part.changed[ref] = true
+	}
+	u.pending[namespace].follow(part)
 	select {
 	case u.filled <- struct{}{}:
 	default:
 	}
 }
 
-func (u *updates[R]) take() map[string]store.Update {
+func (u *updates[R]) take() map[string]*update {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	taken := u.pending
-	u.pending = map[string]store.Update{}
+	u.pending = map[string]*update{}
 	return taken
-}
-
-// merge makes one update of two that follow each other. Both may be of one state: then the one that tells more comes
-// out.
-func merge(earlier, later store.Update) store.Update {
-	later.Previous = earlier.Previous
-	later.Changed = append(slices.Clone(earlier.Changed), later.Changed...)
-	later.Affected = engine.Affected{
-		All:   earlier.Affected.All || later.Affected.All,
-		Users: append(slices.Clone(earlier.Affected.Users), later.Affected.Users...),
-	}
-	return later
 }
 
 // writes is a source of requests: what others, and the controllers themselves, write. It ends with its controller, of

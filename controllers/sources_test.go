@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -21,8 +22,8 @@ func follow(states ...[]engine.Change) []store.Update {
 	var updates []store.Update
 	before := engine.Compile(nil)
 	for _, changes := range states {
-		after, affected := before.With(changes...)
-		update := store.Update{Snapshot: store.Snapshot{Namespace: "a", Domain: after}, Previous: before, Affected: affected}
+		after, delta := before.With(changes...)
+		update := store.Update{Snapshot: store.Snapshot{Namespace: "a", Domain: after}, Previous: before, Affected: delta.Affected}
 		for _, change := range changes {
 			update.Changed = append(update.Changed, change.Ref)
 		}
@@ -30,6 +31,15 @@ func follow(states ...[]engine.Change) []store.Update {
 		before = after
 	}
 	return updates
+}
+
+// noted gives some updates as a source does that had no time for them before.
+func noted(updates ...store.Update) update {
+	u := newUpdates[userRequest](store.New(nil, logr.Discard()), nil, nil)
+	for _, update := range updates {
+		u.note(update)
+	}
+	return *u.take()["a"]
 }
 
 func users(requests []userRequest) []string {
@@ -45,23 +55,55 @@ func objectNames(requests []reconcile.Request) []string {
 	for _, r := range requests {
 		names = append(names, r.String())
 	}
+	slices.Sort(names)
 	return names
 }
 
 func TestObjectRequests(t *testing.T) {
-	update := follow(
-		[]engine.Change{engine.Put(testobjects.MakeRole("r").Obj()), engine.Put(testobjects.MakeUser("u").Obj()), engine.Put(testobjects.MakeUser("v").Obj())},
-		[]engine.Change{engine.Put(testobjects.MakeUser("v").Disabled().Obj()), engine.Remove(engine.Ref{Kind: engine.KindRole, Name: "r"})},
-	)[1]
-	for kind, want := range map[engine.Kind][2][]string{
-		engine.KindUser:  {{"a/v"}, {"a/u", "a/v"}},
-		engine.KindRole:  {{"a/r"}, nil},
-		engine.KindGroup: {nil, nil},
+	before := []engine.Change{
+		engine.Put(testobjects.MakeRole("r").Obj()), engine.Put(testobjects.MakeUser("u").Obj()), engine.Put(testobjects.MakeUser("v").Roles("r").Obj()),
+		engine.Put(testobjects.MakeUser("w").Obj()), engine.Put(testobjects.MakeGroup("g").Obj()),
+		engine.Put(testobjects.MakeUserPermission("up-u", "company", "north").User("u").Obj()),
+		engine.Put(testobjects.MakeUserPermission("up-v", "company", "north").User("v").Obj()),
+		engine.Put(testobjects.MakeUserPermission("up-g", "company", "north").Group("g").Obj()),
+		engine.Put(testobjects.MakeSpecialPermission("sp-u", "u").On(v1alpha1.AccessNone, "order").Obj()),
+		engine.Put(testobjects.MakeSpecialPermission("sp-v", "v").On(v1alpha1.AccessNone, "order").Obj()),
+	}
+	for name, tc := range map[string]struct {
+		change engine.Change
+		want   map[engine.Kind][2][]string
+	}{
+		"a user": {engine.Put(testobjects.MakeUser("u").Disabled().Obj()), map[engine.Kind][2][]string{
+			engine.KindUser:              {{"a/u"}, {"a/u"}},
+			engine.KindUserPermission:    {nil, {"a/up-g", "a/up-u"}},
+			engine.KindSpecialPermission: {nil, {"a/sp-u"}},
+			engine.KindRole:              {nil, {"a/r"}},
+			engine.KindGroup:             {nil, {"a/g"}},
+		}},
+		"a role that goes": {engine.Remove(engine.Ref{Kind: engine.KindRole, Name: "r"}), map[engine.Kind][2][]string{
+			engine.KindUser:              {nil, {"a/v"}},
+			engine.KindUserPermission:    {nil, {"a/up-g", "a/up-v"}},
+			engine.KindSpecialPermission: {nil, {"a/sp-v"}},
+			engine.KindRole:              {{"a/r"}, nil},
+			engine.KindGroup:             {nil, {"a/g"}},
+		}},
+		"a type": {engine.Put(testobjects.MakeResourceType("order").Obj()), map[engine.Kind][2][]string{
+			engine.KindUser:              {nil, {"a/u", "a/v", "a/w"}},
+			engine.KindUserPermission:    {nil, {"a/up-g", "a/up-u", "a/up-v"}},
+			engine.KindSpecialPermission: {nil, {"a/sp-u", "a/sp-v"}},
+			engine.KindRole:              {nil, {"a/r"}},
+			engine.KindGroup:             {nil, {"a/g"}},
+		}},
 	} {
-		soon, later := objectRequests(kind)(update)
-		if diff := cmp.Diff(want, [2][]string{objectNames(soon), objectNames(later)}); diff != "" {
-			t.Errorf("%s: requests soon and later (-want +got):\n%s", kind, diff)
-		}
+		t.Run(name, func(t *testing.T) {
+			u := noted(follow(before, []engine.Change{tc.change})[1])
+			for kind, want := range tc.want {
+				got := [2][]string{objectNames(changedObjects(kind)(u)), objectNames(concernedObjects(kind)(u))}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s: requests soon and later (-want +got):\n%s", kind, diff)
+				}
+			}
+		})
 	}
 }
 
@@ -77,42 +119,34 @@ func TestUserRequests(t *testing.T) {
 		[]engine.Change{engine.Put(crowd.Obj())},
 	)
 	for i, want := range [][2]int{{2, 0}, {1, 0}, {0, 1}, {0, fewUsers + 1}} {
-		soon, later := userRequests(updates[i])
-		if got := [2]int{len(soon), len(later)}; got != want {
+		u := noted(updates[i])
+		if got := [2]int{len(fewAffected(u)), len(manyAffected(u))}; got != want {
 			t.Errorf("update %d: %d requests soon and %d later, want %v", i, got[0], got[1], want)
 		}
 	}
-	if soon, _ := userRequests(updates[1]); users(soon)[0] != "v" {
-		t.Errorf("requests = %v, want the user that went", soon)
+	if got := users(fewAffected(noted(updates[1])))[0]; got != "v" {
+		t.Errorf("request for %s, want the user that went", got)
 	}
-	if _, later := userRequests(updates[2]); users(later)[0] != "u" {
-		t.Errorf("requests = %v, want the user that went while everybody was affected", later)
+	if got := users(manyAffected(noted(updates[2])))[0]; got != "u" {
+		t.Errorf("request for %s, want the user that went while everybody was affected", got)
 	}
 }
 
 func TestUpdatesAreMerged(t *testing.T) {
-	u := newUpdates(store.New(nil, logr.Discard()), userRequests)
 	states := follow(
 		[]engine.Change{engine.Put(testobjects.MakeUser("u").Obj())},
 		[]engine.Change{engine.Put(testobjects.MakeUser("v").Obj())},
 		[]engine.Change{engine.Remove(engine.Ref{Kind: engine.KindUser, Name: "u"})},
 	)
-	for _, update := range states {
-		u.note(update)
+	u := noted(states...)
+	if u.snapshot.Domain != states[2].Snapshot.Domain || u.previous != states[0].Previous {
+		t.Fatalf("noted %+v, want one update from the first state to the last", u)
 	}
-	taken := u.take()
-	if len(taken) != 1 || taken["a"].Snapshot.Domain != states[2].Snapshot.Domain || taken["a"].Previous != states[0].Previous {
-		t.Fatalf("take() = %+v, want one update from the first state to the last", taken)
-	}
-	soon, _ := userRequests(taken["a"])
-	if diff := cmp.Diff([]string{"u", "v", "u"}, users(soon)); diff != "" {
+	if diff := cmp.Diff([]string{"u", "v"}, users(fewAffected(u))); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
 	}
-	if again := u.take(); len(again) != 0 {
-		t.Errorf("take() again = %+v, want nothing", again)
-	}
-	if diff := cmp.Diff([]string{"u"}, states[0].Affected.Users); diff != "" {
-		t.Errorf("merging changed the first update (-want +got):\n%s", diff)
+	if diff := cmp.Diff([]string{"a/u", "a/v"}, objectNames(changedObjects(engine.KindUser)(u))); diff != "" {
+		t.Errorf("objects (-want +got):\n%s", diff)
 	}
 }
 

@@ -179,10 +179,15 @@ type manager struct {
 	ended chan error
 }
 
-// startManager starts one on a cluster, until it is stopped or the spec ends.
-func startManager(ctx context.Context, c *testCluster, lease *controllers.Lease) *manager {
+// startManager starts one on a cluster, until it is stopped or the spec ends. The options are about how it reaches
+// the API server.
+func startManager(ctx context.Context, c *testCluster, lease *controllers.Lease, options ...func(*rest.Config)) *manager {
 	GinkgoHelper()
-	mgr, err := ctrl.NewManager(c.config, ctrl.Options{
+	config := rest.CopyConfig(c.config)
+	for _, option := range options {
+		option(config)
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  testScheme(),
 		Cache:   store.CacheOptions(),
 		Metrics: metricsserver.Options{BindAddress: "0"},

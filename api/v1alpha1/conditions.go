@@ -17,6 +17,9 @@ const (
 	// ConditionInForce says whether a UserPermission or SpecialPermission changes decisions now; its
 	// reason says why not.
 	ConditionInForce = "InForce"
+	// ConditionServed is True when every replica of the operator serves the newest generation of a
+	// PermissionPolicy; its message says how many do, and which do not.
+	ConditionServed = "Served"
 	// ConditionAdvice is True when the object works but has parts that do nothing, or hurt clients.
 	ConditionAdvice = "Advice"
 )
@@ -68,6 +71,16 @@ const (
 	// ReasonUserIsAdmin means that the user is a superuser or holds a role with adminAccess, whom nothing
 	// limits (S4).
 	ReasonUserIsAdmin = "UserIsAdmin"
+)
+
+// Reasons of ConditionServed.
+const (
+	// ReasonAllReplicas means that decisions follow the newest generation, whichever replica is asked.
+	ReasonAllReplicas = "AllReplicas"
+	// ReasonWaitingForReplicas means that a replica does not serve it yet, or has not told.
+	ReasonWaitingForReplicas = "WaitingForReplicas"
+	// ReasonTooManyPolicies means that there are more policies than replicas tell of. They may serve this one.
+	ReasonTooManyPolicies = "TooManyPolicies"
 )
 
 // Reasons of ConditionAdvice.

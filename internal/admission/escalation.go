@@ -90,7 +90,6 @@ type judge struct {
 
 	// What is looked for more than once, in domains that may be large.
 	restrictions map[*engine.Domain][]*v1alpha1.UserPermission
-	users        map[string][]*v1alpha1.User
 }
 
 // userPermissions are those of a domain that are not over.
@@ -106,15 +105,7 @@ func (e *judge) userPermissions(d *engine.Domain) []*v1alpha1.UserPermission {
 }
 
 // accounts are the User objects of a user after the change.
-func (e *judge) accounts(user string) []*v1alpha1.User {
-	if e.users == nil {
-		e.users = map[string][]*v1alpha1.User{}
-		for _, u := range objectsOf[*v1alpha1.User](e.after, engine.KindUser) {
-			e.users[u.UserID()] = append(e.users[u.UserID()], u)
-		}
-	}
-	return e.users[user]
-}
+func (e *judge) accounts(user string) []*v1alpha1.User { return e.after.UserObjects(user) }
 
 // typeNames are the types, existing and to come, that a condition holds for; nil: all.
 func (e *judge) typeNames(holds func(*v1alpha1.ResourceType) bool) map[string]bool {
@@ -216,8 +207,9 @@ func (e *judge) roleless() {
 	if len(lacking) == 0 {
 		return
 	}
-	users := e.affected.Users
-	if e.affected.All {
+	affected := e.delta.Affected()
+	users := affected.Users
+	if affected.All {
 		users = e.after.Users()
 	}
 	decides := func(p v1alpha1.EffectivePermission) bool {

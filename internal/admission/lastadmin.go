@@ -18,7 +18,7 @@ func lastAdmin(r *review) field.ErrorList {
 	if r.exempt() || !r.concernsAdmins() {
 		return nil
 	}
-	if len(r.after.Admins(r.Now)) > 0 {
+	if r.after.HasAdmin(r.Now) {
 		return nil
 	}
 	admins := r.before.Admins(r.Now)
@@ -48,7 +48,8 @@ func (r *review) concernsAdmins() bool {
 	case engine.KindGroup:
 		return r.groupConcernsAdmins()
 	}
-	return r.affected.All || slices.ContainsFunc(r.affected.Users, func(user string) bool { return isAdmin(r.before, user, r.Now) })
+	affected := r.delta.Affected()
+	return affected.All || slices.ContainsFunc(affected.Users, func(user string) bool { return r.before.IsAdmin(user, r.Now) })
 }
 
 // groupConcernsAdmins says whether members of the group are, or were, given adminAccess by it or a group

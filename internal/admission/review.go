@@ -3,7 +3,6 @@ package admission
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -116,8 +115,8 @@ type review struct {
 	Change
 	ref           engine.Ref
 	before, after *engine.Domain
-	// affected are the users whose answers the change may alter.
-	affected engine.Affected
+	// delta finds the users whose answers the change may alter.
+	delta *engine.Delta
 }
 
 func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
@@ -146,7 +145,7 @@ func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
 	switch change.Operation {
 	case Create:
 		r.Old = nil
-		r.after, r.affected = d.With(engine.Put(object))
+		r.after, r.delta = d.With(engine.Put(object))
 	case Update:
 		if r.Old == nil {
 			r.Old = held
@@ -154,7 +153,7 @@ func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
 			// The API server knows better than the domain what is replaced.
 			r.before, _ = d.With(engine.Put(r.Old))
 		}
-		r.after, r.affected = r.before.With(engine.Put(object))
+		r.after, r.delta = r.before.With(engine.Put(object))
 	case Delete:
 		r.Object = nil
 		if known {
@@ -165,7 +164,7 @@ func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
 			}
 			r.before, _ = d.With(engine.Put(r.Old))
 		}
-		r.after, r.affected = r.before.With(engine.Remove(r.ref))
+		r.after, r.delta = r.before.With(engine.Remove(r.ref))
 	default:
 		return nil, field.InternalError(field.NewPath("object"), fmt.Errorf("the operation %q has no rules to be judged by", change.Operation))
 	}
@@ -238,14 +237,4 @@ func findRole(d *engine.Domain, name string) (v1alpha1.RoleSpec, bool) {
 		return v1alpha1.RoleSpec{AdminAccess: name != policy.PublicRole}, true
 	}
 	return v1alpha1.RoleSpec{}, false
-}
-
-// isAdmin says whether a user counts as admin for A2: not disabled, and superuser or holding a role with
-// adminAccess, whatever its restrictions.
-func isAdmin(d *engine.Domain, user string, now time.Time) bool {
-	status := d.Effective(user, now)
-	return !status.Disabled && (status.Superuser || slices.ContainsFunc(status.Roles, func(held v1alpha1.HeldRole) bool {
-		role, _ := findRole(d, held.Name)
-		return role.AdminAccess
-	}))
 }

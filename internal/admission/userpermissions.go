@@ -77,11 +77,12 @@ func duplicates(r *review) field.ErrorList {
 // rivals are the other permissions for the same user (or group) and type of record that apply to a type that
 // p applies to, by name.
 func rivals(d *engine.Domain, p *v1alpha1.UserPermission) []*v1alpha1.UserPermission {
-	if p.Spec.User != "" && !d.Knows(string(p.Spec.User)) {
-		return nil // no object names the user at all
+	all := d.UserPermissionsOf(string(p.Spec.User))
+	if p.Spec.User == "" {
+		all = d.UserPermissionsOfGroup(string(p.Spec.Group))
 	}
 	var found []*v1alpha1.UserPermission
-	for _, other := range objectsOf[*v1alpha1.UserPermission](d, engine.KindUserPermission) {
+	for _, other := range all {
 		if other.Name != p.Name && other.Spec.User == p.Spec.User && other.Spec.Group == p.Spec.Group &&
 			other.Spec.Allow == p.Spec.Allow && overlap(other.Spec.ApplicableFor, p.Spec.ApplicableFor) {
 			found = append(found, other)

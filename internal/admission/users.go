@@ -6,7 +6,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/internal/engine"
 )
 
 // userIDs is A3: a user id names one User object, and stays. The id of a User without one is its name.
@@ -24,11 +23,8 @@ func userIDs(r *review) field.ErrorList {
 		}
 		return nil
 	}
-	if !r.before.Knows(id) {
-		return nil // no object names the id at all
-	}
-	for _, other := range objectsOf[*v1alpha1.User](r.before, engine.KindUser) {
-		if other.Name != user.Name && other.UserID() == id {
+	for _, other := range r.before.UserObjects(id) {
+		if other.Name != user.Name {
 			if user.Spec.ID == "" {
 				path = field.NewPath("metadata", "name")
 			}

@@ -16,15 +16,11 @@ type Census struct {
 	RoleUsers, RoleGroups map[string]int
 	// GroupMembers are known users in a group, by any way but group claims.
 	GroupMembers map[string]int
-	// UserPermissionUsers are known users that a user permission restricts.
-	UserPermissionUsers map[string]int
 }
 
 // Census counts as of now. It looks at every known user.
 func (d *Domain) Census(now time.Time) *Census {
-	c := &Census{
-		RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{}, UserPermissionUsers: map[string]int{},
-	}
+	c := &Census{RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{}}
 	for id := range d.users.all() {
 		e := d.standingOf(id, now)
 		c.Users++
@@ -37,11 +33,7 @@ func (d *Domain) Census(now time.Time) *Census {
 		for _, g := range e.groups {
 			c.GroupMembers[g.ref.Name]++
 		}
-		for _, p := range append(slices.Clone(e.user.restrictions), e.standing.groupRestrictions(d)...) {
-			if p.window.inForce(e.seconds) {
-				c.UserPermissionUsers[p.ref.Name]++
-			}
-		}
+		e.release()
 	}
 	for _, g := range d.groups.all() {
 		for _, ref := range g.roles {
@@ -53,16 +45,55 @@ func (d *Domain) Census(now time.Time) *Census {
 	return c
 }
 
+// RestrictedUsers is how many of the users a user permission of the domain restricts: the one that it names, or the
+// members of its group, while it is in force.
+func (c *Census) RestrictedUsers(p *v1alpha1.UserPermission, now time.Time) int {
+	switch {
+	case !compileWindow(p.Spec.TimeWindow).inForce(now.Unix()):
+		return 0
+	case p.Spec.User != "":
+		return 1
+	}
+	return c.GroupMembers[string(p.Spec.Group)]
+}
+
 // Admins are the known users, sorted, that are not disabled and are superuser or hold a role with
 // adminAccess as of now, whatever its restrictions (A2).
 func (d *Domain) Admins(now time.Time) []string {
 	var admins []string
-	for _, id := range d.Users() {
-		if d.standingOf(id, now).isAdmin() {
+	for id := range d.users.all() {
+		if d.IsAdmin(id, now) {
 			admins = append(admins, id)
 		}
 	}
+	slices.Sort(admins)
 	return admins
+}
+
+// HasAdmin says whether there is any of the Admins.
+func (d *Domain) HasAdmin(now time.Time) bool {
+	for id := range d.users.all() {
+		if d.IsAdmin(id, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsAdmin says whether a user is not disabled, and is superuser or holds a role with adminAccess as of now, whatever
+// its restrictions (A2).
+func (d *Domain) IsAdmin(user string, now time.Time) bool {
+	e := d.standingOf(user, now)
+	defer e.release()
+	return e.isAdmin()
+}
+
+// IsUnlimited says whether nothing limits a user as of now: it is superuser, or holds a role with adminAccess that has
+// no restrictions (S4).
+func (d *Domain) IsUnlimited(user string, now time.Time) bool {
+	e := d.standingOf(user, now)
+	defer e.release()
+	return e.unlimited()
 }
 
 func (s *standing) isAdmin() bool {
@@ -71,6 +102,12 @@ func (s *standing) isAdmin() bool {
 		return false
 	}
 	return account != nil && account.superuser || slices.ContainsFunc(s.roles, func(h heldRole) bool { return h.role.adminAccess })
+}
+
+func (s *standing) unlimited() bool {
+	account := s.account()
+	return account != nil && account.superuser ||
+		slices.ContainsFunc(s.roles, func(h heldRole) bool { return h.role.adminAccess && !h.role.restricted() })
 }
 
 // SpecialPermissionState is what a special permission does.
@@ -94,18 +131,18 @@ func (d *Domain) SpecialPermissionState(name string, now time.Time) (SpecialPerm
 		return SpecialPermissionState{Reason: reason}, true
 	}
 	e := d.standingOf(string(p.object.Spec.User), now)
-	account := e.account()
-	if account != nil && account.superuser || len(e.adminRoles(false)) > 0 {
+	defer e.release()
+	if e.unlimited() {
 		return SpecialPermissionState{Reason: v1alpha1.ReasonUserIsAdmin}, true
 	}
 	state := SpecialPermissionState{Reason: v1alpha1.ReasonActive}
-	for name, t := range d.types.sorted() {
+	for _, t := range d.typeList {
 		if _, says := p.on(t); !says {
 			continue
 		}
 		_, winners := e.exception(t)
 		if slices.Contains(winners, p.ref) {
-			state.ResourceTypes = append(state.ResourceTypes, name)
+			state.ResourceTypes = append(state.ResourceTypes, t.name)
 		} else {
 			state.OverruledBy = append(state.OverruledBy, winners...)
 		}

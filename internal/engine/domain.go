@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
@@ -33,7 +34,9 @@ type Domain struct {
 	external    map[string][]*group
 	conditional []*group
 	// groupRestrictions are the user permissions of groups, by group, then by name.
-	groupRestrictions map[string][]*userPermission
+	groupRestrictions table[[]*userPermission]
+	// typeList are the types by name.
+	typeList []*resourceType
 }
 
 // Affected says whose effective permissions a change may have altered.
@@ -99,6 +102,64 @@ func (d *Domain) Objects(kind Kind) []Object {
 	return objects
 }
 
+// UserObjects are the Users with an id, the one that counts first. None of what this and its like give must be changed.
+func (d *Domain) UserObjects(id string) []*v1alpha1.User {
+	u, _ := d.users.get(id)
+	if u == nil {
+		return nil
+	}
+	objects := make([]*v1alpha1.User, len(u.accounts))
+	for i, a := range u.accounts {
+		objects[i] = a.object
+	}
+	return objects
+}
+
+// UserPermissionsOf are those that name a user, by name.
+func (d *Domain) UserPermissionsOf(user string) []*v1alpha1.UserPermission {
+	u, _ := d.users.get(user)
+	if u == nil {
+		return nil
+	}
+	return userPermissionObjects(u.restrictions)
+}
+
+// UserPermissionsOfGroup are those that name a group, by name.
+func (d *Domain) UserPermissionsOfGroup(group string) []*v1alpha1.UserPermission {
+	held, _ := d.groupRestrictions.get(group)
+	return userPermissionObjects(held)
+}
+
+// UserPermissionsOfGroups are those that name any group, in no particular order.
+func (d *Domain) UserPermissionsOfGroups() []*v1alpha1.UserPermission {
+	var objects []*v1alpha1.UserPermission
+	for _, held := range d.groupRestrictions.all() {
+		objects = append(objects, userPermissionObjects(held)...)
+	}
+	return objects
+}
+
+func userPermissionObjects(list []*userPermission) []*v1alpha1.UserPermission {
+	objects := make([]*v1alpha1.UserPermission, len(list))
+	for i, p := range list {
+		objects[i] = p.object
+	}
+	return objects
+}
+
+// SpecialPermissionsOf are those that name a user, by name.
+func (d *Domain) SpecialPermissionsOf(user string) []*v1alpha1.SpecialPermission {
+	u, _ := d.users.get(user)
+	if u == nil {
+		return nil
+	}
+	objects := make([]*v1alpha1.SpecialPermission, len(u.exceptions))
+	for i, p := range u.exceptions {
+		objects[i] = p.object
+	}
+	return objects
+}
+
 // compiled is what every compiled object has.
 type compiled struct {
 	object   Object
@@ -147,6 +208,9 @@ func (d *Domain) compiled(ref Ref) (compiled, bool) {
 // SpecialPermission.
 func (d *Domain) Users() []string { return d.users.keys() }
 
+// CountUsers is the number of known users.
+func (d *Domain) CountUsers() int { return d.users.size }
+
 // Knows says whether a user is known.
 func (d *Domain) Knows(user string) bool {
 	_, ok := d.users.get(user)
@@ -176,9 +240,16 @@ func (d *Domain) role(name string) *role {
 	return nil
 }
 
+// Delta is the way from one domain to the next.
+type Delta struct{ affected func() Affected }
+
+// Affected finds the users whose effective permissions the changes may have altered. Where they are about groups or
+// roles it looks at every known user: the next domain can be served before anybody asks.
+func (d *Delta) Affected() Affected { return d.affected() }
+
 // With makes the domain after some changes, applied in their order; d stays as it is. It recompiles what
 // the changes touch, and gives the same domain as compiling everything anew.
-func (d *Domain) With(changes ...Change) (*Domain, Affected) {
+func (d *Domain) With(changes ...Change) (*Domain, *Delta) {
 	b := newBuilder(d)
 	for _, change := range changes {
 		b.apply(change)
@@ -200,13 +271,13 @@ type builder struct {
 	recordSets         *tableEdit[*recordSet]
 	users              *tableEdit[*user]
 	records            *tableEdit[*records]
+	groupRestrictions  *tableEdit[[]*userPermission]
 
 	ownUsers      map[string]*user // copies that the builder may write
 	recordEdits   map[string]*tableEdit[[]*record]
 	all           bool            // everybody is affected
 	changedGroups map[string]bool // whose members are affected
 	changedRoles  map[string]bool // whose holders are affected
-	groupUPs      bool            // user permissions of groups changed
 }
 
 func newBuilder(d *Domain) *builder {
@@ -222,6 +293,7 @@ func newBuilder(d *Domain) *builder {
 		recordSets:         edit(d.recordSets),
 		users:              edit(d.users),
 		records:            edit(d.records),
+		groupRestrictions:  edit(d.groupRestrictions),
 		ownUsers:           map[string]*user{},
 		recordEdits:        map[string]*tableEdit[[]*record]{},
 		changedGroups:      map[string]bool{},
@@ -333,7 +405,16 @@ func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
 		}
 		if group := string(p.object.Spec.Group); group != "" {
 			b.changedGroups[group] = true
-			b.groupUPs = true
+			held, _ := b.groupRestrictions.get(group)
+			held = slices.DeleteFunc(slices.Clone(held), func(q *userPermission) bool { return q.ref.Name == name })
+			if p == after {
+				held = insert(held, after, byRef)
+			}
+			if len(held) == 0 {
+				b.groupRestrictions.delete(group)
+			} else {
+				b.groupRestrictions.set(group, held)
+			}
 		}
 	}
 }
@@ -416,7 +497,7 @@ func insert[E any](list []E, element E, compare func(a, b E) int) []E {
 	return slices.Insert(list, i, element)
 }
 
-func (b *builder) finish() (*Domain, Affected) {
+func (b *builder) finish() (*Domain, *Delta) {
 	for id, u := range b.ownUsers {
 		if u.named() {
 			b.users.set(id, u)
@@ -442,12 +523,13 @@ func (b *builder) finish() (*Domain, Affected) {
 		recordSets:         b.recordSets.next,
 		users:              b.users.next,
 		records:            b.records.next,
+		groupRestrictions:  b.groupRestrictions.next,
 
-		policy:            b.old.policy,
-		within:            b.old.within,
-		external:          b.old.external,
-		conditional:       b.old.conditional,
-		groupRestrictions: b.old.groupRestrictions,
+		policy:      b.old.policy,
+		within:      b.old.within,
+		external:    b.old.external,
+		conditional: b.old.conditional,
+		typeList:    b.old.typeList,
 	}
 	if b.policies.dirty {
 		var ok bool
@@ -459,10 +541,13 @@ func (b *builder) finish() (*Domain, Affected) {
 	if b.groups.dirty {
 		d.buildGroups()
 	}
-	if b.groupUPs {
-		d.buildGroupRestrictions()
+	if b.types.dirty {
+		d.typeList = nil
+		for _, t := range d.types.sorted() {
+			d.typeList = append(d.typeList, t)
+		}
 	}
-	return d, b.affected(d)
+	return d, &Delta{sync.OnceValue(func() Affected { return b.affected(d) })}
 }
 
 // buildRoles makes the built-in roles (S3): they exist with a policy, and objects of their names replace them.
@@ -484,15 +569,6 @@ func (d *Domain) buildGroups() {
 		}
 		if g.condition != nil {
 			d.conditional = append(d.conditional, g)
-		}
-	}
-}
-
-func (d *Domain) buildGroupRestrictions() {
-	d.groupRestrictions = map[string][]*userPermission{}
-	for _, p := range d.userPermissions.sorted() {
-		if group := string(p.object.Spec.Group); group != "" {
-			d.groupRestrictions[group] = append(d.groupRestrictions[group], p)
 		}
 	}
 }
@@ -536,8 +612,10 @@ func (b *builder) touchedGroups(d *Domain) map[string]bool {
 }
 
 func (b *builder) touches(u *user, touched map[string]bool) bool {
-	if a := u.account(); a != nil && slices.ContainsFunc(a.roles, func(ref roleRef) bool { return b.changedRoles[ref.name] }) {
-		return true
+	for _, a := range u.accounts {
+		if slices.ContainsFunc(a.roles, func(ref roleRef) bool { return b.changedRoles[ref.name] }) {
+			return true
+		}
 	}
 	return slices.ContainsFunc(u.memberships, func(m membership) bool { return touched[m.group] })
 }

@@ -15,12 +15,13 @@ import (
 // restrictions is conditional. A user that is not known has what every unknown user has.
 func (d *Domain) Effective(user string, now time.Time) v1alpha1.EffectivePermissionsStatus {
 	e := d.standingOf(user, now)
+	defer e.release()
 	status := v1alpha1.EffectivePermissionsStatus{Groups: e.groupNames(), Roles: e.heldRoles()}
 	if account := e.account(); account != nil {
 		status.Superuser, status.Disabled = account.superuser, account.disabled
 	}
 	status.Admin = len(e.adminRoles(false)) > 0
-	for _, t := range d.types.sorted() {
+	for _, t := range d.typeList {
 		p, exceptional := e.effectiveOn(t)
 		switch p.Access {
 		case v1alpha1.AccessFull:
@@ -50,11 +51,13 @@ func (d *Domain) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1
 	if !ok {
 		return v1alpha1.EffectivePermission{}, false
 	}
-	p, _ := d.standingOf(user, now).effectiveOn(t)
+	e := d.standingOf(user, now)
+	defer e.release()
+	p, _ := e.effectiveOn(t)
 	return p, true
 }
 
-// standingOf is where a user stands without a request: no properties, no context.
+// standingOf is where a user stands without a request: no properties, no context. The evaluation is to be released.
 func (d *Domain) standingOf(id string, now time.Time) *evaluation {
 	request := &Request{Subject: Subject{Type: string(d.policy.spec.SubjectTypes[0]), ID: id}}
 	e := newEvaluation(d, request, now, nil)
@@ -300,11 +303,19 @@ func (e *evaluation) nextTransition() (time.Time, bool) {
 		for _, ref := range g.roles {
 			next.see(ref.window)
 		}
-		for _, p := range e.domain.groupRestrictions[g.ref.Name] {
+		held, _ := e.domain.groupRestrictions.get(g.ref.Name)
+		for _, p := range held {
 			next.see(p.window)
 		}
 	}
 	return next.time()
+}
+
+// NextTransitionOf is when a time window next changes something for a user.
+func (d *Domain) NextTransitionOf(user string, now time.Time) (time.Time, bool) {
+	e := d.standingOf(user, now)
+	defer e.release()
+	return e.nextTransition()
 }
 
 // NextTransition is when a time window next changes something in the domain.

@@ -272,13 +272,13 @@ func anythingGoes(s enginetest.Source, base []engine.Object, added engine.Object
 	engine.Check(added)
 	change := engine.Put(added)
 	objects := enginetest.Apply(base, change)
-	after, affected := before.With(change)
+	after, delta := before.With(change)
 	anew := engine.Compile(objects)
 	if err := differ(statements(anew, now), statements(after, now)); err != nil {
 		return err
 	}
-	if err := affectedIsComplete(before, after, affected, now); err != nil {
-		return fmt.Errorf("affected %v: %w", affected, err)
+	if err := affectedIsComplete(before, after, delta.Affected(), now); err != nil {
+		return fmt.Errorf("affected %v: %w", delta.Affected(), err)
 	}
 	for range 5 {
 		req := enginetest.Request(s, objects)

@@ -253,6 +253,9 @@ func TestProofEffective(t *testing.T) {
 		if err := differ(naive.Census(now), domain.Census(now)); err != nil {
 			return fmt.Errorf("census at %s %w", now, err)
 		}
+		if err := countsAlike(naive, domain, now); err != nil {
+			return fmt.Errorf("at %s: %w", now, err)
+		}
 		for _, user := range append(naive.Users(), "zoe") {
 			want, got := naive.Effective(user, now), domain.Effective(user, now)
 			got.NextTransition = nil
@@ -450,6 +453,36 @@ func coveredBy(fields, covered []string) bool {
 }
 
 // statements are everything that a domain says without a request.
+// countsAlike holds what is asked of single users and permissions against the naive evaluator.
+func countsAlike(naive *enginetest.Naive, domain *engine.Domain, now time.Time) error {
+	census, admins := domain.Census(now), naive.Admins(now)
+	if got, want := domain.HasAdmin(now), len(admins) > 0; got != want {
+		return fmt.Errorf("HasAdmin = %t, want %t", got, want)
+	}
+	if got, want := domain.CountUsers(), len(naive.Users()); got != want {
+		return fmt.Errorf("CountUsers = %d, want %d", got, want)
+	}
+	for _, user := range naive.Users() {
+		if got, want := domain.IsAdmin(user, now), slices.Contains(admins, user); got != want {
+			return fmt.Errorf("IsAdmin(%s) = %t, want %t", user, got, want)
+		}
+		status := domain.Effective(user, now)
+		if got, want := domain.IsUnlimited(user, now), status.Superuser || status.Admin; got != want {
+			return fmt.Errorf("IsUnlimited(%s) = %t, want %t", user, got, want)
+		}
+	}
+	for _, object := range domain.Objects(engine.KindUserPermission) {
+		p, ok := object.(*v1alpha1.UserPermission)
+		if !ok || p.Spec.User != "" && p.Spec.Group != "" { // which no schema admits
+			continue
+		}
+		if got, want := census.RestrictedUsers(p, now), naive.RestrictedUsers(p, now); got != want {
+			return fmt.Errorf("RestrictedUsers(%s) = %d, want %d", p.Name, got, want)
+		}
+	}
+	return nil
+}
+
 func statements(d *engine.Domain, now time.Time) map[string]any {
 	said := map[string]any{"users": d.Users(), "types": d.ResourceTypes(), "policy": d.Policy(), "hasPolicy": d.HasPolicy(), "len": d.Len()}
 	said["census"] = d.Census(now)
@@ -508,7 +541,7 @@ func changesAreExact(s enginetest.Source, domain *engine.Domain, objects []engin
 			changes = append(changes, change)
 			after = enginetest.Apply(after, change)
 		}
-		next, affected := domain.With(changes...)
+		next, delta := domain.With(changes...)
 		fail := func(what string, err error) error {
 			return fmt.Errorf("%s at %s after %s: %w\nThe domain before:\n%s", what, now, text(changes), err, enginetest.Describe(objects))
 		}
@@ -526,8 +559,8 @@ func changesAreExact(s enginetest.Source, domain *engine.Domain, objects []engin
 				return fail("a decision", err)
 			}
 		}
-		if err := affectedIsComplete(domain, next, affected, now); err != nil {
-			return fail(fmt.Sprintf("affected %v", affected), err)
+		if err := affectedIsComplete(domain, next, delta.Affected(), now); err != nil {
+			return fail(fmt.Sprintf("affected %v", delta.Affected()), err)
 		}
 		domain, objects = next, after
 	}

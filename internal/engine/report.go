@@ -272,7 +272,7 @@ func (d *Domain) ruleAdvice(path string, set *ruleSet) []Problem {
 				Message: "a rule with access None gives nothing and takes nothing away; use a SpecialPermission to take away, or delete the rule",
 			})
 		}
-		for _, t := range d.types.sorted() {
+		for _, t := range d.typeList {
 			if !slices.Contains(set.naming(t), r) || !slices.ContainsFunc(t.names, func(name string) bool {
 				return t.actions[name].class == v1alpha1.ClassRead && r.gives(t.actions[name])
 			}) {

@@ -56,7 +56,7 @@ func (s *standing) restrictions(d *Domain, allow, on string) iter.Seq[*userPermi
 				}
 			}
 		}
-		if len(d.groupRestrictions) == 0 {
+		if d.groupRestrictions.size == 0 {
 			return
 		}
 		for _, p := range s.groupRestrictions(d) {
@@ -71,7 +71,8 @@ func (s *standing) restrictions(d *Domain, allow, on string) iter.Seq[*userPermi
 func (s *standing) groupRestrictions(d *Domain) []*userPermission {
 	var found []*userPermission
 	for _, g := range s.groups {
-		for _, p := range d.groupRestrictions[g.ref.Name] {
+		held, _ := d.groupRestrictions.get(g.ref.Name)
+		for _, p := range held {
 			found = insert(found, p, byRef)
 		}
 	}

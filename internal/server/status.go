@@ -26,7 +26,7 @@ func (c *call) domainStatus() (any, error) {
 		Domain:        c.domain.Namespace,
 		Revision:      c.domain.Revision,
 		Objects:       c.domain.Domain.Len(),
-		Users:         len(c.domain.Domain.Users()),
+		Users:         c.domain.Domain.CountUsers(),
 		Made:          c.domain.Made.UTC(),
 		BehindSeconds: max(0, behind.Seconds()),
 	}, nil

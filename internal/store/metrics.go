@@ -47,7 +47,7 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 			continue // gone since
 		}
 		gauge(objectsMetric, float64(snapshot.Domain.Len()), namespace)
-		gauge(usersMetric, float64(len(snapshot.Domain.Users())), namespace)
+		gauge(usersMetric, float64(snapshot.Domain.CountUsers()), namespace)
 		gauge(madeMetric, float64(snapshot.Made.UnixNano())/1e9, namespace)
 		gauge(compileMetric, snapshot.CompileTime.Seconds(), namespace)
 	}

@@ -43,8 +43,9 @@ type Update struct {
 	Previous *engine.Domain
 	// Changed are the objects written or deleted, sorted.
 	Changed []engine.Ref
-	// Affected are the users whose answers may differ.
-	Affected engine.Affected
+	// Affected finds the users whose answers may differ. It may take a while in a large domain; who does not need it
+	// does not call it.
+	Affected func() engine.Affected
 }
 
 // Store holds the current state of every domain. It is a Runnable of controller-runtime's manager, on every
@@ -263,9 +264,9 @@ func (s *Store) apply(namespace string, events map[engine.Ref]event) (Update, bo
 	slices.SortFunc(changes, func(a, b engine.Change) int {
 		return cmp.Or(cmp.Compare(a.Ref.Kind, b.Ref.Kind), cmp.Compare(a.Ref.Name, b.Ref.Name))
 	})
-	var affected engine.Affected
 	began := time.Now()
-	next.Domain, affected = current.Domain.With(changes...)
+	var delta *engine.Delta
+	next.Domain, delta = current.Domain.With(changes...)
 	next.Made = time.Now()
 	next.CompileTime = next.Made.Sub(began)
 	next.Revision, next.ResourceVersion = next.versions.revision(), next.versions.newest()
@@ -278,7 +279,7 @@ func (s *Store) apply(namespace string, events map[engine.Ref]event) (Update, bo
 	for i, change := range changes {
 		changed[i] = change.Ref
 	}
-	return Update{Snapshot: next.Snapshot, Previous: current.Domain, Changed: changed, Affected: affected}, true
+	return Update{Snapshot: next.Snapshot, Previous: current.Domain, Changed: changed, Affected: delta.Affected}, true
 }
 
 // sameSpec says whether an object that the domain may hold and one that was heard of say the same.

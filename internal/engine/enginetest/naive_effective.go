@@ -300,7 +300,7 @@ func (n *Naive) Census(now time.Time) *engine.Census {
 	users := n.Users()
 	c := &engine.Census{
 		Users: len(users), Admins: len(n.Admins(now)),
-		RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{}, UserPermissionUsers: map[string]int{},
+		RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{},
 	}
 	for _, user := range users {
 		e := n.standing(user, now)
@@ -309,12 +309,6 @@ func (n *Naive) Census(now time.Time) *engine.Census {
 		}
 		for _, group := range e.groups {
 			c.GroupMembers[group.Name]++
-		}
-		for _, permission := range objectsOf[*v1alpha1.UserPermission](n) {
-			inGroup := slices.ContainsFunc(e.groups, func(g *v1alpha1.Group) bool { return g.Name == string(permission.Spec.Group) })
-			if inForce(permission.Spec.TimeWindow, now) && (string(permission.Spec.User) == user || inGroup) {
-				c.UserPermissionUsers[permission.Name]++
-			}
 		}
 	}
 	for _, group := range objectsOf[*v1alpha1.Group](n) {
@@ -325,6 +319,18 @@ func (n *Naive) Census(now time.Time) *engine.Census {
 		}
 	}
 	return c
+}
+
+// RestrictedUsers counts the known users whom a user permission restricts (see engine.Census).
+func (n *Naive) RestrictedUsers(permission *v1alpha1.UserPermission, now time.Time) int {
+	count := 0
+	for _, user := range n.Users() {
+		inGroup := slices.ContainsFunc(n.standing(user, now).groups, func(g *v1alpha1.Group) bool { return g.Name == string(permission.Spec.Group) })
+		if inForce(permission.Spec.TimeWindow, now) && (string(permission.Spec.User) == user || inGroup) {
+			count++
+		}
+	}
+	return count
 }
 
 // Instants are the starts and ends of every time window, sorted: nothing but the request changes between

@@ -104,7 +104,7 @@ var mutations = []mutation{
 	// S9
 	{"S9", "user permissions never end", "engine/userpermissions.go", "if p.allow == allow && p.actsOn(on) && p.window.inForce(s.at) && !yield(p) {\n\t\t\t\t\treturn", "if p.allow == allow && p.actsOn(on) && !yield(p) {\n\t\t\t\t\treturn"},
 	{"S9", "those of groups never end", "engine/userpermissions.go", "for _, p := range s.groupRestrictions(d) {\n\t\t\tif p.allow == allow && p.actsOn(on) && p.window.inForce(s.at) &&", "for _, p := range s.groupRestrictions(d) {\n\t\t\tif p.allow == allow && p.actsOn(on) &&"},
-	{"S9", "groups have none", "engine/userpermissions.go", "if len(d.groupRestrictions) == 0 {", "if len(d.groupRestrictions) < 100 {"},
+	{"S9", "groups have none", "engine/userpermissions.go", "if d.groupRestrictions.size == 0 {", "if d.groupRestrictions.size < 100 {"},
 	{"S9", "applicableFor is ignored", "engine/user.go", "return len(p.applicableFor) == 0 || slices.Contains(p.applicableFor, resourceType)", "return len(p.applicableFor) >= 0 || slices.Contains(p.applicableFor, resourceType)"},
 	{"S9", "descendants are never hidden", "engine/userpermissions.go", "if p.hideDescendants {\n\t\t\tcontinue\n\t\t}\n\t\tbelow", "below"},
 	{"S9", "children only", "engine/record.go", "if see(current.parent) {\n\t\t\treturn\n\t\t}", "see(current.parent)\n\t\treturn"},
@@ -190,7 +190,7 @@ var mutations = []mutation{
 	{"Effective", "app access is not given", "engine/effective.go", "if r.appAccess {\n\t\t\tsee(&e.policy.app, r.restricted())", "if r.appAccess && r.restricted() {\n\t\t\tsee(&e.policy.app, r.restricted())"},
 	{"Effective", "via groups only", "engine/effective.go", "account != nil && slices.ContainsFunc(account.roles, gives) {\n\t\tvia", "account != nil && len(via) == 0 && slices.ContainsFunc(account.roles, gives) {\n\t\tvia"},
 	{"Effective", "memberships do not change", "engine/effective.go", "if e.user != nil {\n\t\tfor _, m := range e.user.memberships {\n\t\t\tnext.see(m.window)\n\t\t}", "if e.user != nil {"},
-	{"Effective", "roles of groups do not change", "engine/effective.go", "for _, ref := range g.roles {\n\t\t\tnext.see(ref.window)\n\t\t}\n\t\tfor _, p := range e.domain.groupRestrictions", "for _, p := range e.domain.groupRestrictions"},
+	{"Effective", "roles of groups do not change", "engine/effective.go", "for _, ref := range g.roles {\n\t\t\tnext.see(ref.window)\n\t\t}\n\t\theld, _ := e.domain.groupRestrictions", "held, _ := e.domain.groupRestrictions"},
 	{"Effective", "special permissions do not change", "engine/effective.go", "for _, p := range e.user.exceptions {\n\t\t\tnext.see(p.window)\n\t\t}", ""},
 	{"Effective", "ends are no changes", "engine/window.go", "range [...]int64{w.start, w.end}", "range [...]int64{w.start}"},
 	{"Census", "disabled admins count", "engine/census.go", "if account != nil && account.disabled {\n\t\treturn false\n\t}", ""},

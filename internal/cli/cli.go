@@ -62,7 +62,11 @@ func (t Tool) Main(ctx context.Context, args []string) int {
 // commands make those of the program, in the order of the help.
 var commands = []func(Tool) *cobra.Command{
 	Tool.newCan,
+	Tool.newWhoCan,
+	Tool.newWhatCan,
 	Tool.newEffective,
+	Tool.newRecords,
+	Tool.newFilter,
 	Tool.newTest,
 	Tool.newServe,
 	Tool.newVersion,

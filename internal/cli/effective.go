@@ -1,16 +1,25 @@
 package cli
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"iter"
+	"runtime"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
@@ -39,7 +48,9 @@ func (t Tool) newEffective() *cobra.Command {
   -     no
 
 An empty place is an action that the type does not have. JSON and YAML are the EffectivePermissions that the
-operator keeps in the cluster; CSV has a line for each user and type.`,
+operator keeps in the cluster; CSV has a line for each user and type.
+
+Who may not list the objects of the domain, but may read its EffectivePermissions, is shown those.`,
 		Example: `  # One user, on the cluster
   kubectl remit effective richard -n cin7
 
@@ -50,6 +61,8 @@ operator keeps in the cluster; CSV has a line for each user and type.`,
   kubectl remit effective --all -o csv -f config/samples/erp`,
 		Args: cobra.ArbitraryArgs, // Complete knows whether --all takes the place of the user
 		RunE: run(o),
+
+		ValidArgsFunction: o.source.completeArgs(suggestUsers),
 	}
 	o.source.addFlags(c)
 	o.at.addFlag(c)
@@ -74,64 +87,208 @@ func (o *EffectiveOptions) Complete(args []string) error {
 // Validate checks the format.
 func (o *EffectiveOptions) Validate() error { return o.output.validate() }
 
+// matrices are what is printed: the answers for users, from wherever they come.
+type matrices struct {
+	namespace string
+	users     []string
+	actions   *actionTable
+	// status of a user, and its row for each resource type. Both may be called by several goroutines.
+	status func(user string) v1alpha1.EffectivePermissionsStatus
+	rows   func(user string) iter.Seq[v1alpha1.EffectivePermission]
+}
+
 // Run prints user by user.
 func (o *EffectiveOptions) Run(ctx context.Context) error {
-	d, err := o.source.load(ctx, o.ErrOut)
+	m, err := o.evaluate(ctx)
+	if forbidden, ok := errors.AsType[*forbiddenError](err); ok && o.at.written == "" {
+		m, err = o.readComputed(ctx, forbidden)
+	}
 	if err != nil {
 		return err
 	}
-	users := d.Users()
 	if !o.all {
-		if !d.Knows(o.user) {
-			return fmt.Errorf("nothing in the domain %s names the user %q; it may do what a user without roles may", d.namespace, o.user)
-		}
-		users = []string{o.user}
-	}
-	actions := newActionTable(d)
-	switch o.output.format {
-	case outputJSON, outputYAML:
-		return o.printObjects(d, users)
-	case outputCSV:
-		return o.printCSV(d, actions, users)
-	}
-	for i, user := range users {
-		if i > 0 {
-			fmt.Fprintln(o.Out)
-		}
-		if err := o.printMatrix(d, actions, user); err != nil {
-			return err
+		switch o.output.format {
+		case outputJSON, outputYAML:
+			return printValue(o.Out, o.output.format, m.object(o.user))
+		case outputTable:
+			return o.printMatrix(o.Out, m, o.user)
 		}
 	}
-	return nil
+	return o.stream(ctx, m)
 }
 
-// printObjects prints the EffectivePermissions of one user as they are, of all users as a list.
-func (o *EffectiveOptions) printObjects(d domain, users []string) error {
-	list := v1alpha1.EffectivePermissionsList{
-		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "EffectivePermissionsList"},
-		Items:    make([]v1alpha1.EffectivePermissions, 0, len(users)),
+// evaluate asks the engine. Effective permissions do not depend on records.
+func (o *EffectiveOptions) evaluate(ctx context.Context) (*matrices, error) {
+	d, err := o.source.load(ctx, o.ErrOut, engine.KindRecordSet)
+	if err != nil {
+		return nil, err
 	}
-	for _, user := range users {
-		list.Items = append(list.Items, v1alpha1.EffectivePermissions{
-			TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "EffectivePermissions"},
-			ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.EffectivePermissionsName(user), Namespace: d.namespace},
-			Spec:       v1alpha1.EffectivePermissionsSpec{User: v1alpha1.UserID(user)},
-			Status:     d.Effective(user, o.at.time),
-		})
+	m := &matrices{
+		namespace: d.namespace, users: []string{o.user}, actions: newActionTable(d),
+		status: func(user string) v1alpha1.EffectivePermissionsStatus { return d.Effective(user, o.at.time) },
+		rows:   func(user string) iter.Seq[v1alpha1.EffectivePermission] { return d.Matrix(user, o.at.time) },
 	}
 	if o.all {
-		return printValue(o.Out, o.output.format, list)
+		m.users = d.Users()
+	} else if !d.Knows(o.user) {
+		return nil, fmt.Errorf("nothing in the domain %s names the user %q; it may do what a user without roles may", d.namespace, o.user)
 	}
-	return printValue(o.Out, o.output.format, list.Items[0])
+	return m, nil
+}
+
+// readComputed takes what the operator has computed, for who may read that and not what it is computed from.
+func (o *EffectiveOptions) readComputed(ctx context.Context, forbidden *forbiddenError) (*matrices, error) {
+	computed, err := o.source.computedPermissions(ctx, o.user)
+	if apierrors.IsForbidden(err) {
+		return nil, fmt.Errorf("%w; the right to read effectivepermissions.%s would do as well", forbidden, v1alpha1.GroupName)
+	}
+	if apierrors.IsNotFound(err) {
+		return nil, fmt.Errorf("the operator has computed no permissions of the user %q in the namespace %s", o.user, forbidden.namespace)
+	}
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(o.ErrOut, "Note: you may not list %s in the namespace %s. Shown is what the operator last computed; "+
+		"resource types without access are left out.\n", strings.Join(forbidden.resources, ", "), forbidden.namespace)
+	m := &matrices{namespace: forbidden.namespace, actions: &actionTable{}}
+	byUser := map[string]*v1alpha1.EffectivePermissionsStatus{}
+	for i := range computed {
+		user, status := string(computed[i].Spec.User), &computed[i].Status
+		m.users = append(m.users, user)
+		byUser[user] = status
+		for n := range status.Permissions {
+			for _, action := range slices.Concat(status.Permissions[n].Allowed, status.Permissions[n].Conditional) {
+				if !slices.Contains(m.actions.names, action) {
+					m.actions.names = append(m.actions.names, action)
+				}
+			}
+		}
+	}
+	slices.Sort(m.users)
+	slices.Sort(m.actions.names)
+	m.status = func(user string) v1alpha1.EffectivePermissionsStatus { return *byUser[user] }
+	m.rows = func(user string) iter.Seq[v1alpha1.EffectivePermission] {
+		return slices.Values(byUser[user].Permissions)
+	}
+	return m, nil
+}
+
+// object is an EffectivePermissions as the operator keeps it.
+func (m *matrices) object(user string) *v1alpha1.EffectivePermissions {
+	status := m.status(user)
+	status.Conditions, status.ObservedRevision, status.ObservedGeneration = nil, "", 0
+	return &v1alpha1.EffectivePermissions{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "EffectivePermissions"},
+		ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.EffectivePermissionsName(user), Namespace: m.namespace},
+		Spec:       v1alpha1.EffectivePermissionsSpec{User: v1alpha1.UserID(user)},
+		Status:     status,
+	}
+}
+
+// batch is how many users are worked out before they are printed: all that is in memory of them.
+const batch = 128
+
+// stream prints users one after another, in their order, however many there are.
+func (o *EffectiveOptions) stream(ctx context.Context, m *matrices) error {
+	out := bufio.NewWriterSize(o.Out, 1<<16)
+	format := streamFormats[o.output.format]
+	bar := o.newProgress(len(m.users), "users")
+	defer bar.done()
+	fmt.Fprint(out, format.head(m))
+	texts := make([]bytes.Buffer, batch)
+	for first := 0; first < len(m.users); first += batch {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		users := m.users[first:min(first+batch, len(m.users))]
+		var group errgroup.Group
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for i, user := range users {
+			group.Go(func() error {
+				texts[i].Reset()
+				return format.user(o, &texts[i], m, user, first+i == 0)
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		for i := range users {
+			if _, err := out.Write(texts[i].Bytes()); err != nil {
+				return err
+			}
+		}
+		bar.advance(first + len(users))
+	}
+	fmt.Fprint(out, format.tail)
+	return out.Flush()
+}
+
+// streamFormats are the ways to print one user after another.
+var streamFormats = map[string]struct {
+	head func(m *matrices) string
+	user func(o *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, first bool) error
+	tail string
+}{
+	outputTable: {
+		head: func(*matrices) string { return "" },
+		user: func(o *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, first bool) error {
+			if !first {
+				fmt.Fprintln(w)
+			}
+			return o.printMatrix(w, m, user)
+		},
+	},
+	outputCSV: {
+		head: func(m *matrices) string {
+			var text strings.Builder
+			w := csv.NewWriter(&text)
+			row := slices.Concat([]string{"user", "resource", "access"}, m.actions.names, []string{"decidedBy", "overridden", "restrictedBy"})
+			_ = w.Write(row) // into memory
+			w.Flush()
+			return text.String()
+		},
+		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, _ bool) error {
+			return printCSV(w, m, user)
+		},
+	},
+	outputJSON: {
+		head: func(*matrices) string {
+			return fmt.Sprintf("{\n  \"apiVersion\": %q,\n  \"kind\": \"EffectivePermissionsList\",\n  \"metadata\": {},\n  \"items\": [", v1alpha1.GroupVersion)
+		},
+		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, first bool) error {
+			if !first {
+				w.WriteByte(',')
+			}
+			w.WriteString("\n    ")
+			text, err := json.MarshalIndent(m.object(user), "    ", "  ")
+			w.Write(text)
+			return err
+		},
+		tail: "\n  ]\n}\n",
+	},
+	outputYAML: {
+		head: func(m *matrices) string {
+			items := "items:\n"
+			if len(m.users) == 0 {
+				items = "items: []\n"
+			}
+			return fmt.Sprintf("apiVersion: %s\nkind: EffectivePermissionsList\nmetadata: {}\n%s", v1alpha1.GroupVersion, items)
+		},
+		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, _ bool) error {
+			text, err := yaml.Marshal([]*v1alpha1.EffectivePermissions{m.object(user)})
+			w.Write(text)
+			return err
+		},
+	},
 }
 
 // printMatrix prints what a user is, and the table of types by actions.
-func (o *EffectiveOptions) printMatrix(d domain, actions *actionTable, user string) error {
-	status := d.Effective(user, o.at.time)
-	fmt.Fprintf(o.Out, "User %s%s\n", user, flags(&status))
+func (o *EffectiveOptions) printMatrix(w io.Writer, m *matrices, user string) error {
+	status := m.status(user)
+	fmt.Fprintf(w, "User %s%s\n", o.palette().paint(bold, user), flags(&status))
 	line := func(name, text string) {
 		if text != "" {
-			fmt.Fprintf(o.Out, "%s: %s\n", name, text)
+			fmt.Fprintf(w, "%s: %s\n", name, text)
 		}
 	}
 	roles := make([]string, len(status.Roles))
@@ -146,35 +303,27 @@ func (o *EffectiveOptions) printMatrix(d domain, actions *actionTable, user stri
 	if status.NextTransition != nil {
 		line("Next change", status.NextTransition.UTC().Format(time.RFC3339))
 	}
-	fmt.Fprintln(o.Out)
+	fmt.Fprintln(w)
 
-	marks := map[level]string{allowed: "yes", conditional: "if", denied: "-", undeclared: ""}
-	var text strings.Builder
-	table := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
-	row := func(cells []string) { fmt.Fprintln(table, strings.Join(cells, "\t")) }
-	head := []string{"RESOURCE", "ACCESS"}
-	for _, action := range actions.names {
-		head = append(head, strings.ToUpper(action))
+	accesses := map[v1alpha1.Access]style{v1alpha1.AccessFull: green, v1alpha1.AccessReadOnly: green, v1alpha1.AccessCustom: yellow, v1alpha1.AccessNone: faint}
+	var out table
+	head := plain("RESOURCE", "ACCESS")
+	for _, action := range m.actions.names {
+		head = append(head, cell{text: strings.ToUpper(action)})
 	}
-	row(append(head, "DECIDED BY", "RESTRICTED BY"))
-	for _, name := range d.ResourceTypes() {
-		permission, _ := d.EffectiveOn(user, name, o.at.time)
-		cells := []string{name, string(permission.Access)}
-		for _, action := range actions.names {
-			cells = append(cells, marks[actions.level(&permission, action)])
+	out.row(append(head, plain("DECIDED BY", "RESTRICTED BY")...)...)
+	for permission := range m.rows(user) {
+		cells := []cell{{text: permission.Resource}, {string(permission.Access), accesses[permission.Access]}}
+		for _, action := range m.actions.names {
+			cells = append(cells, marks[m.actions.level(&permission, action)])
 		}
 		decided := strings.Join(permission.DecidedBy, ", ")
 		if len(permission.Overridden) > 0 {
 			decided += ", over " + strings.Join(permission.Overridden, ", ")
 		}
-		row(append(cells, decided, strings.Join(permission.RestrictedBy, ", ")))
+		out.row(append(cells, plain(decided, strings.Join(permission.RestrictedBy, ", "))...)...)
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	for line := range strings.Lines(text.String()) {
-		fmt.Fprintln(o.Out, strings.TrimRight(line, " \n"))
-	}
+	out.print(w, o.palette())
 	return nil
 }
 
@@ -195,82 +344,20 @@ func flags(status *v1alpha1.EffectivePermissionsStatus) string {
 	return " (" + strings.Join(flags, ", ") + ")"
 }
 
-// level is what a user may do with an action of a type.
-type level string
-
-// The levels.
-const (
-	allowed     level = "allowed"
-	conditional level = "conditional"
-	denied      level = "denied"
-	undeclared  level = "" // the type does not have the action
-)
-
-// actionTable has the actions of all types of a domain.
-type actionTable struct {
-	// names are in the order in which the types, sorted by name, declare them.
-	names    []string
-	declared map[string]map[string]bool // by type and action
-}
-
-// usualActions are those of a type that declares none.
-var usualActions = []v1alpha1.Action{{Name: "read"}, {Name: "create"}, {Name: "update"}, {Name: "delete"}}
-
-func newActionTable(d domain) *actionTable {
-	t := &actionTable{declared: map[string]map[string]bool{}}
-	for _, object := range d.Objects(engine.KindResourceType) {
-		resourceType, ok := object.(*v1alpha1.ResourceType)
-		if !ok {
-			continue
+// printCSV prints a line for each type of a user. Lists in a field are separated by spaces.
+func printCSV(out io.Writer, m *matrices, user string) error {
+	w := csv.NewWriter(out)
+	var row []string
+	for permission := range m.rows(user) {
+		row = append(row[:0], user, permission.Resource, string(permission.Access))
+		for _, action := range m.actions.names {
+			row = append(row, string(m.actions.level(&permission, action)))
 		}
-		actions := resourceType.Spec.Actions
-		if len(actions) == 0 {
-			actions = usualActions
+		for _, objects := range [][]string{permission.DecidedBy, permission.Overridden, permission.RestrictedBy} {
+			row = append(row, strings.Join(objects, " "))
 		}
-		declared := map[string]bool{}
-		for _, action := range actions {
-			declared[string(action.Name)] = true
-			if !slices.Contains(t.names, string(action.Name)) {
-				t.names = append(t.names, string(action.Name))
-			}
-		}
-		t.declared[resourceType.Name] = declared
-	}
-	return t
-}
-
-func (t *actionTable) level(permission *v1alpha1.EffectivePermission, action string) level {
-	switch {
-	case slices.Contains(permission.Allowed, action):
-		return allowed
-	case slices.Contains(permission.Conditional, action):
-		return conditional
-	case t.declared[permission.Resource][action]:
-		return denied
-	}
-	return undeclared
-}
-
-// printCSV prints a line for each user and type. Lists in a field are separated by spaces.
-func (o *EffectiveOptions) printCSV(d domain, actions *actionTable, users []string) error {
-	w := csv.NewWriter(o.Out)
-	row := slices.Concat([]string{"user", "resource", "access"}, actions.names, []string{"decidedBy", "overridden", "restrictedBy"})
-	if err := w.Write(row); err != nil {
-		return err
-	}
-	for _, user := range users {
-		for _, name := range d.ResourceTypes() {
-			permission, _ := d.EffectiveOn(user, name, o.at.time)
-			row = append(row[:0], user, name, string(permission.Access))
-			for _, action := range actions.names {
-				row = append(row, string(actions.level(&permission, action)))
-			}
-			for _, objects := range [][]string{permission.DecidedBy, permission.Overridden, permission.RestrictedBy} {
-				row = append(row, strings.Join(objects, " "))
-			}
-			if err := w.Write(row); err != nil {
-				return err
-			}
+		if err := w.Write(row); err != nil {
+			return err
 		}
 	}
 	w.Flush()

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/rest"
 
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/manifests"
@@ -49,18 +50,23 @@ type domain struct {
 }
 
 // load reads and compiles the domain that the flags name. It warns of objects that do not do what they say.
-func (s *source) load(ctx context.Context, warnings io.Writer) (domain, error) {
-	read := s.readCluster
-	if len(s.filenames) > 0 {
-		read = s.readManifests
-	}
-	objects, namespace, err := read(ctx)
+// All kinds are needed, but for those that the command does without.
+func (s *source) load(ctx context.Context, warnings io.Writer, without ...engine.Kind) (domain, error) {
+	objects, namespace, err := s.read(ctx, without...)
 	if err != nil {
 		return domain{}, err
 	}
 	d := domain{engine.Compile(objects), namespace}
 	warn(warnings, d.Domain)
 	return d, nil
+}
+
+// read reads the objects of one domain.
+func (s *source) read(ctx context.Context, without ...engine.Kind) ([]engine.Object, string, error) {
+	if len(s.filenames) > 0 {
+		return s.readManifests(ctx)
+	}
+	return s.readCluster(ctx, without...)
 }
 
 // warn tells of what keeps objects, or parts of them, from taking effect.
@@ -80,8 +86,8 @@ func warn(w io.Writer, d *engine.Domain) {
 	}
 }
 
-// readCluster gives the objects of the namespace that the flags and the kubeconfig name.
-func (s *source) readCluster(ctx context.Context) ([]engine.Object, string, error) {
+// config says how to reach the cluster, and the namespace that the flags and the kubeconfig name.
+func (s *source) config() (*rest.Config, string, error) {
 	namespace, _, err := s.kubeconfig.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
 		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
@@ -90,7 +96,16 @@ func (s *source) readCluster(ctx context.Context) ([]engine.Object, string, erro
 	if err != nil {
 		return nil, "", fmt.Errorf("read the kubeconfig: %w", err)
 	}
-	objects, err := readCluster(ctx, config, namespace)
+	return config, namespace, nil
+}
+
+// readCluster gives the objects of a namespace of the cluster.
+func (s *source) readCluster(ctx context.Context, without ...engine.Kind) ([]engine.Object, string, error) {
+	config, namespace, err := s.config()
+	if err != nil {
+		return nil, "", err
+	}
+	objects, err := readCluster(ctx, config, namespace, without...)
 	if err == nil && len(objects) == 0 {
 		err = fmt.Errorf("the namespace %s has no objects of Remit; choose another with -n", namespace)
 	}

@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/filter"
+)
+
+// FilterOptions are those of `filter`.
+type FilterOptions struct {
+	Tool
+	source        source
+	circumstances circumstances
+	output        output
+	action        string
+	format        string
+
+	user, resourceType string
+}
+
+func (t Tool) newFilter() *cobra.Command {
+	o := &FilterOptions{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML)}
+	formats := formatNames()
+	c := &cobra.Command{
+		Use:   "filter USER TYPE",
+		Short: "Show the condition under which a user may read records of a type",
+		Long: `Show the condition on a record under which a user may read it, for lists that a database makes.
+
+What the format cannot say exactly is an error that names the rule, never a looser condition.
+
+Exit codes: 0 all records or some, 1 none, 2 an error.`,
+		Example: `  # As a condition for PostgreSQL
+  kubectl remit filter jan@northwind.example sales-order --format postgres -f config/samples/erp
+
+  # As CEL; for deleting, on the cluster
+  kubectl remit filter jan@northwind.example sales-order --action delete -n erp
+
+  # What the decision server would answer
+  kubectl remit filter edith articles --format ucast -o json -f config/samples/cms`,
+		Args: exactly("USER", "TYPE"),
+		RunE: run(o),
+
+		ValidArgsFunction: o.source.completeArgs(suggestUsers, suggestTypes),
+	}
+	o.source.addFlags(c)
+	o.circumstances.addFlags(c)
+	o.output.addFlag(c)
+	c.Flags().StringVar(&o.action, "action", "", "The action, of class Read or Delete (default: read, or else the type's first of class Read)")
+	c.Flags().StringVar(&o.format, "format", string(filter.FormatCEL), "The language of the condition: "+strings.Join(formats, ", "))
+	completeFlag(c, "format", formats)
+	return c
+}
+
+// Complete takes the arguments.
+func (o *FilterOptions) Complete(args []string) error {
+	o.user, o.resourceType = args[0], args[1]
+	return o.circumstances.complete(o.Clock)
+}
+
+// Validate checks the formats.
+func (o *FilterOptions) Validate() error {
+	if !slices.Contains(filter.Formats, filter.Format(o.format)) {
+		return usagef("--format is %q; it must be one of %s", o.format, strings.Join(formatNames(), ", "))
+	}
+	return o.output.validate()
+}
+
+func formatNames() []string {
+	names := make([]string, len(filter.Formats))
+	for i, format := range filter.Formats {
+		names[i] = string(format)
+	}
+	return names
+}
+
+// Run prints the condition.
+func (o *FilterOptions) Run(ctx context.Context) error {
+	d, err := o.source.load(ctx, o.ErrOut)
+	if err != nil {
+		return err
+	}
+	action, err := newActionTable(d).reading(o.resourceType, o.action)
+	if err != nil {
+		return err
+	}
+	found, err := d.Filter(o.circumstances.request(d, o.user, action, o.resourceType, ""), o.circumstances.at.time)
+	if err != nil {
+		return err
+	}
+	encoded, err := filter.Encode(found.Condition, filter.Format(o.format))
+	if err != nil {
+		return err
+	}
+	if o.output.format == outputTable {
+		err = o.print(&found, encoded)
+	} else {
+		err = printValue(o.Out, o.output.format, o.answer(&found, encoded))
+	}
+	if err == nil && encoded.Kind == filter.KindNever {
+		err = errNegative
+	}
+	return err
+}
+
+// answer has the members of the decision server's.
+func (o *FilterOptions) answer(found *engine.Filter, encoded filter.Encoded) map[string]any {
+	answer := map[string]any{"kind": encoded.Kind}
+	if found.Reason != "" {
+		answer["reason"] = found.Reason
+	}
+	if len(found.Fields) > 0 && encoded.Kind != filter.KindNever {
+		answer["fields"] = found.Fields
+	}
+	if encoded.Condition != nil {
+		answer[o.format] = encoded.Condition
+	}
+	return answer
+}
+
+func (o *FilterOptions) print(found *engine.Filter, encoded filter.Encoded) error {
+	p := o.palette()
+	kinds := map[filter.Kind]string{
+		filter.KindAlways:      p.paint(green, "every record"),
+		filter.KindNever:       p.paint(red, "no record"),
+		filter.KindConditional: p.paint(yellow, "the records for which this holds"),
+	}
+	fmt.Fprintln(o.Out, kinds[encoded.Kind])
+	if encoded.Kind == filter.KindConditional {
+		switch condition := encoded.Condition.(type) {
+		case string:
+			fmt.Fprintf(o.Out, "  %s\n", condition)
+		case *filter.SQL:
+			fmt.Fprintf(o.Out, "  where: %s\n  args: %s\n", condition.Where, compactJSON(condition.Args))
+		case *filter.UCAST, *filter.CerbosFilter:
+			fmt.Fprintf(o.Out, "  %s\n", compactJSON(condition))
+		default:
+			return errors.New("the condition is of an unknown kind")
+		}
+	}
+	if found.Reason != "" {
+		fmt.Fprintf(o.Out, "  reason: %s\n", found.Reason)
+	}
+	if len(found.DecidedBy) > 0 {
+		fmt.Fprintf(o.Out, "  decided by: %s\n", strings.ReplaceAll(joinRefs(found.DecidedBy), " ", ", "))
+	}
+	if len(found.Fields) > 0 && encoded.Kind != filter.KindNever {
+		fmt.Fprintf(o.Out, "  fields: %s\n", strings.Join(found.Fields, ", "))
+	}
+	return nil
+}

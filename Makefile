@@ -78,6 +78,13 @@ test: ## Run every test with the race detector, on a real API server (PACKAGES, 
 	echo "Testing $(PACKAGES) with the race detector; API server and etcd from $$assets"; \
 	KUBEBUILDER_ASSETS=$$assets go test -race -timeout 30m -coverprofile=$(BIN)/cover.out $(TESTFLAGS) $(PACKAGES)
 
+.PHONY: test-adapters
+test-adapters: build-kubectl-remit hack/adapters/node_modules ## Feed filters to the libraries that read them (needs Node.js 20 and npm).
+	npm --prefix hack/adapters test
+
+hack/adapters/node_modules: hack/adapters/package.json hack/adapters/package-lock.json
+	cd hack/adapters && npm ci --no-audit --no-fund && touch node_modules
+
 .PHONY: fuzz
 fuzz: ## Run the fuzz targets of expressions, objects, manifests and requests (FUZZTIME each).
 	@for target in expr:FuzzFastAgainstCEL engine:FuzzCompile engine:FuzzDecide manifests:FuzzParse server:FuzzEvaluation; do \

@@ -131,7 +131,10 @@ func (p *controlPlane) stop() {
 
 // managerUser is the identity that the manager has in a cluster: the service account of config/default. Here
 // it has it by a client certificate, so that it runs with exactly the rights that it has there.
-const managerUser = "system:serviceaccount:remit-system:remit-controller-manager"
+const managerUser = "system:serviceaccount:" + managerNamespace + ":remit-controller-manager"
+
+// managerNamespace is the namespace that config/default installs the manager in.
+const managerNamespace = "remit-system"
 
 // startManager returns when the manager is ready: it has read every object and serves decisions and webhooks.
 func startManager(ctx context.Context, plane *controlPlane, decisions string, fail context.CancelCauseFunc) (_ *process, err error) {
@@ -155,6 +158,8 @@ func startManager(ctx context.Context, plane *controlPlane, decisions string, fa
 	webhooks := plane.env.WebhookInstallOptions
 	manager, err := start("manager", fail, binary,
 		"--kubeconfig="+kubeconfig,
+		"--leader-elect",
+		"--leader-election-namespace="+managerNamespace,
 		"--webhook-host="+webhooks.LocalServingHost,
 		"--webhook-port="+strconv.Itoa(webhooks.LocalServingPort),
 		"--webhook-cert-dir="+webhooks.LocalServingCertDir,

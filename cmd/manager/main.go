@@ -97,7 +97,7 @@ func run(ctx context.Context, cfg *config) error {
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 	}
 	if cfg.webhookPort != 0 {
-		errs = append(errs, webhook.SetupWithManager(mgr, domains))
+		errs = append(errs, webhook.SetupWithManager(mgr, domains, webhook.Options{}))
 		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
 	}
 	if cfg.decisionBindAddress != off {

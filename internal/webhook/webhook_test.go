@@ -1,10 +1,16 @@
-package webhook
+package webhook_test
 
 import (
+	"context"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/testobjects"
@@ -19,10 +25,13 @@ func beRefused(parts ...string) OmegaMatcher {
 	return SatisfyAll(matchers...)
 }
 
-var _ = Describe("An object that is wrong by itself", func() {
+var _ = Describe("An object that is wrong by itself", Ordered, func() {
+	var namespace string
+	BeforeAll(func(ctx SpecContext) { namespace = newNamespace(ctx) })
+
 	DescribeTable("is refused, with its place, its value and what to do",
 		func(ctx SpecContext, object client.Object, parts ...string) {
-			Expect(cluster.Create(ctx, object)).To(beRefused(parts...))
+			Expect(cluster.Create(ctx, in(namespace, object))).To(beRefused(parts...))
 		},
 		Entry("a condition that does not compile",
 			testobjects.MakeRole("bad").Rule(testobjects.MakeRule("order").Actions("read").Condition("resource.properties.x ==").Obj()).Obj(),
@@ -51,7 +60,7 @@ var _ = Describe("An object that is wrong by itself", func() {
 	// The CRD's own schema knows these; the API server does not even ask.
 	DescribeTable("is refused by its schema, where that can tell",
 		func(ctx SpecContext, object client.Object, parts ...string) {
-			Expect(cluster.Create(ctx, object)).To(beRefused(parts...))
+			Expect(cluster.Create(ctx, in(namespace, object))).To(beRefused(parts...))
 		},
 		Entry("a network",
 			testobjects.MakeRole("bad").AllowedCIDRs("10.0.0.0/8", "10.0.0.0/99").Obj(),
@@ -68,7 +77,7 @@ var _ = Describe("An object that is wrong by itself", func() {
 	)
 
 	It("is refused when it becomes so, and stays as it was", func(ctx SpecContext) {
-		role := testobjects.MakeRole("turns-bad").Rule(testobjects.Full("order")).Obj()
+		role := in(namespace, testobjects.MakeRole("turns-bad").Rule(testobjects.Full("order")).Obj())
 		Expect(cluster.Create(ctx, role)).To(Succeed())
 		bad := role.DeepCopy()
 		bad.Spec.Rules[0].Condition = "subject.id =="
@@ -79,22 +88,21 @@ var _ = Describe("An object that is wrong by itself", func() {
 	})
 
 	It("is refused in a dry run, too", func(ctx SpecContext) {
-		role := testobjects.MakeRole("dry").Rule(testobjects.MakeRule("order").Actions("read").Condition("1").Obj()).Obj()
+		role := in(namespace, testobjects.MakeRole("dry").Rule(testobjects.MakeRule("order").Actions("read").Condition("1").Obj()).Obj())
 		Expect(cluster.Create(ctx, role, client.DryRunAll)).To(beRefused("spec.rules[0].condition"))
-	})
-
-	It("may lose a finalizer if it was stored before a rule forbade it", func(ctx SpecContext) {
-		stored := testobjects.MakeRole("old").Rule(testobjects.MakeRule("order").Actions("read").Condition("1").Obj()).Obj()
-		released := stored.DeepCopy()
-		stored.Finalizers = []string{"example.com/keep"}
-		Expect((&validator[*v1alpha1.Role]{domains: shop{}}).ValidateUpdate(ctx, stored, released)).To(BeEmpty())
 	})
 })
 
-var _ = Describe("A good object", func() {
+var _ = Describe("A good object", Ordered, func() {
+	var namespace string
+	BeforeAll(func(ctx SpecContext) {
+		namespace = newNamespace(ctx)
+		create(ctx, namespace, testobjects.MakeResourceType("order").Obj(), testobjects.MakeUser("ann").Obj())
+	})
+
 	DescribeTable("of each kind is stored",
 		func(ctx SpecContext, object client.Object) {
-			Expect(cluster.Create(ctx, object)).To(Succeed())
+			Expect(cluster.Create(ctx, in(namespace, object))).To(Succeed())
 			Expect(warnings.take()).To(BeEmpty())
 			object.SetLabels(map[string]string{"example.com/touched": "yes"})
 			Expect(cluster.Update(ctx, object)).To(Succeed())
@@ -113,23 +121,142 @@ var _ = Describe("A good object", func() {
 	)
 
 	It("passes a dry run, which stores nothing", func(ctx SpecContext) {
-		role := testobjects.MakeRole("dry").Rule(testobjects.Full("order")).Obj()
+		role := in(namespace, testobjects.MakeRole("dry").Rule(testobjects.Full("order")).Obj())
 		Expect(cluster.Create(ctx, role, client.DryRunAll)).To(Succeed())
 		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(role), role)).To(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("is warned about when it names what does not exist", func(ctx SpecContext) {
-		Expect(cluster.Create(ctx, testobjects.MakeRole("early").Rule(testobjects.Full("planet")).Obj())).To(Succeed())
+		Expect(cluster.Create(ctx, in(namespace, testobjects.MakeRole("early").Rule(testobjects.Full("planet")).Obj()))).To(Succeed())
 		Expect(warnings.take()).To(ConsistOf(ContainSubstring("ResourceType planet does not exist")))
-	})
-
-	It("is warned about when another object is against it", func(ctx SpecContext) {
-		Expect(cluster.Create(ctx, testobjects.MakeUser("ann-again").ID("ann").Obj())).To(Succeed())
-		Expect(warnings.take()).To(ConsistOf(SatisfyAll(ContainSubstring("spec.id"), ContainSubstring("(A3)"))))
 	})
 })
 
 func named[T client.Object](object T, name string) T {
 	object.SetName(name)
 	return object
+}
+
+var _ = Describe("A change that other objects are against", Ordered, func() {
+	var namespace string
+	BeforeAll(func(ctx SpecContext) {
+		namespace = newNamespace(ctx)
+		create(ctx, namespace,
+			testobjects.MakeResourceType("order").Obj(), testobjects.MakePolicy().Obj(),
+			testobjects.MakeRole("admin").AdminAccess().Obj(), testobjects.MakeRole("public").Obj(),
+			testobjects.MakeUser("ann").Roles("admin").Obj(), testobjects.MakeUser("bea").ID("bea@example.com").Obj(),
+			testobjects.MakeUserPermission("bea-east", "company", "east").User("bea@example.com").Default("east").Obj(),
+		)
+	})
+
+	DescribeTable("is refused, with the path, the value, the other object and what to do",
+		func(ctx SpecContext, write writing, object client.Object, parts ...string) {
+			Expect(write(ctx, in(namespace, object))).To(beRefused(parts...))
+		},
+		Entry("deleting a built-in role", writing(deleting), testobjects.MakeRole("admin").Obj(),
+			`admission webhook "vrole.permissions.remit.dev" denied the request: Role.permissions.remit.dev "admin" is invalid`,
+			`metadata.name: Invalid value: "admin": the role is built in: PermissionPolicy default needs it as its adminRole`, "(A1)"),
+		Entry("taking adminAccess from the admin role", patching(`{"spec":{"adminAccess":false}}`), testobjects.MakeRole("admin").Obj(),
+			"spec.adminAccess: Invalid value: false", "(A1)"),
+		Entry("deleting the last admin", writing(deleting), testobjects.MakeUser("ann").Obj(),
+			`metadata.name: Invalid value: "ann": ann is the last admin of the domain`, "(A2)"),
+		Entry("disabling the last admin", patching(`{"spec":{"disabled":true}}`), testobjects.MakeUser("ann").Obj(),
+			"spec.disabled: Invalid value: true: ann is the last admin", "(A2)"),
+		Entry("an id that another user has", writing(creating), testobjects.MakeUser("bea-again").ID("bea@example.com").Obj(),
+			`spec.id: Invalid value: "bea@example.com": User bea already has the id`, "(A3)"),
+		Entry("a second default", writing(creating), testobjects.MakeUserPermission("bea-west", "company", "west").User("bea@example.com").Default("west").Obj(),
+			"spec.default: Invalid value: \"west\": UserPermission bea-east already gives", "(A4)"),
+		Entry("the same value again", writing(creating), testobjects.MakeUserPermission("bea-again", "company", "east").User("bea@example.com").Obj(),
+			"spec.forValues[0]: Invalid value: \"east\": UserPermission bea-east already allows", "(A5)"),
+		Entry("a dry run of one", writing(dryRunning), testobjects.MakeUser("ann").Obj(), "(A2)"),
+	)
+
+	It("is refused in a whole collection, object by object", func(ctx SpecContext) {
+		Expect(cluster.DeleteAllOf(ctx, &v1alpha1.User{}, client.InNamespace(namespace), client.MatchingFields{"metadata.name": "ann"})).
+			To(beRefused("last admin", "(A2)"))
+	})
+
+	It("is let through where it touches no spec", func(ctx SpecContext) {
+		ann := in(namespace, testobjects.MakeUser("ann").Obj())
+		Expect(cluster.Patch(ctx, ann, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`)))).To(Succeed())
+	})
+})
+
+var _ = Describe("A namespace that is being deleted", func() {
+	It("loses its last admin and its built-in roles, which one that lives does not", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		ann := testobjects.MakeUser("ann").Roles("admin").Obj()
+		role := testobjects.MakeRole("admin").AdminAccess().Obj()
+		create(ctx, namespace, testobjects.MakePolicy().Obj(), role, ann)
+		Expect(cluster.Delete(ctx, ann)).To(beRefused("(A2)"))
+		Expect(cluster.Delete(ctx, role)).To(beRefused("(A1)"))
+		Expect(cluster.Delete(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})).To(Succeed())
+		By("as whoever empties it")
+		Expect(cluster.Delete(ctx, role)).To(Succeed())
+		By("as the namespace controller, about which no webhook is asked")
+		front.stop()
+		defer front.restart()
+		controller := as("system:serviceaccount:kube-system:namespace-controller", "system:serviceaccounts")
+		Expect(controller.DeleteAllOf(ctx, &v1alpha1.User{}, client.InNamespace(namespace))).To(Succeed())
+		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(ann), ann)).To(Satisfy(apierrors.IsNotFound))
+	})
+})
+
+var _ = Describe("Escalation", func() {
+	It("is refused to everybody but those who hold what they give, masters, and the operator itself (A7)", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		create(ctx, namespace, testobjects.MakePolicy().PreventEscalation().Obj(), testobjects.MakeResourceType("order").Obj(),
+			testobjects.MakeRole("buyer").Rule(testobjects.Full("order")).Obj(), testobjects.MakeUser("buyer").Roles("buyer").Obj(),
+			testobjects.MakeUser("ann").Superuser().Obj())
+		given := func(name string) client.Object {
+			return in(namespace, testobjects.MakeRole(name).Rule(testobjects.Full("order")).Obj())
+		}
+		all := func(name string) client.Object { return in(namespace, testobjects.MakeRole(name).AdminAccess().Obj()) }
+
+		Expect(as("nobody").Create(ctx, given("one"))).To(beRefused("which the writer nobody does not hold on every record", "(A7)"))
+		Expect(as("buyer").Create(ctx, given("two"))).To(Succeed())
+		Expect(as("buyer").Create(ctx, all("three"))).To(beRefused("only an admin may write", "(A7)"))
+		Expect(as("ann").Create(ctx, all("three"))).To(Succeed())
+		Expect(as("nobody", "system:masters").Create(ctx, all("four"))).To(Succeed())
+		Expect(as(operator).Create(ctx, all("five"))).To(Succeed())
+		Expect(as(operator+"-too").Create(ctx, all("six"))).To(beRefused("(A7)"))
+	})
+})
+
+var _ = Describe("Webhooks that are down", func() {
+	It("let nothing through, and the answer says what to look at", func(ctx SpecContext) {
+		namespace := newNamespace(ctx)
+		ann := testobjects.MakeUser("ann").Obj()
+		create(ctx, namespace, ann)
+		front.stop()
+		defer front.restart()
+		for _, err := range []error{
+			cluster.Create(ctx, in(namespace, testobjects.MakeUser("bea").Obj())),
+			cluster.Patch(ctx, ann, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"superuser":true}}`))),
+			cluster.Delete(ctx, ann),
+		} {
+			Expect(err).To(MatchError(ContainSubstring(`failed calling webhook "vuser.permissions.remit.dev"`)))
+		}
+		Expect(cluster.Patch(ctx, ann, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`)))).
+			To(Succeed(), "labels are none of their business")
+		Expect(cluster.Get(ctx, client.ObjectKeyFromObject(ann), ann)).To(Succeed())
+		Expect(ann.Spec.Superuser).To(BeFalse())
+	})
+})
+
+// writing is a way to write an object.
+type writing func(context.Context, client.Object) error
+
+func creating(ctx context.Context, object client.Object) error { return cluster.Create(ctx, object) }
+
+func deleting(ctx context.Context, object client.Object) error { return cluster.Delete(ctx, object) }
+
+func dryRunning(ctx context.Context, object client.Object) error {
+	return cluster.Delete(ctx, object, client.DryRunAll)
+}
+
+func patching(patch string) writing {
+	return func(ctx context.Context, object client.Object) error {
+		return cluster.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)))
+	}
 }

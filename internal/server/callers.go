@@ -40,8 +40,8 @@ const (
 	decisionEffectivePermissions subresource = "effectivepermissions"
 )
 
-// Answers of the API server are kept for a while, so that decisions do not wait for it, nor end when it is away. A
-// right that is taken away, or a token that is revoked, works until then; a right that is given starts soon.
+// Answers of the API server are kept for a while, so that decisions do not wait for it. A right that is taken away, or a
+// token that is revoked, works until then; a right that is given starts soon. See reviews for when it is away.
 const (
 	callerTTL    = time.Minute
 	forbiddenTTL = 5 * time.Second
@@ -61,6 +61,7 @@ func newCallers(config *rest.Config, audiences []string) (*callers, error) {
 	}
 	config = rest.CopyConfig(config)
 	config.QPS = -1 // the API server's own fairness limits us; a queue here would only hide that
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return newReviews(next) })
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, err

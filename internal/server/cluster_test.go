@@ -76,6 +76,7 @@ func newCluster(t *testing.T) *cluster {
 	if a.objects, err = client.New(a.config, client.Options{Scheme: scheme}); err != nil {
 		t.Fatalf("make a client: %v", err)
 	}
+	a.makeCaller()
 	writeFile(t, filepath.Join(dir, "token"), []byte(a.callerToken()))
 
 	options := store.CacheOptions()
@@ -150,8 +151,8 @@ func writeFile(t *testing.T, path string, text []byte) {
 	}
 }
 
-// callerToken makes the service account of the example, with the rights that config/rbac and the example give it.
-func (a *cluster) callerToken() string {
+// makeCaller makes the service account of the example, with the rights that config/rbac and the example give it.
+func (a *cluster) makeCaller() {
 	a.t.Helper()
 	mustCreate(a.t, a.admin.CoreV1().Namespaces().Create, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "remit-system"}})
 	role := &rbacv1.ClusterRole{}
@@ -162,6 +163,13 @@ func (a *cluster) callerToken() string {
 	read(a.t, examples+"caller.yaml", account, binding)
 	mustCreate(a.t, a.admin.CoreV1().ServiceAccounts(account.Namespace).Create, account)
 	mustCreate(a.t, a.admin.RbacV1().ClusterRoleBindings().Create, binding)
+}
+
+// callerToken is a new token of that service account.
+func (a *cluster) callerToken() string {
+	a.t.Helper()
+	account := &corev1.ServiceAccount{}
+	read(a.t, examples+"caller.yaml", account, &rbacv1.ClusterRoleBinding{})
 	token, err := a.admin.CoreV1().ServiceAccounts(account.Namespace).CreateToken(a.t.Context(), account.Name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
 	if err != nil {
 		a.t.Fatalf("make a token: %v", err)
@@ -208,17 +216,21 @@ func (a *cluster) as(user string) kubernetes.Interface {
 	return kubernetes.NewForConfigOrDie(added.Config())
 }
 
-// replica is a further server over a store of its own.
-func (a *cluster) replica() *Server {
+// replica is a further server over a store of its own, that everybody may ask unless the options say otherwise.
+func (a *cluster) replica(options ...func(*Options)) *Server {
 	a.t.Helper()
-	options := store.CacheOptions()
-	options.Scheme = a.objects.Scheme()
-	objects, err := cache.New(a.config, options)
+	cached := store.CacheOptions()
+	cached.Scheme = a.objects.Scheme()
+	objects, err := cache.New(a.config, cached)
 	if err != nil {
 		a.t.Fatalf("make a cache: %v", err)
 	}
 	domains := store.New(objects, logr.Discard())
-	s, err := New(domains, Options{BindAddress: "127.0.0.1:0", Authn: AuthnNone, Log: logr.Discard()})
+	opts := Options{BindAddress: "127.0.0.1:0", Authn: AuthnNone, Log: logr.Discard()}
+	for _, option := range options {
+		option(&opts)
+	}
+	s, err := New(domains, opts)
 	if err != nil {
 		a.t.Fatalf("New: %v", err)
 	}

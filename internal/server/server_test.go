@@ -117,9 +117,15 @@ func TestStartListens(t *testing.T) {
 // eventually waits for a condition that others bring about.
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
+	within(t, 20*time.Second, what, condition)
+}
+
+// within waits until a condition holds, for so long.
+func within(t *testing.T, long time.Duration, what string, condition func() bool) {
+	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(long)
 	for !condition() {
 		select {
 		case <-tick.C:

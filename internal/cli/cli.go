@@ -68,6 +68,7 @@ var commands = []func(Tool) *cobra.Command{
 	Tool.newRecords,
 	Tool.newFilter,
 	Tool.newTest,
+	Tool.newImport,
 	Tool.newServe,
 	Tool.newVersion,
 }

@@ -1,0 +1,258 @@
+package importer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// inventreeTables are the tables of each rule set, as InvenTree's users/ruleset.py lists them. A table may be in
+// several; one right on it is enough.
+var inventreeTables = map[string][]string{
+	"admin": {
+		"auth_group", "auth_user", "auth_permission", "users_apitoken", "users_ruleset",
+		"report_labeltemplate", "report_reportasset", "report_reportsnippet", "report_reporttemplate",
+		"plugin_pluginconfig", "plugin_pluginsetting", "machine_machineconfig", "machine_machinesetting",
+		"common_barcodescanresult", "common_newsfeedentry", "common_emailmessage", "common_emailthread",
+	},
+	"part_category": {"part_partcategory", "part_partcategoryparametertemplate", "part_partcategorystar"},
+	"part": {
+		"part_part", "part_partpricing", "part_bomitem", "part_bomitemsubstitute", "part_partsellpricebreak",
+		"part_partinternalpricebreak", "part_parttesttemplate", "part_partrelated", "part_partstar",
+		"part_partstocktake", "part_partcategorystar", "company_supplierpart", "company_manufacturerpart",
+	},
+	"stocktake":      {"part_partstocktake", "part_partstocktakereport"}, // until version 1.0
+	"stock_location": {"stock_stocklocation", "stock_stocklocationtype"},
+	"stock":          {"stock_stockitem", "stock_stockitemtracking", "stock_stockitemtestresult"},
+	"build": {
+		"part_part", "part_partcategory", "part_bomitem", "part_bomitemsubstitute", "build_build", "build_builditem",
+		"build_buildline", "stock_stockitem", "stock_stocklocation",
+	},
+	"purchase_order": {
+		"company_company", "company_contact", "company_address", "company_manufacturerpart", "company_supplierpart",
+		"company_supplierpricebreak", "order_purchaseorder", "order_purchaseorderlineitem", "order_purchaseorderextraline",
+	},
+	"sales_order": {
+		"company_company", "company_contact", "company_address", "order_salesorder", "order_salesorderallocation",
+		"order_salesorderlineitem", "order_salesorderextraline", "order_salesordershipment",
+	},
+	"return_order": {
+		"company_company", "company_contact", "company_address", "order_returnorder", "order_returnorderlineitem",
+		"order_returnorderextraline",
+	},
+	"transfer_order": {"order_transferorder", "order_transferorderallocation", "order_transferorderlineitem"},
+}
+
+// inventreeStaff are tables that are for staff, whatever the rule sets say.
+var inventreeStaff = []string{"auth_group", "auth_user", "auth_permission", "users_ruleset"}
+
+// inventreeParents are the trees.
+var inventreeParents = map[string]string{"part_partcategory": "parent", "stock_stocklocation": "parent"}
+
+// inventreeInherited may be used in any way by who may change what is in the rule set.
+const (
+	inventreeInherited = "part_bomitem"
+	inventreeInherits  = "part"
+)
+
+// inventreeActions: who may add or delete may change, who may change may view.
+var inventreeActions = []v1alpha1.Action{
+	{Name: "view", Class: v1alpha1.ClassRead},
+	{Name: "change", Class: v1alpha1.ClassUpdate, Implies: []v1alpha1.Token{"view"}},
+	{Name: "add", Class: v1alpha1.ClassCreate, Implies: []v1alpha1.Token{"change"}},
+	{Name: "delete", Class: v1alpha1.ClassDelete, Implies: []v1alpha1.Token{"change"}},
+}
+
+// inventree is an import from InvenTree.
+type inventree struct {
+	*importer
+	groups, rulesets, users []row
+	byKey                   map[string]*v1alpha1.Group
+	// areas are the rule sets that groups use.
+	areas map[string]bool
+}
+
+// importInvenTree reads a fixture, as `manage.py dumpdata auth users` writes it. Rule sets become areas, their
+// tables resource types in these areas, and groups groups with rules of their own.
+func importInvenTree(im *importer, files []File) error {
+	in := &inventree{importer: im, byKey: map[string]*v1alpha1.Group{}, areas: map[string]bool{}}
+	for _, f := range files {
+		v, err := value(f)
+		if err != nil {
+			return err
+		}
+		list, ok := v.([]any)
+		if !ok {
+			return fmt.Errorf("%s: not a fixture: it must be a list of objects with model, pk and fields", f.Name)
+		}
+		for i, element := range list {
+			if err := in.read(element, place{file: f.Name}.at("[%d]", i)); err != nil {
+				return err
+			}
+		}
+	}
+	in.writeGroups()
+	in.writeRules()
+	in.writeUsers()
+	in.writeTypes()
+	return nil
+}
+
+// read takes one entry of a fixture; models that permissions do not depend on are passed over.
+func (in *inventree) read(v any, p place) error {
+	object, _ := v.(map[string]any)
+	fields, ok := object["fields"].(map[string]any)
+	if !ok {
+		return p.errorf("not an entry of a fixture: it has no fields")
+	}
+	fields["id"] = object["pk"]
+	r := row{fields, p}
+	switch strings.ToLower(text(object["model"])) {
+	case "auth.group":
+		in.groups = append(in.groups, r)
+	case "users.ruleset":
+		in.rulesets = append(in.rulesets, r)
+	case "auth.user":
+		in.users = append(in.users, r)
+	}
+	return nil
+}
+
+// groupKeys are what a group is referred to by: its primary key, or its name as a natural key.
+func groupKeys(v any) []string {
+	if natural, ok := v.([]any); ok && len(natural) == 1 {
+		return []string{"name " + text(natural[0])}
+	}
+	return []string{"id " + idOf(v)}
+}
+
+func (in *inventree) writeGroups() {
+	for _, r := range in.groups {
+		name := r.text("name")
+		group := &v1alpha1.Group{TypeMeta: typeMeta(engine.KindGroup), ObjectMeta: metav1.ObjectMeta{Name: in.name(engine.KindGroup, name, name)}}
+		group.Spec.DisplayName = short(name)
+		in.byKey["id "+idOf(r.values["id"])], in.byKey["name "+name] = group, group
+		in.add(group, r.place)
+	}
+}
+
+func (in *inventree) group(v any) *v1alpha1.Group {
+	for _, key := range groupKeys(v) {
+		if group := in.byKey[key]; group != nil {
+			return group
+		}
+	}
+	return nil
+}
+
+func (in *inventree) writeRules() {
+	for _, r := range in.rulesets {
+		group, set := in.group(r.values["group"]), r.text("name")
+		tables, known := inventreeTables[set]
+		var actions []v1alpha1.Token
+		switch {
+		case isSet(r.values["can_add"]) && isSet(r.values["can_delete"]):
+			actions = []v1alpha1.Token{"add", "delete"}
+		case isSet(r.values["can_delete"]):
+			actions = []v1alpha1.Token{"delete"}
+		case isSet(r.values["can_add"]):
+			actions = []v1alpha1.Token{"add"}
+		case isSet(r.values["can_change"]):
+			actions = []v1alpha1.Token{"change"}
+		case isSet(r.values["can_view"]):
+			actions = []v1alpha1.Token{"view"}
+		default:
+			continue
+		}
+		switch {
+		case group == nil:
+			in.leaveOut(r.place.at("fields.group"), "the group is not in the export; add auth.group")
+			continue
+		case !known:
+			in.leaveOut(r.place.at("fields.name"), "the rule set %q of %s is not known, so neither are its tables", set, group.Spec.DisplayName)
+			continue
+		}
+		in.areas[set] = true
+		rule := v1alpha1.Rule{Areas: []v1alpha1.Token{v1alpha1.Token(slug(set))}, Actions: actions}
+		group.Spec.Rules = append(group.Spec.Rules, rule)
+		if set == inventreeInherits && slices.Contains(tables, inventreeInherited) && actions[0] != "view" {
+			group.Spec.Rules = append(group.Spec.Rules, v1alpha1.Rule{Resources: names([]string{in.typeName(inventreeInherited)}), Actions: []v1alpha1.Token{v1alpha1.Any}})
+		}
+	}
+}
+
+func (in *inventree) typeName(table string) string {
+	return in.name(engine.KindResourceType, table, table)
+}
+
+func (in *inventree) writeUsers() {
+	for _, r := range in.users {
+		id := r.text("username")
+		if id == "" {
+			in.leaveOut(r.place, "the user has no username")
+			continue
+		}
+		label := strings.TrimSpace(r.text("first_name") + " " + r.text("last_name"))
+		user := &v1alpha1.User{TypeMeta: typeMeta(engine.KindUser), ObjectMeta: metav1.ObjectMeta{Name: in.name(engine.KindUser, id, id)}}
+		user.Spec = v1alpha1.UserSpec{
+			DisplayName: short(cmp.Or(label, id)), Disabled: !isSet(r.values["is_active"]),
+			Superuser: isSet(r.values["is_superuser"]), Staff: isSet(r.values["is_staff"]),
+		}
+		if user.Name != id {
+			user.Spec.ID = v1alpha1.UserID(id)
+		}
+		in.add(user, r.place)
+		groups, _ := r.values["groups"].([]any)
+		for i, reference := range groups {
+			group := in.group(reference)
+			if group == nil {
+				in.leaveOut(r.place.at("fields.groups[%d]", i), "the group is not in the export; add auth.group")
+				continue
+			}
+			group.Spec.Members = append(group.Spec.Members, v1alpha1.Member{User: v1alpha1.UserID(id)})
+		}
+		if direct, _ := r.values["user_permissions"].([]any); len(direct) > 0 {
+			in.leaveOut(r.place.at("fields.user_permissions"), "rights that %s has without a group count in Django's admin site only", id)
+		}
+	}
+}
+
+// writeTypes makes a resource type of each table in an area that some group uses.
+func (in *inventree) writeTypes() {
+	areas := map[string][]v1alpha1.Token{}
+	for _, set := range sorted(inventreeTables) {
+		for _, table := range inventreeTables[set] {
+			areas[table] = append(areas[table], v1alpha1.Token(slug(set)))
+		}
+	}
+	for _, table := range sorted(areas) {
+		used := slices.ContainsFunc(sorted(in.areas), func(set string) bool {
+			return slices.Contains(areas[table], v1alpha1.Token(slug(set)))
+		})
+		if !used {
+			continue
+		}
+		t := &v1alpha1.ResourceType{TypeMeta: typeMeta(engine.KindResourceType), ObjectMeta: metav1.ObjectMeta{Name: in.typeName(table)}}
+		t.Spec = v1alpha1.ResourceTypeSpec{
+			DisplayName: table, Areas: areas[table], Actions: inventreeActions, ParentField: inventreeParents[table],
+			StaffOnly: slices.Contains(inventreeStaff, table),
+		}
+		in.add(t, in.origin())
+	}
+}
+
+// origin is where types come from: the fixture as a whole.
+func (in *inventree) origin() place {
+	for _, rows := range [][]row{in.rulesets, in.groups, in.users} {
+		if len(rows) > 0 {
+			return place{file: rows[0].place.file}
+		}
+	}
+	return place{}
+}

@@ -1,0 +1,61 @@
+package importer
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxName leaves room for what makes a name unique.
+const maxName = 63
+
+// namer gives names of objects to what may be called anything, each one another.
+type namer struct {
+	// fallback is the name of what has no letter or digit in its label.
+	fallback string
+	// given are the names by key.
+	given map[string]string
+	taken map[string]bool
+}
+
+func newNamer(fallback string) *namer {
+	return &namer{fallback: fallback, given: map[string]string{}, taken: map[string]bool{}}
+}
+
+// name makes a name of the label. It is the same for the same key.
+func (n *namer) name(key, label string) string {
+	if name, ok := n.given[key]; ok {
+		return name
+	}
+	base := slug(label)
+	if base == "" {
+		base = n.fallback
+	}
+	name := base
+	for i := 2; n.taken[name]; i++ {
+		name = base + "-" + strconv.Itoa(i)
+	}
+	n.given[key], n.taken[name] = name, true
+	return name
+}
+
+// slug keeps the ASCII letters and digits of a text, in lower case, with dashes between; it may be empty.
+func slug(original string) string {
+	var b strings.Builder
+	dash := false
+	for _, r := range strings.ToLower(original) {
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			if dash && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			b.WriteRune(r)
+			dash = false
+			continue
+		}
+		dash = true
+	}
+	name := b.String()
+	if len(name) > maxName {
+		name = strings.TrimRight(name[:maxName], "-")
+	}
+	return name
+}

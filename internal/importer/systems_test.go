@@ -1,0 +1,200 @@
+package importer
+
+import (
+	"strings"
+	"testing"
+)
+
+// The users of the export of Directus.
+const (
+	ada    = "11111111-0000-4000-8000-000000000001"
+	finn   = "11111111-0000-4000-8000-000000000002"
+	edith  = "11111111-0000-4000-8000-000000000003"
+	hugo   = "11111111-0000-4000-8000-000000000004"
+	lea    = "11111111-0000-4000-8000-000000000005"
+	reader = "11111111-0000-4000-8000-000000000006"
+)
+
+const (
+	published = `{"status": "published", "published_on": "2026-05-01T08:00:00Z", "author": "` + finn + `", "category": "politics"}`
+	upcoming  = `{"status": "published", "published_on": "2026-07-01T08:00:00Z", "author": "` + finn + `", "category": "politics"}`
+	draft     = `{"status": "draft", "published_on": null, "author": "` + finn + `", "category": "politics"}`
+	elsewhere = `{"status": "draft", "published_on": null, "author": null, "category": "sports"}`
+	archived  = `{"status": "archived", "published_on": null, "author": "` + finn + `", "category": null}`
+	unset     = `{"status": null, "published_on": null, "author": null, "category": null}`
+	approved  = `{"status": "approved", "published_on": null, "author": null, "category": "politics"}`
+)
+
+func TestDirectusDecisions(t *testing.T) {
+	office := `{"ip": "10.20.1.1", "mfa": true}`
+	ask(t, mustImport(t, Directus, export(t, Directus)).Objects, []question{
+		// The public policy is for visitors, and for users without a role.
+		{user: "", action: "read", resource: "articles/1", properties: published, want: true},
+		{user: reader, action: "read", resource: "articles/1", properties: published, want: true},
+		{user: "", action: "read", resource: "articles/1", properties: upcoming},
+		{user: "", action: "read", resource: "articles/1", properties: draft},
+		{user: "", action: "read", resource: "articles/1", properties: unset},
+		{user: "", action: "read", resource: "articles/1"},
+		{user: "", action: "create", resource: "comments", values: `{"article": 1, "text": "hello"}`, want: true},
+		{user: "", action: "create", resource: "comments", values: `{"article": 1}`, want: true}, // what is absent is not validated
+		{user: "", action: "create", resource: "comments", values: `{"article": 1, "text": ""}`},
+		{user: "", action: "create", resource: "comments", values: `{"article": 1, "state": "approved"}`},
+		// Who has a role is not the public, even if the role has no policy.
+		{user: lea, action: "read", resource: "articles/1", properties: published},
+		// Roles have the policies of those above them.
+		{user: finn, action: "read", resource: "articles/1", properties: archived, want: true},
+		{user: finn, action: "read", resource: "articles/1", properties: draft, want: true},
+		{user: finn, action: "read", resource: "articles/1", properties: elsewhere},
+		{user: finn, action: "create", resource: "articles", values: `{"title": "a"}`, want: true}, // the preset is valid
+		{user: finn, action: "create", resource: "articles", values: `{"title": "a", "status": "review"}`, want: true},
+		{user: finn, action: "create", resource: "articles", values: `{"title": "a", "status": "published"}`},
+		{user: finn, action: "create", resource: "articles", values: `{"author": "x"}`}, // no field of the permission
+		{user: finn, action: "update", resource: "articles/1", properties: draft, values: `{"title": "b"}`, want: true},
+		{user: finn, action: "update", resource: "articles/1", properties: draft, values: `{"status": "approved"}`},
+		{user: finn, action: "update", resource: "articles/1", properties: archived, values: `{"title": "b"}`},
+		// A negative operator does not match null.
+		{user: finn, action: "update", resource: "articles/1", properties: `{"status": null, "author": "` + finn + `"}`, values: `{"title": "b"}`},
+		{user: finn, action: "delete", resource: "articles/1", properties: draft},
+		// A list in a field of the user.
+		{user: edith, action: "update", resource: "articles/1", properties: draft, values: `{"title": "b"}`, want: true},
+		{user: edith, action: "update", resource: "articles/1", properties: elsewhere, values: `{"title": "b"}`},
+		{user: edith, action: "update", resource: "articles/1", properties: unset, values: `{"title": "b"}`},
+		{user: edith, action: "update", resource: "articles/1", properties: draft, values: `{"status": "published"}`},
+		// Validations of all policies that one has must hold, whichever lets one write.
+		{user: edith, action: "update", resource: "articles/1", properties: approved, values: `{"status": "published"}`, context: office},
+		{user: edith, action: "update", resource: "articles/1", properties: approved, values: `{"status": "held"}`, context: office, want: true},
+		{user: edith, action: "delete", resource: "articles/1", properties: draft, want: true},
+		{user: edith, action: "delete", resource: "articles/1", properties: unset, want: true},
+		{user: edith, action: "delete", resource: "articles/1", properties: published},
+		{user: edith, action: "delete", resource: "articles/1"},
+		{user: edith, action: "read", resource: "places/1"}, // left out
+		// Admins, and who is not active.
+		{user: ada, action: "delete", resource: "articles/1", properties: published, want: true},
+		{user: hugo, action: "read", resource: "articles/1", properties: archived},
+	})
+}
+
+func TestInvenTreeDecisions(t *testing.T) {
+	ask(t, mustImport(t, InvenTree, export(t, InvenTree)).Objects, []question{
+		{user: "wanda", action: "view", resource: "part-part/1", want: true},
+		{user: "wanda", action: "delete", resource: "part-part/1", want: true},
+		{user: "wanda", action: "add", resource: "part-part", want: true},
+		{user: "wanda", action: "view", resource: "stock-stockitem/1", want: true},
+		{user: "wanda", action: "change", resource: "stock-stockitem/1"},
+		{user: "wanda", action: "view", resource: "order-salesorder/1"},
+		// A table of two rule sets needs a right in one of them.
+		{user: "sofia@example.com", action: "delete", resource: "part-part/1", want: true}, // build
+		{user: "sofia@example.com", action: "delete", resource: "part-partpricing/1"},
+		{user: "sofia@example.com", action: "change", resource: "part-partpricing/1", want: true},
+		{user: "sofia@example.com", action: "add", resource: "stock-stockitemtracking", want: true},
+		// Who may delete may change and view, but not add.
+		{user: "sofia@example.com", action: "change", resource: "build-build/1", want: true},
+		{user: "sofia@example.com", action: "add", resource: "build-build"},
+		// Who may change parts does what they like with lines of bills of material.
+		{user: "sofia@example.com", action: "add", resource: "part-bomitem", want: true},
+		{user: "sofia@example.com", action: "add", resource: "part-bomitemsubstitute"},
+		// Accounts are for staff.
+		{user: "wanda", action: "change", resource: "auth-user/1", want: true},
+		{user: "wanda", action: "delete", resource: "auth-user/1"},
+		{user: "sofia@example.com", action: "change", resource: "auth-user/1"},
+		{user: "sofia@example.com", action: "change", resource: "report-labeltemplate/1", want: true},
+		// Superusers, and who is not active.
+		{user: "root", action: "delete", resource: "auth-user/1", want: true},
+		{user: "hugo", action: "view", resource: "stock-stockitem/1"},
+		{user: "nobody", action: "view", resource: "stock-stockitem/1"},
+	})
+}
+
+func TestERPNextDecisions(t *testing.T) {
+	order := func(company, customer string) string {
+		return `{"company": "` + company + `", "customer": "` + customer + `", "owner": "jan@example.com", "items": [{"company": null}]}`
+	}
+	ask(t, mustImport(t, ERPNext, export(t, ERPNext)).Objects, []question{
+		{user: "jan@example.com", action: "read", resource: "sales-order/1", properties: order("Northwind Trading", "X"), want: true},
+		{user: "jan@example.com", action: "read", resource: "sales-order/1", properties: order("Harbour", "X")},
+		{user: "jan@example.com", action: "submit", resource: "sales-order/1", properties: order("Northwind Logistics", "X"), want: true},
+		{user: "jan@example.com", action: "cancel", resource: "sales-order/1", properties: order("Northwind Logistics", "X")},
+		{user: "jan@example.com", action: "read", resource: "sales-order/1", properties: `{"company": null, "customer": null, "items": []}`, want: true},
+		{user: "jan@example.com", action: "read", resource: "sales-order/1", properties: `{"company": "Northwind Trading", "customer": "X", "items": [{"company": "Harbour"}]}`},
+		{user: "jan@example.com", action: "read", resource: "sales-order/1"}, // the company is not known
+		{user: "jan@example.com", action: "write", resource: "sales-order/1", properties: order("Northwind Trading", "X"), values: `{"status": "Open"}`, want: true},
+		{user: "jan@example.com", action: "write", resource: "sales-order/1", properties: order("Northwind Trading", "X"), values: `{"commission_rate": 5}`},
+		{user: "maria@example.com", action: "write", resource: "sales-order/1", properties: order("Any", "Alfreds"), values: `{"commission_rate": 5}`, want: true},
+		{user: "maria@example.com", action: "write", resource: "sales-order/1", properties: order("Any", "Wolski"), values: `{"status": "Open"}`},
+		// Documents of one's own.
+		{user: "jan@example.com", action: "create", resource: "note", values: `{"title": "x", "company": null, "customer": null}`, want: true},
+		{user: "jan@example.com", action: "read", resource: "note/1", properties: `{"owner": "jan@example.com", "company": null, "customer": null}`, want: true},
+		{user: "jan@example.com", action: "read", resource: "note/1", properties: `{"owner": "maria@example.com", "company": null, "customer": null}`},
+		{user: "jan@example.com", action: "read", resource: "note/1", properties: `{"company": null, "customer": null}`},
+		// Everybody has the role All, and may see the companies they are restricted to.
+		{user: "maria@example.com", action: "read", resource: "company/Any", want: true},
+		{user: "jan@example.com", action: "read", resource: "company/Northwind Trading", want: true},
+		{user: "jan@example.com", action: "read", resource: "company/Harbour"},
+		{user: "", action: "read", resource: "company/Any"},
+		{user: "maria@example.com", action: "write", resource: "company/Any", values: `{"x": 1}`}, // custom permissions replace the standard ones
+		// Levels above 0 alone, levels without a DocType, disabled roles, disabled users, the Administrator.
+		{user: "jan@example.com", action: "read", resource: "customer/X", properties: `{"company": null}`},
+		{user: "viktor@example.com", action: "read", resource: "note/1", properties: `{"company": null, "customer": null}`},
+		{user: "gone@example.com", action: "read", resource: "sales-order/1", properties: order("Any", "X")},
+		{user: "Administrator", action: "delete", resource: "sales-order/1", want: true},
+	})
+}
+
+func TestCin7Decisions(t *testing.T) {
+	ask(t, mustImport(t, Cin7, export(t, Cin7)).Objects, []question{
+		// The special permission overrides, unless it is N/A; then the highest level of the roles counts.
+		{user: "richard@example.com", action: "read", resource: "purchase-list-details/1"},
+		{user: "richard@example.com", action: "update", resource: "purchase-authorise/1", want: true},
+		{user: "richard@example.com", action: "update", resource: "sale-list-details/1"},
+		{user: "richard@example.com", action: "read", resource: "sale-list-details/1", want: true},
+		{user: "richard@example.com", action: "read", resource: "reports/1", want: true}, // as a buyer
+		{user: "leisa@example.com", action: "update", resource: "purchase-list-details/1", want: true},
+		{user: "leisa@example.com", action: "read", resource: "inventory-stock-on-hand/1", want: true},
+		{user: "leisa@example.com", action: "update", resource: "inventory-stock-on-hand/1"},
+		{user: "leisa@example.com", action: "read", resource: "sale-list-details/1"},
+		{user: "cecile@example.com", action: "read", resource: "sale-list-details/1"}, // disabled
+		{user: "tom@example.com", action: "delete", resource: "sale-list-details/1", want: true},
+		{user: "tom@example.com", action: "read", resource: "purchase-authorise/1"},
+	})
+}
+
+// TestCin7Flipped reads roles in rows, and semicolons.
+func TestCin7Flipped(t *testing.T) {
+	roles := File{"roles.csv", []byte("\ufeffRole;Sales;Reports\nRep;Full access;\nBoss;Read-only access;Full access\n")}
+	users := File{"users.csv", []byte("Email;Roles\nann;Rep\nbob;Boss, Rep\n")}
+	result := mustImport(t, Cin7, []File{users, roles})
+	if found := leftOut(result); len(found) > 0 {
+		t.Errorf("left out: %v", found)
+	}
+	ask(t, result.Objects, []question{
+		{user: "ann", action: "delete", resource: "sales/1", want: true},
+		{user: "ann", action: "read", resource: "reports/1"},
+		{user: "bob", action: "delete", resource: "reports/1", want: true},
+	})
+}
+
+// TestERPNextWithoutDefinitions imports what is there, and never more.
+func TestERPNextWithoutDefinitions(t *testing.T) {
+	result := mustImport(t, ERPNext, export(t, ERPNext, "doctype.json"))
+	checkAdmitted(t, result)
+	found := strings.Join(leftOut(result), "\n")
+	for _, want := range []string{"Sales Order has permission levels", "which fields of Company, Customer, Note, Sales Order are links"} {
+		if !strings.Contains(found, want) {
+			t.Errorf("not found: %q in\n%s", want, found)
+		}
+	}
+	ask(t, result.Objects, []question{
+		{user: "jan@example.com", action: "read", resource: "sales-order/1", properties: `{"company": "Northwind Trading", "customer": null}`},
+		{user: "jan@example.com", action: "read", resource: "note/1", properties: `{"owner": "jan@example.com", "company": "Northwind Trading", "customer": null}`, want: true},
+		{user: "jan@example.com", action: "read", resource: "note/1", properties: `{"owner": "jan@example.com", "company": "Harbour", "customer": null}`},
+		{user: "jan@example.com", action: "read", resource: "note/1", properties: `{"owner": "jan@example.com"}`},
+	})
+}
+
+// TestERPNextStrictness: what System Settings do not say is taken to be strict.
+func TestERPNextStrictness(t *testing.T) {
+	noCompany := []question{{user: "jan@example.com", action: "read", resource: "sales-order/1", properties: `{"company": null, "customer": null, "items": []}`}}
+	ask(t, mustImport(t, ERPNext, export(t, ERPNext, "system_settings")).Objects, noCompany)
+	strict := append(export(t, ERPNext, "system_settings"), File{"system_settings.json", []byte(`{"doctype": "System Settings", "apply_strict_user_permissions": 1}`)})
+	ask(t, mustImport(t, ERPNext, strict).Objects, noCompany)
+}

@@ -1,9 +1,14 @@
 package server
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/testobjects"
 )
 
 func TestEvaluation(t *testing.T) {
@@ -148,4 +153,49 @@ func TestExplain(t *testing.T) {
 	}
 	got := post(newTestServer(t), "/domains/shop/access/v1/evaluation?explain=perhaps", plain+`}`)
 	mustAnswer(t, got, http.StatusBadRequest, errorBody("explain: must be true or false"))
+}
+
+// TestExplainTellsNoValues has conditions fail, and hold, by values that are nobody's business.
+func TestExplainTellsNoValues(t *testing.T) {
+	const secret = "s3cret"
+	conditions := []string{
+		"int(resource.properties.note) > 3", "resource.properties.note == 'other'", "timestamp(resource.properties.note) < now",
+		"resource.properties.note < 3", "resource.properties.note.matches(resource.properties.note + '(')", "subject.attributes.pin == resource.properties.note",
+		"int(subject.attributes.pin) == 3", "resource.properties.list[5] == 1", "resource.properties.map[resource.properties.note] == 1",
+	}
+	roles := testobjects.MakeRole("reader")
+	for _, condition := range conditions {
+		roles = roles.Rule(testobjects.MakeRule("order").Actions("read", "update").Condition(condition).Obj())
+	}
+	values := map[string]any{"note": secret, "company": secret, "list": []any{secret}, "map": map[string]any{"a": secret}}
+	s := newServerFor(t, fixed{"shop": compiled("shop", "17",
+		testobjects.MakeResourceType("company").Obj(),
+		testobjects.MakeResourceType("order").Action("read", v1alpha1.ClassRead).Action("update", v1alpha1.ClassUpdate).Link("company", "company").Obj(),
+		testobjects.MakeRecordSet("orders", "order").Record("o-1", "", values).Record("o-2", "o-1", values).Obj(),
+		roles.Obj(),
+		testobjects.MakeGroup("members").MemberCondition("int(subject.attributes.pin) == 3").Obj(),
+		testobjects.MakeUser("ann").Roles("reader").Attribute("pin", secret).Obj(),
+		testobjects.MakeUser("bob").Roles("reader").Attribute("pin", secret).Obj(),
+		testobjects.MakeUserPermission("ann-north", "company", "north").User("ann").Obj(),
+		testobjects.MakeSpecialPermission("max-order", "max").On(v1alpha1.AccessNone, "order").Obj(),
+	)})
+	for _, user := range []string{"ann", "bob", "max", "nobody"} {
+		for _, action := range []string{"read", "update"} {
+			for _, id := range []string{"o-1", "o-2", "o-3"} {
+				got := post(s, "/domains/shop/access/v1/evaluation?explain=true",
+					`{"subject": {"type": "user", "id": "`+user+`"}, "action": {"name": "`+action+`"}, "resource": {"type": "order", "id": "`+id+`"}}`)
+				if got.Code != http.StatusOK {
+					t.Fatalf("status %d: %s", got.Code, got.Body)
+				}
+				answer, _ := parsed(t, got.Body.String()).(map[string]any)["context"].(map[string]any)
+				trace, err := json.Marshal(answer["trace"])
+				if err != nil || len(trace) < 10 {
+					t.Fatalf("the trace is %s, error %v", trace, err)
+				}
+				if strings.Contains(string(trace), secret) || strings.Contains(fmt.Sprint(answer["message"]), secret) {
+					t.Errorf("%s %s %s: %s tells a value: %s", user, action, id, trace, answer["message"])
+				}
+			}
+		}
+	}
 }

@@ -26,7 +26,7 @@ CONTAINER_TOOL ?= docker
 KUBECTL ?= kubectl
 
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
-CODE_PATHS := paths="./api/..." paths="./controllers/..." paths="./internal/..." paths="./cmd/..."
+CODE_PATHS := paths="./api/..." paths="./controllers/..." paths="./internal/..."
 
 ##@ General
 
@@ -38,7 +38,7 @@ help: ## List the targets.
 
 .PHONY: clean
 clean: ## Remove what the other targets made, tools included. The control plane's cache stays.
-	rm -rf bin dist
+	rm -rf bin
 
 ##@ Try it
 
@@ -55,9 +55,10 @@ generate: $(BIN)/controller-gen ## Regenerate the Go code that follows from the 
 	$(BIN)/controller-gen object:headerFile=hack/boilerplate.go.txt paths="./api/..."
 
 .PHONY: manifests
-manifests: $(BIN)/controller-gen ## Regenerate the CRDs, the manager's ClusterRole and the webhook configuration.
+manifests: $(BIN)/controller-gen ## Regenerate the CRDs, the manager's roles and the webhook configuration.
 	$(BIN)/controller-gen crd rbac:roleName=manager-role webhook $(CODE_PATHS) \
 		output:crd:artifacts:config=config/crd/bases
+	$(BIN)/controller-gen rbac:roleName=certificates-role paths="./cmd/manager" output:dir=config/certificates
 
 .PHONY: fmt
 fmt: ## Format the Go code.
@@ -87,7 +88,7 @@ hack/adapters/node_modules: hack/adapters/package.json hack/adapters/package-loc
 
 .PHONY: fuzz
 fuzz: ## Run the fuzz targets of expressions, objects, manifests and requests (FUZZTIME each).
-	@for target in expr:FuzzFastAgainstCEL engine:FuzzCompile engine:FuzzDecide manifests:FuzzParse server:FuzzEvaluation; do \
+	@for target in expr:FuzzFastAgainstCEL engine:FuzzCompile engine:FuzzDecide manifests:FuzzParse server:FuzzEvaluation server:FuzzParsePlain server:FuzzAppendJSON; do \
 		echo "Fuzzing $${target#*:} in internal/$${target%%:*}, $(FUZZTIME)"; \
 		go test "./internal/$${target%%:*}" -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME); \
 	done
@@ -119,10 +120,13 @@ docker-build: ## Build the manager's image (IMG, BASE, CONTAINER_TOOL).
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg BASE=$(BASE) -t $(IMG) .
 
 .PHONY: build-installer
-build-installer: $(BIN)/kustomize ## Write dist/install.yaml: everything that a cluster needs, in one file (IMG).
-	@mkdir -p dist
-	@hack/render.sh $(BIN)/kustomize $(IMG) > dist/install.yaml
-	@echo "dist/install.yaml installs $(IMG)"
+build-installer: manifests $(BIN)/kustomize ## Write dist/install.yaml, everything that a cluster needs in one file, and the Helm chart.
+	@$(BIN)/kustomize build config/default > dist/install.yaml
+	@go run -buildvcs=false ./hack/chart
+
+.PHONY: verify-chart
+verify-chart: $(BIN)/helm ## Lint the Helm chart and render it in each of its shapes.
+	hack/verify-chart.sh $(BIN)/helm
 
 ##@ Cluster (the one that KUBECTL talks to)
 
@@ -135,7 +139,7 @@ uninstall: $(BIN)/kustomize ## Remove the CRDs and with them every object of the
 	$(BIN)/kustomize build config/crd | $(KUBECTL) delete --ignore-not-found -f -
 
 .PHONY: deploy
-deploy: $(BIN)/kustomize ## Install CRDs, rights, webhooks and the manager (IMG). See docs/development.md on certificates.
+deploy: $(BIN)/kustomize ## Install CRDs, rights, webhooks and the manager (IMG).
 	hack/render.sh $(BIN)/kustomize $(IMG) | $(KUBECTL) apply --server-side -f -
 
 .PHONY: undeploy
@@ -158,3 +162,7 @@ $(BIN)/kustomize: hack/tools/go.mod hack/tools/go.sum
 $(BIN)/golangci-lint: hack/tools/go.mod hack/tools/go.sum
 	@echo "Building golangci-lint (some minutes, once)"
 	@$(call tool,github.com/golangci/golangci-lint/v2/cmd/golangci-lint)
+
+$(BIN)/helm: hack/helm/go.mod hack/helm/go.sum
+	@echo "Building helm (some minutes, once)"
+	@go -C hack/helm build -buildvcs=false -o $@ helm.sh/helm/v4/cmd/helm && touch $@

@@ -39,6 +39,7 @@ type call struct {
 func (s *Server) serve(rt *route) http.Handler {
 	return s.traced(rt, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{Request: r, server: s, route: rt, w: w, began: s.opts.Clock.Now()}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		s.metrics.inFlight.Inc()
 		defer c.end()
 		defer c.recover()

@@ -80,7 +80,7 @@ var maskable = map[string]func(*decisionLine){
 // clip shortens a text to what a line may have of it, and holds on to no more.
 func clip(text string) string {
 	if len(text) <= decisionLogText {
-		return text
+		return strings.Clone(text) // which may be a part of the whole body
 	}
 	return strings.ToValidUTF8(strings.Clone(text[:decisionLogText]), "") + "…"
 }

@@ -19,11 +19,15 @@ const (
 	maxDepth = 64
 )
 
-// readBody reads a body that is JSON as far as its headers, size, encoding and depth can tell. The handler of all
-// requests limits the size to maxBody.
+const jsonType = "application/json"
+
+// readBody reads a body that is JSON as far as its headers, size, encoding and depth can tell. Calls limit the size to
+// maxBody.
 func readBody(r *http.Request) ([]byte, error) {
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return nil, statusErrorf(http.StatusBadRequest, "Content-Type: must be application/json")
+	if sent := r.Header.Get("Content-Type"); sent != jsonType {
+		if media, _, err := mime.ParseMediaType(sent); err != nil || media != jsonType {
+			return nil, statusErrorf(http.StatusBadRequest, "Content-Type: must be "+jsonType)
+		}
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -100,9 +104,12 @@ func readObject(r *http.Request) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
-	var value any
-	if err := decodeJSON(body, &value); err != nil {
-		return object{}, err
+	value, plain := parsePlain(string(body))
+	if !plain {
+		value = nil
+		if err := decodeJSON(body, &value); err != nil {
+			return object{}, err
+		}
 	}
 	fields, ok := value.(map[string]any)
 	if !ok {

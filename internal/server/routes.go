@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -177,19 +176,24 @@ type errorAnswer struct {
 
 // writeJSON answers with a value. Nothing is sent before all of it is known to be JSON.
 func (c *call) writeJSON(value any) {
-	var body bytes.Buffer
-	encoder := json.NewEncoder(&body)
-	encoder.SetEscapeHTML(false) // it is no web page
-	if err := encoder.Encode(value); err != nil {
+	body, err := encodeAnswer(value)
+	if err != nil {
 		c.writeError(fmt.Errorf("encode the answer: %w", err))
 		return
 	}
-	c.write(http.StatusOK, body.Bytes())
+	c.write(http.StatusOK, append(body, '\n'))
+}
+
+func encodeAnswer(value any) ([]byte, error) {
+	if a, ok := value.(appender); ok {
+		return a.appendJSON(make([]byte, 0, 512))
+	}
+	return encode(value)
 }
 
 func (c *call) write(status int, body []byte) {
 	header := c.w.Header()
-	header.Set("Content-Type", "application/json")
+	header.Set("Content-Type", jsonType)
 	header.Set("Cache-Control", "no-store") // the next answer may be another
 	header.Set("X-Content-Type-Options", "nosniff")
 	c.status = status

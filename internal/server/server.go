@@ -158,7 +158,7 @@ func New(domains Domains, opts Options) (*Server, error) {
 		return nil, fmt.Errorf("decision log: %w", err)
 	}
 	s.document = s.openAPI()
-	s.handler = http.MaxBytesHandler(s.mux(), maxBody)
+	s.handler = s.mux()
 	return s, nil
 }
 

@@ -30,14 +30,6 @@ type actionTable struct {
 	byType map[string][]v1alpha1.Action
 }
 
-// usualActions are those of a type that declares none.
-var usualActions = []v1alpha1.Action{
-	{Name: "read", Class: v1alpha1.ClassRead},
-	{Name: "create", Class: v1alpha1.ClassCreate},
-	{Name: "update", Class: v1alpha1.ClassUpdate},
-	{Name: "delete", Class: v1alpha1.ClassDelete},
-}
-
 func newActionTable(d domain) *actionTable {
 	t := &actionTable{byType: map[string][]v1alpha1.Action{}}
 	for _, object := range d.Objects(engine.KindResourceType) {
@@ -45,10 +37,7 @@ func newActionTable(d domain) *actionTable {
 		if !ok {
 			continue
 		}
-		actions := resourceType.Spec.Actions
-		if len(actions) == 0 {
-			actions = usualActions
-		}
+		actions := engine.ActionsOf(resourceType)
 		for i := range actions {
 			if name := string(actions[i].Name); !slices.Contains(t.names, name) {
 				t.names = append(t.names, name)

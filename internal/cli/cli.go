@@ -67,8 +67,8 @@ var commands = []func(Tool) *cobra.Command{
 	Tool.newEffective,
 	Tool.newRecords,
 	Tool.newFilter,
+	Tool.newDiff,
 	Tool.newTest,
-	Tool.newImport,
 	Tool.newServe,
 	Tool.newVersion,
 }

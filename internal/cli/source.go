@@ -29,13 +29,17 @@ func newSource() source { return source{kubeconfig: genericclioptions.NewConfigF
 // addFlags adds those of kubectl, but for one: --context describes the circumstances of a decision, so
 // that the kubeconfig's context is chosen by --kube-context.
 func (s *source) addFlags(c *cobra.Command) {
+	s.addClusterFlags(c)
+	addFilenames(c, &s.filenames)
+	c.Flags().Lookup("namespace").Usage = "The namespace whose domain is asked; in manifests, also that of objects that name none"
+}
+
+func (s *source) addClusterFlags(c *cobra.Command) {
 	kubeContext := s.kubeconfig.Context
 	s.kubeconfig.Context = nil
 	s.kubeconfig.AddFlags(c.Flags())
 	s.kubeconfig.Context = kubeContext
 	c.Flags().StringVar(kubeContext, "kube-context", "", "The name of the kubeconfig context to use")
-	addFilenames(c, &s.filenames)
-	c.Flags().Lookup("namespace").Usage = "The namespace whose domain is asked; in manifests, also that of objects that name none"
 }
 
 func addFilenames(c *cobra.Command, filenames *[]string) {

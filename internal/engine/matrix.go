@@ -12,7 +12,8 @@ import (
 func (d *Domain) Matrix(user string, now time.Time) iter.Seq[v1alpha1.EffectivePermission] {
 	return func(yield func(v1alpha1.EffectivePermission) bool) {
 		e := d.standingOf(user, now)
-		for _, t := range d.types.sorted() {
+		defer e.release()
+		for _, t := range d.typeList {
 			if p, _ := e.effectiveOn(t); !yield(p) {
 				return
 			}

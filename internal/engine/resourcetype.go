@@ -52,6 +52,14 @@ var usualActions = []v1alpha1.Action{
 	{Name: "delete", Class: v1alpha1.ClassDelete},
 }
 
+// ActionsOf are the actions of a type in the order in which it declares them, or the usual ones.
+func ActionsOf(object *v1alpha1.ResourceType) []v1alpha1.Action {
+	if len(object.Spec.Actions) == 0 {
+		return usualActions
+	}
+	return object.Spec.Actions
+}
+
 func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 	t := &resourceType{
 		object:       object,
@@ -63,10 +71,7 @@ func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 		staffOnly:    object.Spec.StaffOnly,
 		unrestricted: object.Spec.Unrestricted,
 	}
-	declared := object.Spec.Actions
-	if len(declared) == 0 {
-		declared = usualActions
-	}
+	declared := ActionsOf(object)
 	for _, a := range declared {
 		t.actions[string(a.Name)] = &action{name: string(a.Name), class: a.Class}
 		t.names = append(t.names, string(a.Name))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"reflect"
 	"regexp"
 	"slices"
@@ -53,24 +54,36 @@ func readDocuments(path string) ([]*Document, Problems) {
 func parse(file string, data []byte) ([]*Document, Problems) {
 	var documents []*Document
 	var problems Problems
-	aliased := 0
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	for {
-		var root yaml.Node
-		err := decoder.Decode(&root)
-		if errors.Is(err, io.EOF) {
-			return documents, problems
+	for document, problem := range documentsIn(file, data) {
+		if problem != nil {
+			problems = append(problems, problem)
+			continue
 		}
-		if err != nil { // a decoder does not find its way back
-			return documents, append(problems, syntaxProblem(file, err))
-		}
-		for _, node := range unpack(root.Content[0]) {
-			document, problem := newDocument(file, node, &aliased)
-			switch {
-			case problem != nil:
-				problems = append(problems, problem)
-			case document != nil:
-				documents = append(documents, document)
+		documents = append(documents, document)
+	}
+	return documents, problems
+}
+
+// documentsIn yields the documents of a text one after another, and what is wrong with others.
+func documentsIn(file string, data []byte) iter.Seq2[*Document, *Problem] {
+	return func(yield func(*Document, *Problem) bool) {
+		aliased := 0
+		decoder := yaml.NewDecoder(bytes.NewReader(data))
+		for {
+			var root yaml.Node
+			err := decoder.Decode(&root)
+			if errors.Is(err, io.EOF) {
+				return
+			}
+			if err != nil { // a decoder does not find its way back
+				yield(nil, syntaxProblem(file, err))
+				return
+			}
+			for _, node := range unpack(root.Content[0]) {
+				document, problem := newDocument(file, node, &aliased)
+				if (document != nil || problem != nil) && !yield(document, problem) {
+					return
+				}
 			}
 		}
 	}

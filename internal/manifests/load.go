@@ -36,13 +36,7 @@ func Load(paths []string, namespace string) ([]Item, error) {
 	files, problems := find(paths)
 	l := loader{problems: problems, seen: map[string]Item{}}
 	for _, file := range files {
-		documents, problems := readDocuments(file.path)
-		first := len(l.problems)
-		l.problems = append(l.problems, problems...)
-		for _, c := range check(documents, cmp.Or(file.namespace, namespace)) {
-			l.add(c)
-		}
-		slices.SortStableFunc(l.problems[first:], func(a, b *Problem) int { return cmp.Compare(a.Line, b.Line) })
+		l.load(file.path, cmp.Or(file.namespace, namespace))
 	}
 	return l.items, l.problems.orNil()
 }
@@ -58,28 +52,60 @@ func Objects(items []Item) []engine.Object {
 
 // checked is a document and what became of it: an object, problems, or neither where it is skipped.
 type checked struct {
-	document *Document
 	object   engine.Object
 	problems Problems
+	file     string
+	line     int
+	// twice is the problem that the object would have if there were another of its name.
+	twice *Problem
 }
 
-// check checks documents, several at a time: schemas are most of the work of loading.
-func check(documents []*Document, namespace string) []checked {
-	results := make([]checked, len(documents))
+// load reads a file. Documents are checked while the next ones are read, several at a time: schemas are much
+// of the work. Of those without a problem only the object is kept.
+func (l *loader) load(path, namespace string) {
+	data, err := readFile(path)
+	if err != nil {
+		l.problems = append(l.problems, fileProblem(path, err))
+		return
+	}
+	const batch = 64
+	var batches [][]checked
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, document := range documents {
+	start := func(documents []*Document) {
+		results := make([]checked, len(documents))
+		batches = append(batches, results)
 		group.Go(func() error {
-			results[i] = checkOne(document, namespace)
+			for i, document := range documents {
+				results[i] = checkOne(document, namespace)
+			}
 			return nil
 		})
 	}
+	first := len(l.problems)
+	documents := make([]*Document, 0, batch)
+	for document, problem := range documentsIn(path, data) {
+		if problem != nil {
+			l.problems = append(l.problems, problem)
+			continue
+		}
+		if documents = append(documents, document); len(documents) == batch {
+			start(documents)
+			documents = make([]*Document, 0, batch)
+		}
+	}
+	start(documents)
 	_ = group.Wait() // there is no error
-	return results
+	for _, results := range batches {
+		for i := range results {
+			l.add(&results[i])
+		}
+	}
+	slices.SortStableFunc(l.problems[first:], func(a, b *Problem) int { return cmp.Compare(a.Line, b.Line) })
 }
 
 func checkOne(document *Document, namespace string) checked {
-	c := checked{document: document}
+	c := checked{file: document.File, line: document.Line}
 	if skip, problem := classify(document); skip || problem != nil {
 		if problem != nil {
 			c.problems = Problems{problem}
@@ -91,7 +117,7 @@ func checkOne(document *Document, namespace string) checked {
 		c.problems = append(c.problems, document.Problem(Path(err), Message(err)))
 	}
 	if len(errs) == 0 {
-		c.object = object
+		c.object, c.twice = object, document.Problem("metadata.name", "")
 	}
 	return c
 }
@@ -103,16 +129,16 @@ type loader struct {
 	seen map[string]Item
 }
 
-func (l *loader) add(c checked) {
+func (l *loader) add(c *checked) {
 	l.problems = append(l.problems, c.problems...)
 	if c.object == nil {
 		return
 	}
-	item := Item{c.object, c.document.File, c.document.Line}
-	key := c.document.Kind + "/" + c.object.GetNamespace() + "/" + c.object.GetName()
+	item := Item{c.object, c.file, c.line}
+	key := c.twice.Object + "/" + c.object.GetNamespace() // names have no slashes
 	if first, twice := l.seen[key]; twice {
-		l.problems = append(l.problems, c.document.Problem("metadata.name", fmt.Sprintf(
-			"the same object is in %s:%d too (namespace %s); remove or rename one of them", first.File, first.Line, c.object.GetNamespace())))
+		c.twice.Message = fmt.Sprintf("the same object is in %s:%d too (namespace %s); remove or rename one of them", first.File, first.Line, c.object.GetNamespace())
+		l.problems = append(l.problems, c.twice)
 		return
 	}
 	l.seen[key] = item

@@ -44,6 +44,7 @@ var kinds = map[string]func() engine.Object{
 // kindSchema is what the CustomResourceDefinition of a kind asks of its objects.
 type kindSchema struct {
 	structural *schema.Structural
+	shape      *shape
 	values     validation.SchemaValidator
 	// rules are the CEL validations; nil where there are none.
 	rules *cel.Validator
@@ -82,7 +83,9 @@ func compileSchema(kind string) (*kindSchema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &kindSchema{structural, values, cel.NewValidator(structural, true, celconfig.PerCallLimit)}, nil
+	shape := newShape(structural)
+	shape.properties["metadata"] = &anything // checked by itself
+	return &kindSchema{structural, shape, values, cel.NewValidator(structural, true, celconfig.PerCallLimit)}, nil
 }
 
 func definitionOf(kind string) (*apiextensionsv1.CustomResourceDefinition, error) {
@@ -143,8 +146,16 @@ func validate(s *kindSchema, data []byte, old engine.Object) field.ErrorList {
 		return field.ErrorList{field.Invalid(nil, field.OmitValueType{}, err.Error())}
 	}
 	delete(object, "status")
-	errs := validation.ValidateCustomResource(nil, object, s.values)
-	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, object)...)
+	var errs field.ErrorList
+	rules := false
+	if s.shape.accepts(object, &rules) {
+		if !rules {
+			return nil
+		}
+	} else {
+		errs = validation.ValidateCustomResource(nil, object, s.values)
+		errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, object)...)
+	}
 	if s.rules == nil || len(errs) > 0 { // rules may rely on the types
 		return errs
 	}

@@ -1,0 +1,510 @@
+package diff
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// Effect is what a change does to those whom it concerns.
+type Effect string
+
+// The effects. Change is one that gives and takes, or of which it cannot be said: another condition, other
+// presets.
+const (
+	Gain   Effect = "gain"
+	Loss   Effect = "loss"
+	Change Effect = "change"
+)
+
+// Access says whether an action is allowed.
+type Access string
+
+// The levels: on every record that user permissions let through, depending on what the ways ask, or not.
+const (
+	Always Access = "always"
+	If     Access = "if"
+	No     Access = "no"
+)
+
+// State is how it is before or after, as far as it is so for everybody whom the change concerns.
+type State struct {
+	Access Access `json:"access"`
+	// Ways are what gives the action: where it is always allowed, those that alone suffice.
+	Ways []*Way `json:"ways,omitempty"`
+	// RefusedBy are the objects because of which nothing gives it.
+	RefusedBy []string `json:"refusedBy,omitempty"`
+	// More says that for some there are further ways, each its own.
+	More bool `json:"more,omitempty"`
+	// Limits are those of the user permissions that change.
+	Limits []*Limit `json:"limits,omitempty"`
+	// Subject are the user's data that change and that conditions look at.
+	Subject map[string]any `json:"subject,omitempty"`
+}
+
+// Entry is a change of permissions, for everybody whom it concerns alike.
+type Entry struct {
+	Effect    Effect   `json:"effect"`
+	Resources []string `json:"resources"`
+	Actions   []string `json:"actions"`
+	Before    State    `json:"before"`
+	After     State    `json:"after"`
+	// Users are known users, sorted. Others are who is not known by name, each in words.
+	Users  []string `json:"users"`
+	Others []string `json:"others,omitempty"`
+}
+
+// Result is the difference between two states of a domain.
+type Result struct {
+	// Objects that differ.
+	Objects []Object `json:"objects"`
+	// Changes of permissions: losses first, then gains, then the others; of each, those that concern the most
+	// users first.
+	Changes []Entry `json:"changes"`
+	// Records that differ.
+	Records []Records `json:"records,omitempty"`
+	// NextTransition is when a time window next changes something that this comparison cannot see yet.
+	NextTransition *time.Time `json:"nextTransition,omitempty"`
+}
+
+// Has says whether something has an effect. A change that may be a gain or a loss counts as both, and so do
+// records that differ.
+func (r *Result) Has(effect Effect) bool {
+	return len(r.Records) > 0 || slices.ContainsFunc(r.Changes, func(e Entry) bool {
+		return effect == Change || e.Effect == effect || e.Effect == Change
+	})
+}
+
+// who is somebody whose permissions are compared: a known user, or in words, others.
+type who struct {
+	name          string
+	other         bool
+	before, after engine.Who
+}
+
+// comparison is of two states.
+type comparison struct {
+	before, after             *engine.Domain
+	now                       time.Time
+	classes                   map[string]map[string]v1alpha1.ActionClass // by type and action
+	ways                      ways
+	limitsBefore, limitsAfter limits
+	// recordTypes are those of which RecordSets differ; linking the types that link to them, or are them.
+	recordTypes map[string]bool
+	linking     []string
+}
+
+// Compare says what the permissions of all known users, and of everybody else, have become as of now. after
+// comes from before by Apply, with the objects that it gives. advance is told how many of how many users are
+// done.
+func Compare(before, after *engine.Domain, objects []Object, now time.Time, advance func(done, total int)) *Result {
+	c := &comparison{before: before, after: after, now: now, classes: map[string]map[string]v1alpha1.ActionClass{}}
+	c.limitsBefore.domain, c.limitsAfter.domain = before, after
+	result := &Result{Objects: objects, Changes: []Entry{}}
+	if objects == nil {
+		result.Objects = []Object{}
+	}
+	if len(objects) == 0 {
+		return result
+	}
+	result.Records, c.recordTypes = changedRecords(objects)
+	for _, d := range []*engine.Domain{before, after} {
+		c.lookAtTypes(d)
+	}
+	if next, ok := after.NextTransition(now); ok {
+		result.NextTransition = &next
+	}
+	subjects := c.subjects()
+	groups := newGrouping(subjects)
+	const batch = 1024
+	found := make([][]*difference, batch)
+	for first := 0; first < len(subjects); first += batch {
+		some := subjects[first:min(first+batch, len(subjects))]
+		var workers errgroup.Group
+		workers.SetLimit(runtime.GOMAXPROCS(0))
+		const share = 32
+		for from := 0; from < len(some); from += share {
+			workers.Go(func() error {
+				for i := from; i < min(from+share, len(some)); i++ {
+					found[i] = c.compare(&some[i])
+				}
+				return nil
+			})
+		}
+		_ = workers.Wait() // there is no error
+		for i := range some {
+			groups.add(first+i, found[i])
+		}
+		advance(first+len(some), len(subjects))
+	}
+	result.Changes = groups.entries()
+	return result
+}
+
+// lookAtTypes notes the classes of actions, and which types depend on records that differ.
+func (c *comparison) lookAtTypes(d *engine.Domain) {
+	for _, object := range d.Objects(engine.KindResourceType) {
+		t, ok := object.(*v1alpha1.ResourceType)
+		if !ok {
+			continue
+		}
+		classes := c.classes[t.Name]
+		if classes == nil {
+			classes = map[string]v1alpha1.ActionClass{}
+			c.classes[t.Name] = classes
+		}
+		for _, action := range engine.ActionsOf(t) {
+			classes[string(action.Name)] = action.Class
+		}
+		if c.recordTypes[t.Name] || slices.ContainsFunc(t.Spec.Fields, func(f v1alpha1.Field) bool { return c.recordTypes[f.LinksTo] }) {
+			c.linking = append(c.linking, t.Name)
+		}
+	}
+}
+
+// subjects are all known users, sorted, and then who else there may be.
+func (c *comparison) subjects() []who {
+	known := map[string]bool{}
+	for _, d := range []*engine.Domain{c.before, c.after} {
+		for _, user := range d.Users() {
+			known[user] = true
+		}
+	}
+	var subjects []who
+	for _, user := range slices.Sorted(maps.Keys(known)) {
+		subjects = append(subjects, who{name: user, before: engine.Who{User: user}, after: engine.Who{User: user}})
+	}
+	other := func(name string, before, after engine.Who) {
+		subjects = append(subjects, who{name, true, before, after})
+	}
+	nobody := engine.Who{User: "(a user whom no object names)"}
+	other("users whom no object names", nobody, nobody)
+	other("who is not signed in", engine.Who{}, engine.Who{})
+	claims := map[string]bool{}
+	conditions := map[[2]string][2]bool{} // by group and condition: before, after
+	for i, d := range []*engine.Domain{c.before, c.after} {
+		for _, object := range d.Objects(engine.KindGroup) {
+			if group, ok := object.(*v1alpha1.Group); ok {
+				for _, claim := range group.Spec.ExternalGroups {
+					claims[string(claim)] = true
+				}
+			}
+		}
+		for _, group := range d.ConditionalGroups() {
+			key := [2]string{group.Name, string(group.Spec.MemberCondition)}
+			there := conditions[key]
+			there[i] = true
+			conditions[key] = there
+		}
+	}
+	for _, claim := range slices.Sorted(maps.Keys(claims)) {
+		claiming := engine.Who{User: nobody.User, Claim: claim}
+		other("who claims the group "+claim, claiming, claiming)
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(conditions), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		member := engine.Who{User: nobody.User, Member: key[0]}
+		sides := [2]engine.Who{nobody, nobody}
+		for i, there := range conditions[key] {
+			if there {
+				sides[i] = member
+			}
+		}
+		other(fmt.Sprintf("whom Group/%s takes in by %s", key[0], key[1]), sides[0], sides[1])
+	}
+	return subjects
+}
+
+// difference is what became of one action of one type for one user.
+type difference struct {
+	resource, action string
+	effect           Effect
+	key              string // what changes, and not what stays
+	before, after    side
+	limits           []limitChange
+	subject          [2]map[string]any
+}
+
+// side is what there is on one of the two sides.
+type side struct {
+	access    Access
+	ways      []*Way
+	refusedBy []engine.Ref
+}
+
+func newSide(ways []*Way, refusedBy []engine.Ref) side {
+	s := side{access: No, ways: ways}
+	switch sufficient := slices.DeleteFunc(slices.Clone(ways), func(w *Way) bool { return !w.unconditional }); {
+	case len(sufficient) > 0:
+		s.access, s.ways = Always, sufficient
+	case len(ways) > 0:
+		s.access = If
+	default:
+		s.refusedBy = refusedBy
+	}
+	return s
+}
+
+func (s *side) exempt() bool {
+	return slices.ContainsFunc(s.ways, func(w *Way) bool { return w.unconditional && w.exempt })
+}
+
+// compare says what became of all that somebody may do.
+func (c *comparison) compare(w *who) []*difference {
+	before, after := c.before.Standing(w.before, c.now), c.after.Standing(w.after, c.now)
+	types := before.DiffersOn(after)
+	if len(c.linking) > 0 {
+		types = append(types, c.linking...)
+		slices.Sort(types)
+		types = slices.Compact(types)
+	}
+	if len(types) == 0 {
+		return nil
+	}
+	subject := compareSubjects(before, after)
+	var found []*difference
+	for _, resource := range types {
+		waysBefore, refusedBefore := before.Ways(resource)
+		waysAfter, refusedAfter := after.Ways(resource)
+		if len(waysBefore)+len(waysAfter) == 0 {
+			continue
+		}
+		limits := c.limitsOn(before, after, resource)
+		for action, class := range c.classes[resource] {
+			was, is := c.all(waysBefore[action], class), c.all(waysAfter[action], class)
+			d := &difference{
+				resource: resource, action: action,
+				before: newSide(was, refusedBefore), after: newSide(is, refusedAfter),
+			}
+			if d.judge(uncovered(was, is), uncovered(is, was), limits, subject); d.effect != "" {
+				found = append(found, d)
+			}
+		}
+	}
+	return found
+}
+
+func (c *comparison) all(given []engine.Way, class v1alpha1.ActionClass) []*Way {
+	found := make([]*Way, len(given))
+	for i := range given {
+		found[i] = c.ways.of(&given[i], class)
+	}
+	return found
+}
+
+// limitsOn gives what becomes of the limits on a type, for a user whom they bind, or do not, on each side.
+func (c *comparison) limitsOn(before, after *engine.Standing, resource string) func(exemptBefore, exemptAfter bool) []limitChange {
+	was, is := before.Limits(resource), after.Limits(resource)
+	return func(exemptBefore, exemptAfter bool) []limitChange {
+		was, is := was, is
+		if exemptBefore {
+			was = nil
+		}
+		if exemptAfter {
+			is = nil
+		}
+		return c.compareLimits(was, is)
+	}
+}
+
+// judge finds the effect, if there is one, and the key.
+func (d *difference) judge(lost, gained []*Way, limits func(exemptBefore, exemptAfter bool) []limitChange, subject map[string][2]any) {
+	effect := direction(len(lost) == 0, len(gained) == 0)
+	if effect != "" && d.before.access != No && d.after.access != No {
+		// Presets of one way are stored whatever way gives the action, and may not pass what others ask.
+		moreThanAccess := func(w *Way) bool { return w.presets != "" }
+		if d.before.access == Always && d.after.access == Always || slices.ContainsFunc(lost, moreThanAccess) || slices.ContainsFunc(gained, moreThanAccess) {
+			effect = Change
+		}
+	}
+	if d.before.access != No && d.after.access != No {
+		d.limits = limits(d.before.exempt(), d.after.exempt())
+		for i := range d.limits {
+			effect = combine(effect, d.limits[i].effect)
+		}
+		if read := d.subjectRead(subject); len(read) > 0 {
+			effect = Change
+			if len(lost)+len(gained) == 0 {
+				d.subject = [2]map[string]any{{}, {}}
+				for name, values := range read {
+					d.subject[0][name], d.subject[1][name] = values[0], values[1]
+				}
+			}
+		}
+	}
+	d.effect = effect
+	if effect == "" {
+		return
+	}
+	var key strings.Builder
+	fmt.Fprintf(&key, "%s\x00%s\x00%s\x00%s", effect, d.before.access, d.after.access, jsonText(d.subject))
+	for _, list := range [][]*Way{lost, gained} {
+		keys := make([]string, len(list))
+		for i, w := range list {
+			keys[i] = w.key
+		}
+		slices.Sort(keys)
+		fmt.Fprintf(&key, "\x00%s", strings.Join(slices.Compact(keys), "\x01"))
+	}
+	for i := range d.limits {
+		key.WriteString("\x00" + d.limits[i].key())
+	}
+	d.key = key.String()
+}
+
+// subjectRead are the data of the user that differ and that a way looks at which is there on both sides.
+func (d *difference) subjectRead(subject map[string][2]any) map[string][2]any {
+	read := map[string][2]any{}
+	for name, values := range subject {
+		if slices.ContainsFunc(d.after.ways, func(w *Way) bool { return w.reads("subject", name) }) {
+			read[name] = values
+		}
+	}
+	return read
+}
+
+// compareSubjects gives what expressions see of the user and that differs, before and after.
+func compareSubjects(before, after *engine.Standing) map[string][2]any {
+	groupsBefore, rolesBefore, staffBefore, attributesBefore := before.Subject()
+	groupsAfter, rolesAfter, staffAfter, attributesAfter := after.Subject()
+	differing := map[string][2]any{}
+	if !slices.Equal(groupsBefore, groupsAfter) {
+		differing["groups"] = [2]any{groupsBefore, groupsAfter}
+	}
+	if !slices.Equal(rolesBefore, rolesAfter) {
+		differing["roles"] = [2]any{rolesBefore, rolesAfter}
+	}
+	if staffBefore != staffAfter {
+		differing["staff"] = [2]any{staffBefore, staffAfter}
+	}
+	if !reflect.DeepEqual(attributesBefore, attributesAfter) {
+		differing["attributes"] = [2]any{attributesBefore, attributesAfter}
+	}
+	return differing
+}
+
+// grouping gathers alike differences of users.
+type grouping struct {
+	subjects []who
+	groups   map[string]*group
+}
+
+// group is what is alike for some users.
+type group struct {
+	*difference
+	subjects    []int32
+	more        [2]bool
+	resources   []string
+	actions     []string
+	resourceSet map[string]bool
+}
+
+func newGrouping(subjects []who) *grouping { return &grouping{subjects, map[string]*group{}} }
+
+func (g *grouping) add(subject int, differences []*difference) {
+	for _, d := range differences {
+		key := d.resource + "\x00" + d.action + "\x00" + d.key
+		known, ok := g.groups[key]
+		if !ok {
+			g.groups[key] = &group{difference: d, subjects: []int32{int32(subject)}} //nolint:gosec // a domain has not so many users
+			continue
+		}
+		known.subjects = append(known.subjects, int32(subject)) //nolint:gosec // likewise
+		for i, sides := range [2][2]*side{{&known.before, &d.before}, {&known.after, &d.after}} {
+			common := slices.DeleteFunc(slices.Clone(sides[0].ways), func(w *Way) bool { return !slices.Contains(sides[1].ways, w) })
+			known.more[i] = known.more[i] || len(common) < len(sides[0].ways) || len(common) < len(sides[1].ways)
+			sides[0].ways = common
+			sides[0].refusedBy = slices.DeleteFunc(slices.Clone(sides[0].refusedBy), func(ref engine.Ref) bool { return !slices.Contains(sides[1].refusedBy, ref) })
+		}
+	}
+}
+
+// entries merges the actions of a type that change alike for the same users, and then such types.
+func (g *grouping) entries() []Entry {
+	merge := func(groups []*group, key func(*group) string, into func(known, g *group)) []*group {
+		var merged []*group
+		found := map[string]*group{}
+		for _, group := range groups {
+			k := key(group)
+			if known, ok := found[k]; ok {
+				into(known, group)
+				continue
+			}
+			found[k] = group
+			merged = append(merged, group)
+		}
+		return merged
+	}
+	groups := make([]*group, 0, len(g.groups))
+	for _, key := range slices.Sorted(maps.Keys(g.groups)) {
+		group := g.groups[key]
+		group.resources, group.actions = []string{group.resource}, []string{group.action}
+		groups = append(groups, group)
+	}
+	signature := func(g *group) string {
+		return g.key + "\x00" + fmt.Sprint(g.subjects) + "\x00" + jsonText(g.states())
+	}
+	groups = merge(groups, func(g *group) string { return g.resource + "\x00" + signature(g) },
+		func(known, g *group) { known.actions = append(known.actions, g.action) })
+	groups = merge(groups, func(g *group) string { return strings.Join(g.actions, ",") + "\x00" + signature(g) },
+		func(known, g *group) { known.resources = append(known.resources, g.resource) })
+	entries := make([]Entry, len(groups))
+	for i, group := range groups {
+		entries[i] = g.entry(group)
+	}
+	order := []Effect{Loss, Gain, Change}
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		return cmp.Or(
+			slices.Index(order, a.Effect)-slices.Index(order, b.Effect),
+			len(b.Users)-len(a.Users),
+			slices.Compare(a.Resources, b.Resources),
+			slices.Compare(a.Actions, b.Actions),
+			slices.Compare(a.Users, b.Users),
+		)
+	})
+	return entries
+}
+
+func (g *grouping) entry(group *group) Entry {
+	e := Entry{Effect: group.effect, Resources: group.resources, Actions: group.actions, Users: []string{}}
+	states := group.states()
+	e.Before, e.After = states[0], states[1]
+	for _, i := range group.subjects {
+		if s := &g.subjects[i]; s.other {
+			e.Others = append(e.Others, s.name)
+		} else {
+			e.Users = append(e.Users, s.name)
+		}
+	}
+	return e
+}
+
+func (g *group) states() [2]State {
+	var states [2]State
+	for i, s := range []*side{&g.before, &g.after} {
+		states[i] = State{Access: s.access, Ways: s.ways, More: g.more[i], Subject: g.subject[i]}
+		slices.SortFunc(states[i].Ways, func(a, b *Way) int { return cmp.Compare(a.key, b.key) })
+		states[i].Ways = slices.Compact(states[i].Ways)
+		for _, ref := range s.refusedBy {
+			states[i].RefusedBy = append(states[i].RefusedBy, ref.String())
+		}
+	}
+	for i := range g.limits {
+		if l := g.limits[i].before; l != nil {
+			states[0].Limits = append(states[0].Limits, l)
+		}
+		if l := g.limits[i].after; l != nil {
+			states[1].Limits = append(states[1].Limits, l)
+		}
+	}
+	return states
+}

@@ -1,0 +1,170 @@
+package diff
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// Limit says which records user permissions let a user see (S9).
+type Limit struct {
+	// Field of the record, "id" for itself, and the resource type that it links to.
+	Field string `json:"field"`
+	Allow string `json:"allow"`
+	// Values that pass, with what stands below them in the tree; none where the type is strict and the user
+	// has no user permission.
+	Values []string `json:"values"`
+	// EmptyDenied says that an empty link does not pass.
+	EmptyDenied bool `json:"emptyDenied,omitempty"`
+	// Defaults are values that new records start with.
+	Defaults []string `json:"defaults,omitempty"`
+	// By are the user permissions, or Strict/<type>.
+	By []string `json:"by"`
+
+	parents []string // values under which new records may stand
+}
+
+// limits works out what user permissions allow, each once.
+type limits struct {
+	domain  *engine.Domain
+	allowed sync.Map // by *v1alpha1.UserPermission
+}
+
+func (l *limits) of(given *engine.Limit) *Limit {
+	limit := &Limit{Field: given.Field, Allow: given.Allow, Values: []string{}, EmptyDenied: given.DeniesEmpty}
+	for _, p := range given.UserPermissions {
+		ids := l.allowedBy(p)
+		limit.Values = append(limit.Values, ids...)
+		if !p.Spec.HideDescendants && given.Field == "id" {
+			limit.parents = append(limit.parents, ids...)
+		}
+		if p.Spec.Default != "" {
+			limit.Defaults = append(limit.Defaults, string(p.Spec.Default))
+		}
+		limit.By = append(limit.By, "UserPermission/"+p.Name)
+	}
+	if len(given.UserPermissions) == 0 {
+		limit.By = []string{"Strict/" + given.Allow}
+	}
+	for _, list := range []*[]string{&limit.Values, &limit.parents} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	return limit
+}
+
+func (l *limits) allowedBy(p *v1alpha1.UserPermission) []string {
+	if known, ok := l.allowed.Load(p); ok {
+		return known.([]string) //nolint:forcetypeassert // nothing else is stored
+	}
+	ids := l.domain.Allowed(p)
+	l.allowed.Store(p, ids)
+	return ids
+}
+
+// limitChange is what became of one limit; a side is nil where nothing limits.
+type limitChange struct {
+	effect        Effect
+	before, after *Limit
+}
+
+// key tells changes apart that differ in what they do, not in what stays.
+func (c *limitChange) key() string {
+	var added, removed []string
+	field := ""
+	if c.before != nil {
+		field, removed = c.before.Field, c.before.Values
+	}
+	if c.after != nil {
+		field, added = c.after.Field, c.after.Values
+	}
+	if c.before != nil && c.after != nil {
+		added, removed = without(added, removed), without(removed, added)
+	}
+	return jsonText([]any{field, c.effect, c.before == nil, c.after == nil, added, removed})
+}
+
+// compareLimits says what becomes of the limits of one user on one type. Where neither user permissions
+// nor the records that they are about have changed, it is not worth working out.
+func (c *comparison) compareLimits(before, after []engine.Limit) []limitChange {
+	var changes []limitChange
+	find := func(list []engine.Limit, like *engine.Limit) *engine.Limit {
+		i := slices.IndexFunc(list, func(l engine.Limit) bool { return l.Field == like.Field && l.Allow == like.Allow })
+		if i < 0 {
+			return nil
+		}
+		return &list[i]
+	}
+	for i := range before {
+		old := &before[i]
+		is := find(after, old)
+		if is == nil {
+			changes = append(changes, limitChange{Gain, c.limitsBefore.of(old), nil})
+			continue
+		}
+		if slices.Equal(old.UserPermissions, is.UserPermissions) && old.Strict == is.Strict && old.DeniesEmpty == is.DeniesEmpty &&
+			!c.recordTypes[old.Allow] {
+			continue
+		}
+		change := limitChange{"", c.limitsBefore.of(old), c.limitsAfter.of(is)}
+		change.effect = compareLimit(change.before, change.after)
+		if change.effect != "" {
+			changes = append(changes, change)
+		}
+	}
+	for i := range after {
+		if find(before, &after[i]) == nil {
+			changes = append(changes, limitChange{Loss, nil, c.limitsAfter.of(&after[i])})
+		}
+	}
+	return changes
+}
+
+func compareLimit(before, after *Limit) Effect {
+	effect := combine(
+		direction(subset(before.Values, after.Values), subset(after.Values, before.Values)),
+		direction(subset(before.parents, after.parents), subset(after.parents, before.parents)),
+		direction(before.EmptyDenied || !after.EmptyDenied, after.EmptyDenied || !before.EmptyDenied),
+	)
+	if !slices.Equal(before.Defaults, after.Defaults) {
+		effect = combine(effect, Change)
+	}
+	return effect
+}
+
+// direction of a change: what was is kept, what is was there before.
+func direction(kept, old bool) Effect {
+	switch {
+	case kept && old:
+		return ""
+	case kept:
+		return Gain
+	case old:
+		return Loss
+	}
+	return Change
+}
+
+// combine sums up effects; gains and losses together are neither.
+func combine(effects ...Effect) Effect {
+	sum := Effect("")
+	for _, e := range effects {
+		switch {
+		case e == "" || e == sum:
+		case sum == "":
+			sum = e
+		default:
+			sum = Change
+		}
+	}
+	return sum
+}
+
+func without(list, other []string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(s string) bool {
+		_, found := slices.BinarySearch(other, s)
+		return found
+	})
+}

@@ -80,7 +80,7 @@ func (o *CanOptions) Run(ctx context.Context) error {
 		return err
 	}
 	if o.output.format == outputTable {
-		printDecision(o.Out, &decision)
+		printDecision(o.Out, o.palette(), &decision)
 	} else if err := printValue(o.Out, o.output.format, server.NewDecision(&decision, nil, "")); err != nil {
 		return err
 	}
@@ -91,10 +91,10 @@ func (o *CanOptions) Run(ctx context.Context) error {
 }
 
 // printDecision prints the answer, its reason, and what else a person should know.
-func printDecision(w io.Writer, d *engine.Decision) {
-	answer := "no"
+func printDecision(w io.Writer, p palette, d *engine.Decision) {
+	answer := p.paint(red, "no")
 	if d.Allow {
-		answer = "yes"
+		answer = p.paint(green, "yes")
 	}
 	fmt.Fprintf(w, "%s: %s\n", answer, d.Message())
 	detail := func(name string, values []string) {

@@ -68,7 +68,10 @@ var commands = []func(Tool) *cobra.Command{
 	Tool.newRecords,
 	Tool.newFilter,
 	Tool.newDiff,
+	Tool.newLint,
 	Tool.newTest,
+	Tool.newReset,
+	Tool.newImport,
 	Tool.newServe,
 	Tool.newVersion,
 }

@@ -54,7 +54,7 @@ Nothing is changed. With --prune, objects that the manifests do not have count a
 Exit codes: 0 nobody's permissions differ, 1 some do, 2 an error. With --fail-on gain or loss, 1 only if
 somebody gains, or loses; a change that may be either counts as both.`,
 		Example: `  # What would applying this folder do to the cluster?
-  kubectl remit diff -f config/samples/erp -n erp --prune
+  kubectl remit diff -f permissions -n erp --prune
 
   # Between two checkouts; in CI, fail if somebody gains something
   kubectl remit diff --from main/permissions -f permissions --prune --fail-on gain
@@ -186,6 +186,9 @@ func (o *DiffOptions) print(namespace string, result *diff.Result) {
 		fmt.Fprintf(o.Out, "    after:  %s\n", stateText(&entry.After, &entry.Before))
 		if len(entry.Users)+len(entry.Others) > 1 {
 			fmt.Fprintf(o.Out, "    users:  %s\n", listed(slices.Concat(entry.Others, entry.Users)))
+		}
+		if len(entry.Parts) > 0 {
+			fmt.Fprintln(o.Out, "            not each of all: others give some of it to some; -o json tells")
 		}
 	}
 	for i := range result.Records {
@@ -333,6 +336,21 @@ func summary(result *diff.Result) string {
 			users[result.Changes[i].Effect][user] = true
 		}
 	}
-	return fmt.Sprintf("%s lose something, %s gain something, for %s it is decided otherwise.",
-		countOf(len(users[diff.Loss]), "user", "users"), countOf(len(users[diff.Gain]), "user", "users"), countOf(len(users[diff.Change]), "user", "users"))
+	var parts []string
+	for _, part := range []struct {
+		effect diff.Effect
+		text   func(n int) string
+	}{
+		{diff.Loss, func(n int) string { return verb(n, "loses", "lose") + " something" }},
+		{diff.Gain, func(n int) string { return verb(n, "gains", "gain") + " something" }},
+		{diff.Change, func(n int) string { return verb(n, "gets", "get") + " it decided otherwise" }},
+	} {
+		if n := len(users[part.effect]); n > 0 {
+			parts = append(parts, countOf(n, "user", "users")+" "+part.text(n))
+		}
+	}
+	if len(parts) == 0 {
+		return "No known user is concerned."
+	}
+	return strings.Join(parts, ", ") + "."
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +20,7 @@ type TestOptions struct {
 	Tool
 	paths []string
 	junit string
+	watch bool
 }
 
 func (t Tool) newTest() *cobra.Command {
@@ -38,6 +41,9 @@ Exit codes: 0 all passed, 1 some failed, 2 a file could not be read.`,
   # One file
   kubectl remit test config/samples/cin7/tests/cin7.test.yaml
 
+  # While writing them
+  kubectl remit test permissions --watch
+
   # In CI
   kubectl remit test config/samples --junit report.xml`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -48,7 +54,8 @@ Exit codes: 0 all passed, 1 some failed, 2 a file could not be read.`,
 		},
 		RunE: run(o),
 	}
-	cmd.Flags().StringVar(&o.junit, "junit", "", "write a JUnit report to this file, too")
+	cmd.Flags().StringVar(&o.junit, "junit", "", "Write a JUnit report to this file, too")
+	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "Run again whenever the files, or the manifests that they name, change; ends with Ctrl-C")
 	return cmd
 }
 
@@ -61,15 +68,39 @@ func (o *TestOptions) Complete(args []string) error {
 // Validate has nothing to check.
 func (o *TestOptions) Validate() error { return nil }
 
-// Run runs file by file and prints what failed.
+// Run runs the tests, once or, with --watch, after every change until ctx is done.
 func (o *TestOptions) Run(ctx context.Context) error {
+	if !o.watch {
+		return o.runOnce(ctx)
+	}
+	for {
+		until, stop := context.WithCancel(ctx)
+		changes, err := watch(until, slices.Concat(o.paths, permissiontest.Manifests(o.paths)))
+		if err != nil {
+			stop()
+			return fmt.Errorf("watch the files: %w", err)
+		}
+		if err := o.runOnce(until); err != nil && !errors.Is(err, errNegative) && ctx.Err() == nil {
+			fmt.Fprintf(o.ErrOut, "error: %v\n", err)
+		}
+		fmt.Fprintf(o.Out, "%s Waiting for changes.\n\n", o.Clock.Now().Format(time.TimeOnly))
+		_, more := <-changes
+		stop() // what the tests name may have changed, too
+		if !more {
+			return nil
+		}
+	}
+}
+
+// runOnce runs file by file and prints what failed.
+func (o *TestOptions) runOnce(ctx context.Context) error {
 	runner := permissiontest.Runner{Clock: o.Clock}
 	passed, failed := 0, 0
 	var all []permissiontest.Result
 	var unreadable []error
 	problem := func(err error) {
 		unreadable = append(unreadable, err)
-		fmt.Fprintf(o.Out, "ERROR %s\n\n", indented(err.Error()))
+		fmt.Fprintf(o.Out, "%s %s\n\n", o.palette().paint(red, "ERROR"), indented(err.Error()))
 	}
 	for _, path := range o.paths {
 		files, err := manifests.Files([]string{path})
@@ -128,7 +159,7 @@ func (o *TestOptions) writeJUnit(results []permissiontest.Result, unreadable []e
 
 // printFailure prints where the test is, and every key that is not as expected.
 func (o *TestOptions) printFailure(r *permissiontest.Result) {
-	fmt.Fprintf(o.Out, "FAIL  %s:%d: %s\n", r.File, r.Line, r.Test)
+	fmt.Fprintf(o.Out, "%s  %s:%d: %s\n", o.palette().paint(red, "FAIL"), r.File, r.Line, r.Test)
 	for _, line := range r.Lines() {
 		fmt.Fprintf(o.Out, "      %s\n", indented(line))
 	}

@@ -62,6 +62,17 @@ type Entry struct {
 	// Users are known users, sorted. Others are who is not known by name, each in words.
 	Users  []string `json:"users"`
 	Others []string `json:"others,omitempty"`
+	// Parts say who is concerned by what, where not all of these are by all of it: the others have it, or not,
+	// by something else.
+	Parts []Part `json:"parts,omitempty"`
+}
+
+// Part is what concerns the same users.
+type Part struct {
+	Resources []string `json:"resources"`
+	Actions   []string `json:"actions"`
+	Users     []string `json:"users"`
+	Others    []string `json:"others,omitempty"`
 }
 
 // Result is the difference between two states of a domain.
@@ -285,7 +296,7 @@ func (c *comparison) compare(w *who) []*difference {
 				resource: resource, action: action,
 				before: newSide(was, refusedBefore), after: newSide(is, refusedAfter),
 			}
-			if d.judge(uncovered(was, is), uncovered(is, was), limits, subject); d.effect != "" {
+			if d.judge(class, uncovered(was, is), uncovered(is, was), limits, subject); d.effect != "" {
 				found = append(found, d)
 			}
 		}
@@ -302,9 +313,9 @@ func (c *comparison) all(given []engine.Way, class v1alpha1.ActionClass) []*Way 
 }
 
 // limitsOn gives what becomes of the limits on a type, for a user whom they bind, or do not, on each side.
-func (c *comparison) limitsOn(before, after *engine.Standing, resource string) func(exemptBefore, exemptAfter bool) []limitChange {
+func (c *comparison) limitsOn(before, after *engine.Standing, resource string) func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []limitChange {
 	was, is := before.Limits(resource), after.Limits(resource)
-	return func(exemptBefore, exemptAfter bool) []limitChange {
+	return func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []limitChange {
 		was, is := was, is
 		if exemptBefore {
 			was = nil
@@ -312,12 +323,12 @@ func (c *comparison) limitsOn(before, after *engine.Standing, resource string) f
 		if exemptAfter {
 			is = nil
 		}
-		return c.compareLimits(was, is)
+		return c.compareLimits(was, is, class)
 	}
 }
 
 // judge finds the effect, if there is one, and the key.
-func (d *difference) judge(lost, gained []*Way, limits func(exemptBefore, exemptAfter bool) []limitChange, subject map[string][2]any) {
+func (d *difference) judge(class v1alpha1.ActionClass, lost, gained []*Way, limits func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []limitChange, subject map[string][2]any) {
 	effect := direction(len(lost) == 0, len(gained) == 0)
 	if effect != "" && d.before.access != No && d.after.access != No {
 		// Presets of one way are stored whatever way gives the action, and may not pass what others ask.
@@ -327,7 +338,7 @@ func (d *difference) judge(lost, gained []*Way, limits func(exemptBefore, exempt
 		}
 	}
 	if d.before.access != No && d.after.access != No {
-		d.limits = limits(d.before.exempt(), d.after.exempt())
+		d.limits = limits(d.before.exempt(), d.after.exempt(), class)
 		for i := range d.limits {
 			effect = combine(effect, d.limits[i].effect)
 		}
@@ -401,11 +412,10 @@ type grouping struct {
 // group is what is alike for some users.
 type group struct {
 	*difference
-	subjects    []int32
-	more        [2]bool
-	resources   []string
-	actions     []string
-	resourceSet map[string]bool
+	subjects  []int32
+	more      [2]bool
+	resources []string
+	actions   []string
 }
 
 func newGrouping(subjects []who) *grouping { return &grouping{subjects, map[string]*group{}} }
@@ -457,9 +467,24 @@ func (g *grouping) entries() []Entry {
 		func(known, g *group) { known.actions = append(known.actions, g.action) })
 	groups = merge(groups, func(g *group) string { return strings.Join(g.actions, ",") + "\x00" + signature(g) },
 		func(known, g *group) { known.resources = append(known.resources, g.resource) })
-	entries := make([]Entry, len(groups))
-	for i, group := range groups {
-		entries[i] = g.entry(group)
+	var entries []Entry
+	causes := map[string]int{} // the entry of each cause
+	for _, group := range groups {
+		cause := group.key + "\x00" + jsonText(group.states())
+		i, ok := causes[cause]
+		if !ok {
+			i = len(entries)
+			causes[cause] = i
+			states := group.states()
+			entries = append(entries, Entry{Effect: group.effect, Before: states[0], After: states[1]})
+		}
+		entries[i].Parts = append(entries[i].Parts, g.part(group))
+	}
+	for i := range entries {
+		entries[i].sumUp()
+	}
+	if entries == nil {
+		entries = []Entry{}
 	}
 	order := []Effect{Loss, Gain, Change}
 	slices.SortStableFunc(entries, func(a, b Entry) int {
@@ -474,18 +499,42 @@ func (g *grouping) entries() []Entry {
 	return entries
 }
 
-func (g *grouping) entry(group *group) Entry {
-	e := Entry{Effect: group.effect, Resources: group.resources, Actions: group.actions, Users: []string{}}
-	states := group.states()
-	e.Before, e.After = states[0], states[1]
+func (g *grouping) part(group *group) Part {
+	p := Part{Resources: group.resources, Actions: group.actions, Users: []string{}}
 	for _, i := range group.subjects {
 		if s := &g.subjects[i]; s.other {
-			e.Others = append(e.Others, s.name)
+			p.Others = append(p.Others, s.name)
 		} else {
-			e.Users = append(e.Users, s.name)
+			p.Users = append(p.Users, s.name)
 		}
 	}
-	return e
+	return p
+}
+
+// sumUp puts together what the parts say; a single one need not be said twice.
+func (e *Entry) sumUp() {
+	for _, of := range []struct {
+		sum  *[]string
+		part func(p *Part) []string
+	}{
+		{&e.Resources, func(p *Part) []string { return p.Resources }},
+		{&e.Actions, func(p *Part) []string { return p.Actions }},
+		{&e.Users, func(p *Part) []string { return p.Users }},
+		{&e.Others, func(p *Part) []string { return p.Others }},
+	} {
+		all := map[string]bool{}
+		for i := range e.Parts {
+			for _, name := range of.part(&e.Parts[i]) {
+				all[name] = true
+			}
+		}
+		if *of.sum = slices.Sorted(maps.Keys(all)); *of.sum == nil {
+			*of.sum = []string{}
+		}
+	}
+	if len(e.Parts) == 1 {
+		e.Parts = nil
+	}
 }
 
 func (g *group) states() [2]State {

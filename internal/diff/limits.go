@@ -18,7 +18,7 @@ type Limit struct {
 	Values []string `json:"values"`
 	// EmptyDenied says that an empty link does not pass.
 	EmptyDenied bool `json:"emptyDenied,omitempty"`
-	// Defaults are values that new records start with.
+	// Defaults are values that new records start with, where the action makes them.
 	Defaults []string `json:"defaults,omitempty"`
 	// By are the user permissions, or Strict/<type>.
 	By []string `json:"by"`
@@ -32,15 +32,16 @@ type limits struct {
 	allowed sync.Map // by *v1alpha1.UserPermission
 }
 
-func (l *limits) of(given *engine.Limit) *Limit {
+func (l *limits) of(given *engine.Limit, class v1alpha1.ActionClass) *Limit {
 	limit := &Limit{Field: given.Field, Allow: given.Allow, Values: []string{}, EmptyDenied: given.DeniesEmpty}
 	for _, p := range given.UserPermissions {
 		ids := l.allowedBy(p)
 		limit.Values = append(limit.Values, ids...)
-		if !p.Spec.HideDescendants && given.Field == "id" {
+		writes := class == v1alpha1.ClassCreate || class == v1alpha1.ClassUpdate
+		if writes && !p.Spec.HideDescendants && given.Field == "id" {
 			limit.parents = append(limit.parents, ids...)
 		}
-		if p.Spec.Default != "" {
+		if class == v1alpha1.ClassCreate && p.Spec.Default != "" {
 			limit.Defaults = append(limit.Defaults, string(p.Spec.Default))
 		}
 		limit.By = append(limit.By, "UserPermission/"+p.Name)
@@ -88,7 +89,7 @@ func (c *limitChange) key() string {
 
 // compareLimits says what becomes of the limits of one user on one type. Where neither user permissions
 // nor the records that they are about have changed, it is not worth working out.
-func (c *comparison) compareLimits(before, after []engine.Limit) []limitChange {
+func (c *comparison) compareLimits(before, after []engine.Limit, class v1alpha1.ActionClass) []limitChange {
 	var changes []limitChange
 	find := func(list []engine.Limit, like *engine.Limit) *engine.Limit {
 		i := slices.IndexFunc(list, func(l engine.Limit) bool { return l.Field == like.Field && l.Allow == like.Allow })
@@ -101,14 +102,14 @@ func (c *comparison) compareLimits(before, after []engine.Limit) []limitChange {
 		old := &before[i]
 		is := find(after, old)
 		if is == nil {
-			changes = append(changes, limitChange{Gain, c.limitsBefore.of(old), nil})
+			changes = append(changes, limitChange{Gain, c.limitsBefore.of(old, class), nil})
 			continue
 		}
 		if slices.Equal(old.UserPermissions, is.UserPermissions) && old.Strict == is.Strict && old.DeniesEmpty == is.DeniesEmpty &&
 			!c.recordTypes[old.Allow] {
 			continue
 		}
-		change := limitChange{"", c.limitsBefore.of(old), c.limitsAfter.of(is)}
+		change := limitChange{"", c.limitsBefore.of(old, class), c.limitsAfter.of(is, class)}
 		change.effect = compareLimit(change.before, change.after)
 		if change.effect != "" {
 			changes = append(changes, change)
@@ -116,7 +117,7 @@ func (c *comparison) compareLimits(before, after []engine.Limit) []limitChange {
 	}
 	for i := range after {
 		if find(before, &after[i]) == nil {
-			changes = append(changes, limitChange{Loss, nil, c.limitsAfter.of(&after[i])})
+			changes = append(changes, limitChange{Loss, nil, c.limitsAfter.of(&after[i], class)})
 		}
 	}
 	return changes

@@ -2,6 +2,9 @@ package permissiontest
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +45,24 @@ type Runner struct {
 type compiled struct {
 	domain *engine.Domain
 	err    error
+}
+
+// Manifests are the existing files and folders that the PermissionTests below paths name, sorted. What cannot
+// be read names none.
+func Manifests(paths []string) []string {
+	files, _ := manifests.Files(paths) // running them tells
+	named := map[string]bool{}
+	for _, file := range files {
+		suites, _ := suitesIn(file)
+		for _, s := range suites {
+			for _, path := range s.manifests {
+				if _, err := os.Stat(path); err == nil {
+					named[path] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(named))
 }
 
 // Run runs the PermissionTests of a file; a file without one has no results. The error, of type

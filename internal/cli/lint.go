@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/admission"
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/manifests"
+)
+
+// LintOptions are those of `lint`.
+type LintOptions struct {
+	Tool
+	filenames []string
+	namespace string
+	at        moment
+	output    output
+}
+
+func (t Tool) newLint() *cobra.Command {
+	o := &LintOptions{Tool: t, output: newOutput(outputTable, outputJSON, outputYAML)}
+	c := &cobra.Command{
+		Use:   "lint -f DIR",
+		Short: "Check manifests by every rule of admission, offline",
+		Long: `Check manifests as the API server and Remit's admission would if they were applied to an empty cluster: the
+schema, the rules A1 to A6, and the warnings. Each finding names the file, the line, the object and the field.
+
+A7 is about who writes, and A2 about what was before: diff, and the cluster, tell.
+
+Exit codes: 0 nothing that admission would reject, 1 something, 2 the files could not be read.`,
+		Example: `  # A folder, every namespace in it
+  kubectl remit lint -f config/samples
+
+  # For other programs
+  kubectl remit lint -f config/samples/erp -o json`,
+		Args: exactly(),
+		RunE: run(o),
+	}
+	addFilenames(c, &o.filenames)
+	c.Flags().Lookup("filename").Usage = "Manifests to check: a file, or a folder with everything below it; may be repeated"
+	c.Flags().StringVarP(&o.namespace, "namespace", "n", metav1.NamespaceDefault, "The namespace of objects that name none")
+	o.at.addFlag(c)
+	o.output.addFlag(c)
+	return c
+}
+
+// Complete reads the time.
+func (o *LintOptions) Complete([]string) error { return o.at.complete(o.Clock) }
+
+// Validate checks the flags.
+func (o *LintOptions) Validate() error {
+	if len(o.filenames) == 0 {
+		return usagef("-f is required: the manifests to check")
+	}
+	return o.output.validate()
+}
+
+// The severities of findings.
+const (
+	severityError   = "error"
+	severityWarning = "warning"
+)
+
+// finding is one thing that admission would say.
+type finding struct {
+	File string `json:"file"`
+	Line int    `json:"line,omitempty"`
+	// Severity is error or warning.
+	Severity string `json:"severity"`
+	// Code is the rule broken, such as A4; empty for the schema and for warnings.
+	Code   string `json:"code,omitempty"`
+	Object string `json:"object,omitempty"`
+	// Field is the path in the object, where there is one.
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+func (f *finding) String() string {
+	place := f.File
+	if f.Line > 0 {
+		place = fmt.Sprintf("%s:%d", f.File, f.Line)
+	}
+	parts := []string{place, f.Severity}
+	for _, part := range []string{f.Object, f.Field, f.Message} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ": ")
+}
+
+// Run checks the manifests and prints what it finds.
+func (o *LintOptions) Run(ctx context.Context) error {
+	for _, name := range o.filenames {
+		if _, err := os.Stat(name); err != nil {
+			return err
+		}
+	}
+	items, err := manifests.Load(o.filenames, o.namespace)
+	problems, ok := errors.AsType[manifests.Problems](err)
+	if err != nil && !ok {
+		return err
+	}
+	if len(items)+len(problems) == 0 {
+		return fmt.Errorf("no objects of Remit in %s", strings.Join(o.filenames, ", "))
+	}
+	l := linter{now: o.at.time, documents: map[string][]*manifests.Document{}}
+	for _, p := range problems {
+		l.findings = append(l.findings, finding{File: p.File, Line: p.Line, Severity: severityError, Object: p.Object, Field: p.Path, Message: p.Message})
+	}
+	domains := map[string][]manifests.Item{}
+	for _, item := range items {
+		namespace := item.Object.GetNamespace()
+		domains[namespace] = append(domains[namespace], item)
+	}
+	for _, namespace := range sortedKeys(domains) {
+		if err := l.domain(ctx, domains[namespace]); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(l.findings, func(a, b finding) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })
+	failed := slices.ContainsFunc(l.findings, func(f finding) bool { return f.Severity == severityError })
+	if o.output.format == outputTable {
+		o.print(l.findings, len(items))
+	} else if err := printValue(o.Out, o.output.format, map[string]any{"findings": append([]finding{}, l.findings...)}); err != nil {
+		return err
+	}
+	if failed {
+		return errNegative
+	}
+	return nil
+}
+
+func (o *LintOptions) print(findings []finding, objects int) {
+	p := o.palette()
+	errs, warnings := 0, 0
+	for i := range findings {
+		color := yellow
+		if findings[i].Severity == severityError {
+			errs++
+			color = red
+		} else {
+			warnings++
+		}
+		fmt.Fprintln(o.Out, strings.Replace(findings[i].String(), findings[i].Severity, p.paint(color, findings[i].Severity), 1))
+	}
+	fmt.Fprintf(o.Out, "%s: %s, %s\n", countOf(objects, "object", "objects"), countOf(errs, "error", "errors"), countOf(warnings, "warning", "warnings"))
+}
+
+// linter judges objects as admission does.
+type linter struct {
+	now      time.Time
+	findings []finding
+	// documents are those of the files with findings, read again for the lines of fields.
+	documents map[string][]*manifests.Document
+}
+
+// writtenBy is who may write everything: A7 is not judged.
+var writtenBy = admission.UserInfo{Groups: []string{"system:masters"}}
+
+// domain judges the objects of one namespace: the rules for each as if it were created after those before it,
+// the policy and the types first, so that of two objects that exclude one another one is told; the warnings
+// once all are there.
+func (l *linter) domain(ctx context.Context, items []manifests.Item) error {
+	order := append([]engine.Kind{engine.KindPermissionPolicy}, engine.Kinds...)
+	sorted := slices.Clone(items)
+	rank := func(item manifests.Item) int {
+		kind, _ := engine.KindOf(item.Object)
+		return slices.Index(order, kind)
+	}
+	slices.SortStableFunc(sorted, func(a, b manifests.Item) int { return rank(a) - rank(b) })
+	whole := engine.Compile(manifests.Objects(items))
+	d := engine.Compile(nil)
+	for _, item := range sorted {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		change := admission.Change{Operation: admission.Create, Object: item.Object, User: writtenBy, Now: l.now}
+		rejected := admission.Review(d, change)
+		for _, err := range rejected.Errors {
+			l.add(item, severityError, manifests.Path(err), manifests.Message(err))
+		}
+		change.Operation, change.Old = admission.Update, item.Object
+		for _, warning := range admission.Review(whole, change).Warnings {
+			path, message, ok := strings.Cut(warning, ": ")
+			if !ok || strings.Contains(path, " ") {
+				path, message = "", warning
+			}
+			l.add(item, severityWarning, path, message)
+		}
+		if len(rejected.Errors) == 0 {
+			l.stalls(whole, item)
+			d, _ = d.With(engine.Put(item.Object))
+		}
+	}
+	return nil
+}
+
+// stalls adds what keeps parts of an admitted object from taking effect.
+func (l *linter) stalls(whole *engine.Domain, item manifests.Item) {
+	kind, _ := engine.KindOf(item.Object)
+	report, _ := whole.Report(engine.Ref{Kind: kind, Name: item.Object.GetName()})
+	for _, problem := range report.Problems {
+		if problem.Reason == v1alpha1.ReasonConflict && kind == engine.KindUser {
+			continue // A3 says it of the other
+		}
+		l.add(item, severityWarning, problem.Path, problem.Message)
+	}
+}
+
+// add notes a finding at the line of the field.
+func (l *linter) add(item manifests.Item, severity, path, message string) {
+	kind, _ := engine.KindOf(item.Object)
+	f := finding{
+		File: item.File, Line: item.Line, Severity: severity, Object: engine.Ref{Kind: kind, Name: item.Object.GetName()}.String(),
+		Field: path, Message: message,
+	}
+	if n := len(message); severity == severityError && strings.HasSuffix(message, ")") && n > 4 && message[n-4] == '(' {
+		f.Code = message[n-3 : n-1]
+	}
+	documents, ok := l.documents[item.File]
+	if !ok {
+		documents, _ = manifests.ReadFile(item.File) // it has been read before
+		l.documents[item.File] = documents
+	}
+	for _, document := range documents {
+		if document.Line == item.Line {
+			f.Line = document.Problem(path, "").Line
+		}
+	}
+	l.findings = append(l.findings, f)
+}

@@ -16,6 +16,8 @@ PACKAGES ?= ./...
 TESTFLAGS ?=
 # FUZZTIME is how long each fuzz target runs: a number of executions (2000x) or a time (30s).
 FUZZTIME ?= 2000x
+# BENCHFLAGS are flags of a bench-… target: make bench-scale BENCHFLAGS='-users 2000 -records 10000'
+BENCHFLAGS ?=
 # DECISION_PORT is where `make run` serves decisions, on 127.0.0.1.
 DECISION_PORT ?= 8443
 # IMG is the manager's image; BASE what its binary is put on: scratch, or for example a distroless image.
@@ -26,6 +28,7 @@ CONTAINER_TOOL ?= docker
 KUBECTL ?= kubectl
 
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+BENCH := $(BIN)/bench/bench
 CODE_PATHS := paths="./api/..." paths="./controllers/..." paths="./internal/..."
 
 ##@ General
@@ -102,6 +105,45 @@ verify: $(BIN)/controller-gen $(BIN)/kustomize $(BIN)/golangci-lint ## Check tha
 bench: ## Run the benchmarks (PACKAGES, TESTFLAGS).
 	@assets=$$(hack/controlplane/ensure.sh); \
 	KUBEBUILDER_ASSETS=$$assets go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)
+
+##@ Benchmarks beside others (docs/benchmarks.md; results in bin/bench, BENCHFLAGS for their flags)
+
+.PHONY: bench-peers
+bench-peers: bench-program ## Decisions beside cedar-go, OPA, casbin and Kubernetes' RBAC, in one process.
+	$(BENCH) peers $(BENCHFLAGS)
+
+.PHONY: bench-short
+bench-short: bench-program ## Less of it, in seconds: fails when an engine disagrees or an unconditional decision allocates.
+	$(BENCH) peers -short $(BENCHFLAGS)
+
+.PHONY: bench-server
+bench-server: bench-program build ## The decision server beside a bare handler, Cerbos and OpenFGA.
+	@$(MAKE) --no-print-directory $(BIN)/bench/openfga || echo "OpenFGA cannot be built here and is left out"
+	@$(MAKE) --no-print-directory $(BIN)/bench/cerbos || echo "Cerbos cannot be installed here and is left out"
+	@assets=$$(hack/controlplane/ensure.sh); KUBEBUILDER_ASSETS=$$assets $(BENCH) server $(BENCHFLAGS)
+
+.PHONY: bench-scale
+bench-scale: bench-program build-manager ## The manager with 100,000 users on a real API server: up to 40 minutes.
+	@assets=$$(hack/controlplane/ensure.sh); KUBEBUILDER_ASSETS=$$assets $(BENCH) scale $(BENCHFLAGS)
+
+.PHONY: bench-report
+bench-report: bench-program ## Write the results into docs/benchmarks.md.
+	$(BENCH) report
+
+.PHONY: bench-program
+bench-program:
+	@mkdir -p $(BIN)/bench
+	@go -C hack/bench build -buildvcs=false -o $(BENCH) .
+
+$(BIN)/bench/openfga: hack/bench/openfga/go.mod hack/bench/openfga/go.sum
+	@echo "Building OpenFGA (some minutes, once)"
+	@CGO_ENABLED=0 go -C hack/bench/openfga build -buildvcs=false -o $@ github.com/openfga/openfga/cmd/openfga && touch $@
+
+# Cerbos publishes its server as a package for npm.
+$(BIN)/bench/cerbos: hack/bench/cerbos.version
+	@echo "Installing Cerbos"
+	@rm -rf $@
+	@npm install --silent --no-audit --no-fund --prefix $@ "cerbos@$$(cat $<)" && touch $@
 
 ##@ Build
 

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// target is an HTTP endpoint with the requests that it is sent, in turn. They are made ahead, so that the
+// client costs little and the same for every server.
+type target struct {
+	address string // host:port
+	secure  bool
+	// requests are whole, as they go over the wire.
+	requests [][]byte
+}
+
+func newTarget(endpoint, token string, bodies [][]byte) (*target, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{address: u.Host, secure: u.Scheme == "https"}
+	authorization := ""
+	if token != "" {
+		authorization = "Authorization: Bearer " + token + "\r\n"
+	}
+	for _, body := range bodies {
+		t.requests = append(t.requests, fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s",
+			u.Path, u.Host, authorization, len(body), body))
+	}
+	return t, nil
+}
+
+// connection is one that is kept alive, for one request after the other.
+type connection struct {
+	net.Conn
+	*bufio.Reader
+}
+
+func (t *target) connect() (*connection, error) {
+	c, err := net.DialTimeout("tcp", t.address, 5*time.Second)
+	if err != nil {
+		return nil, err
+	}
+	if t.secure {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // a certificate that the server made itself
+	}
+	return &connection{c, bufio.NewReader(c)}, nil
+}
+
+// ask sends a request and reads the whole answer, which it gives if it is wanted.
+func (c *connection) ask(request []byte, body io.Writer) error {
+	if err := c.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := c.Conn.Write(request); err != nil {
+		return err
+	}
+	response, err := http.ReadResponse(c.Reader, nil)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(response.Body)
+		return fmt.Errorf("%s: %s", response.Status, text)
+	}
+	_, err = io.Copy(body, response.Body)
+	return err
+}
+
+// connections runs work on some connections at the same time, and gives their first error.
+func (t *target) connections(count int, work func(*connection) error) error {
+	errs := make([]error, count)
+	var working sync.WaitGroup
+	for i := range count {
+		working.Go(func() {
+			c, err := t.connect()
+			if err != nil {
+				errs[i] = err
+				return
+			}
+			defer c.Close()
+			errs[i] = work(c)
+		})
+	}
+	working.Wait()
+	return errors.Join(errs...)
+}
+
+// closedLoop has each connection send its next request when it has the answer to the last. It gives how many
+// were answered in that time.
+func (t *target) closedLoop(ctx context.Context, connections int, d time.Duration) (answered int, err error) {
+	var next, done atomic.Int64
+	end := time.Now().Add(d)
+	err = t.connections(connections, func(c *connection) error {
+		for time.Now().Before(end) && ctx.Err() == nil {
+			request := t.requests[int(next.Add(1))%len(t.requests)]
+			if err := c.ask(request, io.Discard); err != nil {
+				return err
+			}
+			done.Add(1)
+		}
+		return nil
+	})
+	return int(done.Load()), errors.Join(err, ctx.Err())
+}
+
+// openLoop sends requests by a schedule, whether earlier ones have been answered or not, as far as there are
+// connections. Latencies count from when a request was due: a server that stalls is charged for every request
+// that had to wait.
+func (t *target) openLoop(ctx context.Context, connections int, rate float64, d time.Duration) ([]time.Duration, error) {
+	total := int(rate * d.Seconds())
+	took := make([]time.Duration, total)
+	var next atomic.Int64
+	began := time.Now().Add(50 * time.Millisecond)
+	err := t.connections(connections, func(c *connection) error {
+		for ctx.Err() == nil {
+			i := int(next.Add(1)) - 1
+			if i >= total {
+				return nil
+			}
+			due := began.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+			time.Sleep(time.Until(due))
+			if err := c.ask(t.requests[i%len(t.requests)], io.Discard); err != nil {
+				return err
+			}
+			took[i] = time.Since(due)
+		}
+		return nil
+	})
+	return took, errors.Join(err, ctx.Err())
+}
+
+// newHTTPClient is for questions whose cost does not count.
+func newHTTPClient(connections int) *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections,
+	}}
+}

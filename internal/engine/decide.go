@@ -46,6 +46,11 @@ func (d *Domain) decide(req *Request, now time.Time, t *trace) (Decision, error)
 	if err := req.validate(everything); err != nil {
 		return Decision{}, err
 	}
+	if t == nil {
+		if decision, done := d.quick(req, now); done {
+			return *decision, nil
+		}
+	}
 	e := newEvaluation(d, req, now, t)
 	defer e.release()
 	for i := range stages {
@@ -78,6 +83,8 @@ type evaluation struct {
 	resourceType *resourceType  // S1
 	action       *action        // S1
 	submitted    map[string]any // S1: by a Create or Update
+	joined       []*group       // S3: by what the request says
+	checked      []heldRole     // S3: the roles, where some have restrictions
 	standing                    // S2, S3
 	exceptional  bool           // S6: a special permission decides instead of rules
 	unrestricted bool           // S7: the type is open
@@ -120,14 +127,15 @@ func newEvaluation(d *Domain, req *Request, now time.Time, t *trace) *evaluation
 
 // release gives the evaluation back for another request, emptied but for the memory of its lists.
 func (e *evaluation) release() {
-	clear(e.groups)
-	clear(e.roles)
+	clear(e.joined)
+	clear(e.checked)
 	clear(e.cases[:cap(e.cases)])
 	*e = evaluation{
-		standing: standing{groups: e.groups[:0], roles: e.roles[:0]},
-		cases:    e.cases[:0],
-		missed:   e.missed[:0],
-		input:    expr.Input{Subject: expr.Subject{Groups: e.input.Subject.Groups[:0], Roles: e.input.Subject.Roles[:0]}},
+		joined:  e.joined[:0],
+		checked: e.checked[:0],
+		cases:   e.cases[:0],
+		missed:  e.missed[:0],
+		input:   expr.Input{Subject: expr.Subject{Groups: e.input.Subject.Groups[:0], Roles: e.input.Subject.Roles[:0]}},
 	}
 	evaluations.Put(e)
 }
@@ -279,6 +287,10 @@ func (e *evaluation) ruleCases() bool {
 		e.unrestricted = true
 		e.cases = append(e.cases, kase{rule: freely, source: &e.resourceType.open})
 		return false
+	}
+	if e.trace == nil && !slices.ContainsFunc(e.checked, func(h heldRole) bool { return !h.eligible() }) {
+		e.cases = append(e.cases, e.profile.giving(e.resourceType, e.action).cases...)
+		return len(e.cases) == 0 && e.deny(ReasonNoRule)
 	}
 	for source := range e.sources {
 		for _, r := range source.naming(e.resourceType) {

@@ -37,6 +37,7 @@ type Domain struct {
 	groupRestrictions table[[]*userPermission]
 	// typeList are the types by name.
 	typeList []*resourceType
+	era      *era
 }
 
 // Affected says whose effective permissions a change may have altered.
@@ -59,7 +60,7 @@ func Compile(objects []Object) *Domain {
 	return d
 }
 
-var empty = &Domain{policy: compilePolicy(nil)}
+var empty = &Domain{policy: compilePolicy(nil), era: newEra()}
 
 // Len is the number of objects. A domain without objects does not exist for callers.
 func (d *Domain) Len() int {
@@ -530,6 +531,10 @@ func (b *builder) finish() (*Domain, *Delta) {
 		external:    b.old.external,
 		conditional: b.old.conditional,
 		typeList:    b.old.typeList,
+		era:         b.old.era,
+	}
+	if b.policies.dirty || b.types.dirty || b.roles.dirty || b.groups.dirty || b.groupRestrictions.dirty {
+		d.era = newEra()
 	}
 	if b.policies.dirty {
 		var ok bool

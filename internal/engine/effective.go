@@ -251,7 +251,7 @@ func (l *level) access(t *resourceType) v1alpha1.Access {
 func (e *evaluation) restrictedBy(t *resourceType) []Ref {
 	var by []Ref
 	see := func(target string) {
-		for p := range e.standing.restrictions(e.domain, target, t.name) {
+		for p := range e.standing.restrictions(target, t.name) {
 			by = append(by, p.ref)
 		}
 	}

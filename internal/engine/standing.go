@@ -13,7 +13,8 @@ type standing struct {
 	user      *user // nil: nothing names it
 	anonymous bool
 	at        int64
-	groups    []*group // by name
+	profile   *profile
+	groups    []*group // by name; the profile's
 	roles     []heldRole
 	// roleless subjects hold exactly the public role, or nothing where there is none.
 	roleless bool
@@ -60,10 +61,13 @@ func (e *evaluation) takeStanding(check bool) {
 	e.policy = e.domain.policy
 	e.staff = e.isStaff()
 	if !e.anonymous {
-		e.findGroups()
+		e.findJoined()
 	}
-	e.findRoles()
-	if check {
+	p := e.domain.profileIn(e.user, e.joined, e.seconds)
+	e.profile, e.groups, e.roles, e.roleless = p, p.groups, p.roles, p.roleless
+	if check && p.restricted {
+		e.checked = append(e.checked, p.roles...)
+		e.roles = e.checked
 		for i := range e.roles {
 			e.roles[i].lacks = e.lackFor(e.roles[i].role)
 		}
@@ -100,84 +104,25 @@ func (e *evaluation) isStaff() bool {
 	return false
 }
 
-// findGroups collects the groups by listing, group claims and member conditions, with the groups around them.
-func (e *evaluation) findGroups() {
-	join := func(name string) {
-		for _, g := range e.domain.within[name] {
-			if !slices.Contains(e.groups, g) {
-				e.groups = append(e.groups, g)
-			}
-		}
-	}
-	if e.user != nil {
-		for _, m := range e.user.memberships {
-			if m.window.inForce(e.seconds) {
-				join(m.group)
-			}
-		}
-	}
+// findJoined collects the groups that find the subject by its group claims, or by their member conditions.
+func (e *evaluation) findJoined() {
 	if len(e.domain.external) > 0 {
 		claims, _ := e.subjectProperties()[e.domain.policy.spec.Claims.Groups].([]any)
 		for _, claim := range claims {
 			name, _ := claim.(string)
-			for _, g := range e.domain.external[name] {
-				join(g.ref.Name)
-			}
+			e.joined = append(e.joined, e.domain.external[name]...)
 		}
 	}
 	if len(e.domain.conditional) > 0 {
 		in := e.memberInput()
 		for _, g := range e.domain.conditional {
 			if member, err := g.condition.holds(in); err == nil && member {
-				join(g.ref.Name)
+				e.joined = append(e.joined, g)
 			}
 		}
 	}
-	sortGroups(e.groups)
-}
-
-// findRoles collects the roles that are held: of the User object and of the groups, in their windows; for
-// the role-less the public role. Those of groups come first, each part by name.
-func (e *evaluation) findRoles() {
-	hold := func(refs []roleRef, direct bool) {
-		for _, ref := range refs {
-			if !ref.window.inForce(e.seconds) {
-				continue
-			}
-			r := e.domain.role(ref.name)
-			if r == nil {
-				continue // gives nothing
-			}
-			if i := slices.IndexFunc(e.roles, func(h heldRole) bool { return h.role == r }); i >= 0 {
-				e.roles[i].direct = e.roles[i].direct || direct
-				continue
-			}
-			e.roles = append(e.roles, heldRole{role: r, direct: direct})
-		}
-	}
-	ruled := false
-	for _, g := range e.groups {
-		hold(g.roles, false)
-		ruled = ruled || len(g.rules.rules) > 0
-	}
-	if account := e.account(); account != nil {
-		hold(account.roles, true)
-	}
-	if len(e.roles) == 0 && !ruled {
-		e.roleless = true
-		if public := e.domain.role(e.domain.policy.spec.PublicRole); public != nil {
-			e.roles = append(e.roles, heldRole{role: public})
-		}
-	}
-	slices.SortFunc(e.roles, func(a, b heldRole) int {
-		if a.direct != b.direct {
-			if b.direct {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.role.ref.Name, b.role.ref.Name)
-	})
+	sortGroups(e.joined)
+	e.joined = slices.Compact(e.joined)
 }
 
 // lackFor is what the request lacks for a role's restrictions (S3).

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
@@ -17,6 +18,8 @@ type user struct {
 	memberships  []membership         // by group
 	restrictions []*userPermission    // its own, by name
 	exceptions   []*specialPermission // by name
+
+	profile atomic.Pointer[profile] // the last one
 }
 
 // account is the User object that counts, or nil.

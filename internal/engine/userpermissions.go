@@ -44,10 +44,10 @@ func (e *evaluation) userPermissions() bool {
 // restrictions yields the user permissions for a type of link that act on the type of the request, in
 // force: the user's own by name, then those of its groups by name (S9).
 func (e *evaluation) restrictions(allow string) iter.Seq[*userPermission] {
-	return e.standing.restrictions(e.domain, allow, e.resourceType.name)
+	return e.standing.restrictions(allow, e.resourceType.name)
 }
 
-func (s *standing) restrictions(d *Domain, allow, on string) iter.Seq[*userPermission] {
+func (s *standing) restrictions(allow, on string) iter.Seq[*userPermission] {
 	return func(yield func(*userPermission) bool) {
 		if s.user != nil {
 			for _, p := range s.user.restrictions {
@@ -56,27 +56,12 @@ func (s *standing) restrictions(d *Domain, allow, on string) iter.Seq[*userPermi
 				}
 			}
 		}
-		if d.groupRestrictions.size == 0 {
-			return
-		}
-		for _, p := range s.groupRestrictions(d) {
+		for _, p := range s.profile.restrictions {
 			if p.allow == allow && p.actsOn(on) && p.window.inForce(s.at) && !yield(p) {
 				return
 			}
 		}
 	}
-}
-
-// groupRestrictions are the user permissions of all groups that the subject is in, by object name.
-func (s *standing) groupRestrictions(d *Domain) []*userPermission {
-	var found []*userPermission
-	for _, g := range s.groups {
-		held, _ := d.groupRestrictions.get(g.ref.Name)
-		for _, p := range held {
-			found = insert(found, p, byRef)
-		}
-	}
-	return found
 }
 
 // restrictionCheck collects what fails.

@@ -198,7 +198,7 @@ func (s *Standing) Limits(resourceType string) []Limit {
 		return nil
 	}
 	permissions := func(target string) (found []*v1alpha1.UserPermission) {
-		for p := range e.standing.restrictions(e.domain, target, t.name) {
+		for p := range e.standing.restrictions(target, t.name) {
 			found = append(found, p.object)
 		}
 		return found
@@ -352,6 +352,6 @@ func limiting(e *evaluation) []*userPermission {
 	if e.user != nil {
 		found = append(found, e.user.restrictions...)
 	}
-	found = append(found, e.standing.groupRestrictions(e.domain)...)
+	found = append(found, e.profile.restrictions...)
 	return slices.DeleteFunc(found, func(p *userPermission) bool { return !p.window.inForce(e.seconds) })
 }

@@ -1,0 +1,280 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+)
+
+// profile is where users with the same memberships and roles stand (S3), and what they are given (S7). It is made when
+// the first of them asks, and serves as long as the domain's types, roles, groups and policy stay as they are.
+type profile struct {
+	era uint64
+	// It holds from one second until another, when a time window opens or closes.
+	from, until int64
+
+	policy   *policy
+	groups   []*group   // by name
+	roles    []heldRole // those of groups first, each part by name; all taken for eligible
+	roleless bool
+	// admin says that some role has adminAccess, restricted that some role has restrictions.
+	admin, restricted bool
+	// restrictions are the user permissions of the groups, by name.
+	restrictions []*userPermission
+
+	// given is what it is given, by action.
+	given memo[*action, *given]
+	// joining are the profiles of those who are, by what the request says, in more groups; by the groups' names.
+	joining memo[string, *profile]
+}
+
+// era is a state of all that profiles are made of.
+type era struct {
+	number uint64
+	nobody atomic.Pointer[profile] // of users that nothing names
+
+	mu     sync.Mutex
+	shared map[string]*profile
+}
+
+var eras atomic.Uint64
+
+func newEra() *era { return &era{number: eras.Add(1), shared: map[string]*profile{}} }
+
+// profileOf gives the profile of a user, or of one that nothing names where it is nil.
+func (d *Domain) profileOf(u *user, now int64) *profile {
+	last := &d.era.nobody
+	if u != nil {
+		last = &u.profile
+	}
+	if p := last.Load(); p != nil && p.era == d.era.number && p.holds(now) {
+		return p
+	}
+	d.era.mu.Lock()
+	defer d.era.mu.Unlock()
+	key := u.standsBy()
+	p := d.era.shared[key]
+	if p == nil || !p.holds(now) {
+		p = d.newProfile(u, nil, now)
+		d.era.shared[key] = p
+	}
+	last.Store(p)
+	return p
+}
+
+// profileIn gives the profile of a user who is, by what a request says, in more groups; they are sorted.
+func (d *Domain) profileIn(u *user, more []*group, now int64) *profile {
+	p := d.profileOf(u, now)
+	if len(more) == 0 {
+		return p
+	}
+	var key strings.Builder
+	for _, g := range more {
+		key.WriteString(g.ref.Name)
+		key.WriteByte(0)
+	}
+	if in, ok := p.joining.get(key.String()); ok && in.holds(now) {
+		return in
+	}
+	in := d.newProfile(u, more, now)
+	p.joining.put(key.String(), in)
+	return in
+}
+
+func (p *profile) holds(now int64) bool { return p.from <= now && now < p.until }
+
+// standsBy is all that distinguishes where one user stands from where others do.
+func (u *user) standsBy() string {
+	if u == nil {
+		return ""
+	}
+	var key []byte
+	add := func(mark byte, name string, w window) {
+		key = append(append(key, mark), name...)
+		if w != always {
+			key = strconv.AppendInt(append(key, 0), w.start, 36)
+			key = strconv.AppendInt(append(key, 0), w.end, 36)
+		}
+		key = append(key, '\n')
+	}
+	for _, m := range u.memberships {
+		add('g', m.group, m.window)
+	}
+	if account := u.account(); account != nil {
+		for _, ref := range account.roles {
+			add('r', ref.name, ref.window)
+		}
+	}
+	return string(key)
+}
+
+// newProfile finds a user's groups and roles.
+func (d *Domain) newProfile(u *user, more []*group, now int64) *profile {
+	p := &profile{era: d.era.number, from: always.start, until: always.end, policy: d.policy}
+	p.findGroups(d, u, more, now)
+	p.findRoles(d, u, now)
+	for i := range p.roles {
+		p.admin = p.admin || p.roles[i].role.adminAccess
+		p.restricted = p.restricted || p.roles[i].role.restricted()
+	}
+	for _, g := range p.groups {
+		held, _ := d.groupRestrictions.get(g.ref.Name)
+		for _, restriction := range held {
+			p.restrictions = insert(p.restrictions, restriction, byRef)
+		}
+	}
+	return p
+}
+
+// inForce says whether a window is in force, and lets the profile hold no longer than that stays so.
+func (p *profile) inForce(w window, now int64) bool {
+	for _, boundary := range [...]int64{w.start, w.end} {
+		if boundary <= now {
+			p.from = max(p.from, boundary)
+		} else {
+			p.until = min(p.until, boundary)
+		}
+	}
+	return w.inForce(now)
+}
+
+// findGroups collects the groups by listing, and those found otherwise, with the groups around them.
+func (p *profile) findGroups(d *Domain, u *user, more []*group, now int64) {
+	join := func(name string) {
+		for _, g := range d.within[name] {
+			if !slices.Contains(p.groups, g) {
+				p.groups = append(p.groups, g)
+			}
+		}
+	}
+	if u != nil {
+		for _, m := range u.memberships {
+			if p.inForce(m.window, now) {
+				join(m.group)
+			}
+		}
+	}
+	for _, g := range more {
+		join(g.ref.Name)
+	}
+	sortGroups(p.groups)
+}
+
+// findRoles collects the roles that are held: of the User object and of the groups, in their windows; for
+// the role-less the public role. Those of groups come first, each part by name.
+func (p *profile) findRoles(d *Domain, u *user, now int64) {
+	hold := func(refs []roleRef, direct bool) {
+		for _, ref := range refs {
+			if !p.inForce(ref.window, now) {
+				continue
+			}
+			r := d.role(ref.name)
+			if r == nil {
+				continue // gives nothing
+			}
+			if i := slices.IndexFunc(p.roles, func(h heldRole) bool { return h.role == r }); i >= 0 {
+				p.roles[i].direct = p.roles[i].direct || direct
+				continue
+			}
+			p.roles = append(p.roles, heldRole{role: r, direct: direct})
+		}
+	}
+	ruled := false
+	for _, g := range p.groups {
+		hold(g.roles, false)
+		ruled = ruled || len(g.rules.rules) > 0
+	}
+	if account := u.account(); account != nil {
+		hold(account.roles, true)
+	}
+	if len(p.roles) == 0 && !ruled {
+		p.roleless = true
+		if public := d.role(d.policy.spec.PublicRole); public != nil {
+			p.roles = append(p.roles, heldRole{role: public})
+		}
+	}
+	slices.SortFunc(p.roles, func(a, b heldRole) int {
+		if a.direct != b.direct {
+			if b.direct {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.role.ref.Name, b.role.ref.Name)
+	})
+}
+
+// given is what a profile is given of one action, where all of its roles are eligible (S7).
+type given struct {
+	cases []kase
+	// plain says that the decision is that, for a Read or Delete of whatever record, wherever special permissions, user
+	// permissions and the type have no say: there is no case, or each gives every record and all fields.
+	plain    bool
+	decision Decision
+}
+
+// giving finds what the profile is given of an action of a type.
+func (p *profile) giving(t *resourceType, a *action) *given {
+	if g, ok := p.given.get(a); ok {
+		return g
+	}
+	g := &given{}
+	s := standing{groups: p.groups, roles: p.roles, policy: p.policy}
+	for source := range s.sources {
+		for _, r := range source.naming(t) {
+			if r.gives(a) {
+				g.cases = append(g.cases, kase{rule: r, source: source})
+			}
+		}
+	}
+	if g.plain = !a.writes() && !slices.ContainsFunc(g.cases, func(c kase) bool { return !c.rule.unconditional(a) }); g.plain {
+		g.decision = plainDecision(a, g.cases)
+	}
+	p.given.put(a, g)
+	return g
+}
+
+func plainDecision(a *action, cases []kase) Decision {
+	e := evaluation{cases: slices.Clone(cases), action: a}
+	if len(cases) == 0 {
+		e.deny(ReasonNoRule)
+		return e.decision
+	}
+	if a.class == v1alpha1.ClassRead {
+		e.decision.Fields = everyField
+	}
+	e.allow()
+	return e.decision
+}
+
+// memoSize is how much a memo remembers at the most. What is asked beyond is found out each time.
+const memoSize = 256
+
+// memo is a map that is read without a lock: who adds to it makes another.
+type memo[K comparable, V any] struct{ entries atomic.Pointer[map[K]V] }
+
+func (m *memo[K, V]) get(key K) (value V, ok bool) {
+	if entries := m.entries.Load(); entries != nil {
+		value, ok = (*entries)[key]
+	}
+	return value, ok
+}
+
+// put remembers an entry, unless there are too many, or somebody else remembers another at the same time.
+func (m *memo[K, V]) put(key K, value V) {
+	old := m.entries.Load()
+	entries := map[K]V{}
+	if old != nil {
+		if _, known := (*old)[key]; !known && len(*old) >= memoSize {
+			return
+		}
+		entries = maps.Clone(*old)
+	}
+	entries[key] = value
+	m.entries.CompareAndSwap(old, &entries)
+}

@@ -46,6 +46,8 @@ const (
 	retries = 15
 )
 
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=system,resources=leases,verbs=get;list;watch;create;update;patch;delete
+
 // leader runs something while this replica holds a lease, and again each time it gets it back.
 //
 // The manager has leader election of its own, but ends when the lease is lost. That happens to every leader

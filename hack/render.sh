@@ -15,6 +15,6 @@ cat >"$overlay/kustomization.yaml" <<YAML
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources: [../../config/default]
-images: [{name: manager, newName: "$name", newTag: "$tag"}]
+images: [{name: ghcr.io/remit-authz/remit, newName: "$name", newTag: "$tag"}]
 YAML
 "$kustomize" build "$overlay"

@@ -42,11 +42,12 @@ func (l *list) Set(text string) error {
 	return nil
 }
 
-// ownNamespace is where a pod finds the name of the namespace that it runs in.
-const ownNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+// podNamespace is where a pod finds the name of the namespace that it runs in.
+const podNamespace = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
 // config is what the flags say.
 type config struct {
+	namespace        string
 	probeBindAddress string
 
 	metricsBindAddress string
@@ -58,6 +59,10 @@ type config struct {
 	webhookHost    string
 	webhookPort    int
 	webhookCertDir string
+
+	certSecret           string
+	certServices         list
+	webhookConfiguration string
 
 	decisionBindAddress  string
 	decisionCertDir      string
@@ -77,19 +82,24 @@ type config struct {
 
 // parse reads the flags. Its errors tell whoever starts the manager what to change.
 func parse(args []string, out io.Writer) (*config, error) {
-	cfg := &config{}
+	cfg := &config{certServices: list{"remit-webhook-service", "remit-decisions"}}
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the error says enough
 	flags.Usage = func() {}
 	ctrl.RegisterFlags(flags) // --kubeconfig
+	flags.StringVar(&cfg.namespace, "namespace", "", "the manager's own `namespace`, of its leases and its certificate; empty: the pod's")
 	flags.StringVar(&cfg.probeBindAddress, "health-probe-bind-address", ":8081", "`host:port` of /healthz and /readyz; 0 turns them off")
 	flags.StringVar(&cfg.metricsBindAddress, "metrics-bind-address", off, "`host:port` of /metrics; 0 turns it off")
 	flags.BoolVar(&cfg.metricsSecure, "metrics-secure", true, "serve /metrics over TLS, to whom the API server lets read it")
 	flags.BoolVar(&cfg.leaderElect, "leader-elect", false, "have replicas agree on one that writes status; all of them decide either way")
-	flags.StringVar(&cfg.leaderElectionNamespace, "leader-election-namespace", "", "`namespace` of the lease by which they agree; empty: the manager's own")
+	flags.StringVar(&cfg.leaderElectionNamespace, "leader-election-namespace", "", "`namespace` of the lease by which they agree; empty: --namespace")
 	flags.StringVar(&cfg.webhookHost, "webhook-host", "", "`address` to serve admission webhooks at; empty: every address")
 	flags.IntVar(&cfg.webhookPort, "webhook-port", 9443, "`port` to serve admission webhooks at; 0 turns them off")
 	flags.StringVar(&cfg.webhookCertDir, "webhook-cert-dir", "", "`folder` with tls.crt and tls.key of the webhooks, read again when they change")
+	flags.StringVar(&cfg.certSecret, "cert-secret", "", "`Secret`, in the manager's own namespace, to keep a certificate in that the manager makes and renews; "+
+		"it is mounted at --webhook-cert-dir and --decision-cert-dir; empty: who installs the manager brings the certificates")
+	flags.Var(&cfg.certServices, "cert-services", "`Services`, in the manager's own namespace and separated by commas, that the certificate of --cert-secret is for")
+	flags.StringVar(&cfg.webhookConfiguration, "webhook-configuration", "remit-validating-webhook-configuration", "`ValidatingWebhookConfiguration` to put the authority of --cert-secret in")
 	flags.StringVar(&cfg.decisionBindAddress, "decision-bind-address", server.DefaultBindAddress, "`host:port` of the decision server; 0 turns it off")
 	flags.StringVar(&cfg.decisionCertDir, "decision-cert-dir", "", "`folder` with tls.crt and tls.key of the decision server, read again when they change; "+
 		"empty: a certificate that it makes for itself")
@@ -123,11 +133,26 @@ func (c *config) validate() error {
 		bindAddress("metrics-bind-address", c.metricsBindAddress),
 		bindAddress("decision-bind-address", c.decisionBindAddress),
 		port("webhook-port", c.webhookPort),
+		c.validateCertificates(),
+		namespace("namespace", c.namespace),
 		namespace("leader-election-namespace", c.leaderElectionNamespace),
 		namespace("default-domain", c.defaultDomain),
 		positive("decision-max-concurrent", c.decisionMaxConcurrent),
 		positive("decision-log-allow-every", c.decisionLogAllowEvery),
 	)
+}
+
+// validateCertificates sees to it that a certificate that the manager makes is for somebody, and found again.
+func (c *config) validateCertificates() error {
+	switch {
+	case c.certSecret == "":
+		return nil
+	case c.webhookCertDir == "":
+		return errors.New("--cert-secret needs --webhook-cert-dir, where the Secret is mounted")
+	case len(c.certServices) == 0:
+		return errors.New("--cert-secret needs --cert-services: a certificate is for somebody")
+	}
+	return nil
 }
 
 func bindAddress(flag, value string) error {
@@ -163,14 +188,31 @@ func (c *config) lease() (*controllers.Lease, error) {
 	if !c.leaderElect {
 		return nil, nil
 	}
-	if c.leaderElectionNamespace != "" {
-		return &controllers.Lease{Namespace: c.leaderElectionNamespace}, nil
-	}
-	name, err := os.ReadFile(ownNamespace)
+	name, err := c.leaseNamespace()
 	if err != nil {
-		return nil, fmt.Errorf("--leader-elect outside a cluster needs --leader-election-namespace: %w", err)
+		return nil, fmt.Errorf("--leader-elect: %w", err)
 	}
-	return &controllers.Lease{Namespace: strings.TrimSpace(string(name))}, nil
+	return &controllers.Lease{Namespace: name}, nil
+}
+
+// leaseNamespace is where replicas keep the leases by which they agree.
+func (c *config) leaseNamespace() (string, error) {
+	if c.leaderElectionNamespace != "" {
+		return c.leaderElectionNamespace, nil
+	}
+	return c.ownNamespace()
+}
+
+// ownNamespace is where the manager's leases and its certificate are.
+func (c *config) ownNamespace() (string, error) {
+	if c.namespace != "" {
+		return c.namespace, nil
+	}
+	name, err := os.ReadFile(podNamespace)
+	if err != nil {
+		return "", fmt.Errorf("outside a cluster, --namespace says which is the manager's own: %w", err)
+	}
+	return strings.TrimSpace(string(name)), nil
 }
 
 func (c *config) metrics() metricsserver.Options {

@@ -26,18 +26,21 @@ func TestDefaults(t *testing.T) {
 
 func TestFlagsThatMakeNoSense(t *testing.T) {
 	for args, want := range map[string]string{
-		"serve":                                   `unexpected argument "serve"`,
-		"--decision-bind-address=8443":            `--decision-bind-address is "8443"; it must be host:port`,
-		"--metrics-bind-address=localhost":        `--metrics-bind-address is "localhost"`,
-		"--health-probe-bind-address=":            `--health-probe-bind-address is ""`,
-		"--webhook-port=70000":                    "--webhook-port is 70000",
-		"--webhook-port=-1":                       "--webhook-port is -1",
-		"--default-domain=Sales":                  `--default-domain is "Sales"; it must be the name of a namespace`,
-		"--leader-election-namespace=a.b":         `--leader-election-namespace is "a.b"`,
-		"--decision-max-concurrent=0":             "--decision-max-concurrent is 0; it must be 1 or more",
-		"--decision-log-allow-every=0":            "--decision-log-allow-every is 0; it must be 1 or more",
-		"--decision-port=1":                       "flag provided but not defined",
-		"--webhook-port=70000 --default-domain=A": "--default-domain",
+		"serve":                                                  `unexpected argument "serve"`,
+		"--decision-bind-address=8443":                           `--decision-bind-address is "8443"; it must be host:port`,
+		"--metrics-bind-address=localhost":                       `--metrics-bind-address is "localhost"`,
+		"--health-probe-bind-address=":                           `--health-probe-bind-address is ""`,
+		"--webhook-port=70000":                                   "--webhook-port is 70000",
+		"--webhook-port=-1":                                      "--webhook-port is -1",
+		"--default-domain=Sales":                                 `--default-domain is "Sales"; it must be the name of a namespace`,
+		"--leader-election-namespace=a.b":                        `--leader-election-namespace is "a.b"`,
+		"--decision-max-concurrent=0":                            "--decision-max-concurrent is 0; it must be 1 or more",
+		"--decision-log-allow-every=0":                           "--decision-log-allow-every is 0; it must be 1 or more",
+		"--namespace=a/b":                                        `--namespace is "a/b"`,
+		"--cert-secret=certs":                                    "--cert-secret needs --webhook-cert-dir",
+		"--cert-secret=a --webhook-cert-dir=/a --cert-services=": "--cert-secret needs --cert-services",
+		"--decision-port=1":                                      "flag provided but not defined",
+		"--webhook-port=70000 --default-domain=A":                "--default-domain",
 	} {
 		t.Run(args, func(t *testing.T) {
 			_, err := parse(strings.Fields(args), &bytes.Buffer{})
@@ -69,8 +72,12 @@ func TestLease(t *testing.T) {
 		t.Errorf("lease() = %+v, %v, want one in remit-system", lease, err)
 	}
 	cfg.leaderElectionNamespace = ""
-	if lease, err := cfg.lease(); err == nil || !strings.Contains(err.Error(), "--leader-election-namespace") {
+	if lease, err := cfg.lease(); err == nil || !strings.Contains(err.Error(), "--namespace") {
 		t.Errorf("lease() outside a cluster = %+v, %v, want an error that names the flag", lease, err)
+	}
+	cfg.namespace = "remit"
+	if lease, err := cfg.lease(); err != nil || lease == nil || lease.Namespace != "remit" {
+		t.Errorf("lease() = %+v, %v, want one in the manager's own namespace", lease, err)
 	}
 }
 

@@ -11,12 +11,14 @@ import (
 	"os"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -36,6 +38,7 @@ const endTimeout = 5 * time.Second
 var scheme = runtime.NewScheme()
 
 func init() {
+	utilruntime.Must(corev1.AddToScheme(scheme)) // the Secret with the certificate
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 }
 
@@ -68,14 +71,18 @@ func run(ctx context.Context, cfg *config) error {
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
 	}
+	webhooks := ctrlwebhook.NewServer(ctrlwebhook.Options{
+		Host: cfg.webhookHost, Port: cfg.webhookPort, CertDir: cfg.webhookCertDir,
+	})
+	if cfg.webhookCertDir != "" {
+		webhooks = &certifiedServer{webhooks, cfg.webhookCertDir}
+	}
 	mgr, err := ctrl.NewManager(kubernetes, ctrl.Options{
 		Scheme:                 scheme,
 		Cache:                  store.CacheOptions(),
 		Metrics:                cfg.metrics(),
 		HealthProbeBindAddress: cfg.probeBindAddress,
-		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{
-			Host: cfg.webhookHost, Port: cfg.webhookPort, CertDir: cfg.webhookCertDir,
-		}),
+		WebhookServer:          webhooks,
 	})
 	if err != nil {
 		return fmt.Errorf("make the manager: %w", err)
@@ -96,10 +103,10 @@ func run(ctx context.Context, cfg *config) error {
 		controllers.SetupWithManager(mgr, domains, controllers.Options{Lease: lease}),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 	}
-	if cfg.webhookPort != 0 {
-		errs = append(errs, webhook.SetupWithManager(mgr, domains, webhook.Options{}))
-		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
+	if cfg.certSecret != "" {
+		errs = append(errs, addRotator(mgr, cfg))
 	}
+	if cfg.webhookPort != 0 {
 	if cfg.decisionBindAddress != off {
 		decisionLog, closeLog, err := cfg.openDecisionLog()
 		if err != nil {
@@ -133,7 +140,11 @@ func run(ctx context.Context, cfg *config) error {
 		if err != nil {
 			return err
 		}
-		errs = append(errs, mgr.Add(decisions))
+		var server manager.Runnable = decisions
+		if cfg.decisionCertDir != "" {
+			server = &certified{decisions, cfg.decisionCertDir}
+		}
+		errs = append(errs, mgr.Add(server))
 		checks["decisions"] = func(*http.Request) error {
 			if decisions.Addr() == nil {
 				return errors.New("not listening yet")

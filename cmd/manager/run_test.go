@@ -2,105 +2,88 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
-	ctrl "sigs.k8s.io/controller-runtime"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
-	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
-// TestRun starts the manager as its command line does, on a real API server with the webhooks that are installed,
-// and asks what is asked of it from outside.
+// TestRun runs the manager as config/default does, with the rights, the webhooks and the flags that it has in a cluster,
+// and asks what is asked of it from outside. In the end the API server's audit log tells which rights it used.
 func TestRun(t *testing.T) {
-	ctrl.SetLogger(zap.New(zap.WriteTo(t.Output())))
-	env := &envtest.Environment{
-		CRDDirectoryPaths:     []string{"../../config/crd/bases"},
-		ErrorIfCRDPathMissing: true,
-		WebhookInstallOptions: envtest.WebhookInstallOptions{Paths: []string{"../../config/webhook/manifests.yaml"}},
-	}
-	config, err := env.Start()
-	t.Cleanup(func() {
-		if err := env.Stop(); err != nil {
-			t.Errorf("stop the API server: %v", err)
+	c := newCluster(t)
+	m := c.start(t)
+	nobody := caller{}
+
+	eventually(t, "the manager has made a certificate", func() error {
+		if len(c.secret(t).Data["tls.key"]) == 0 {
+			return errors.New("the Secret is empty")
 		}
+		return nil
 	})
-	if err != nil {
-		t.Fatalf("start the API server: %v", err)
+	// The pod sees it some time later. Until then nobody asks this replica, and nobody kills it.
+	status, body := nobody.get(t, "http://"+m.probes+"/readyz?verbose")
+	if status != http.StatusInternalServerError || !strings.Contains(body, "[-]webhooks failed") || !strings.Contains(body, "[-]decisions failed") {
+		t.Errorf("/readyz without a certificate: status %d: %s, want webhooks and decisions to fail", status, body)
 	}
-	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := os.WriteFile(kubeconfig, env.KubeConfig, 0o600); err != nil {
-		t.Fatal(err)
+	if status, _ := nobody.get(t, "http://"+m.probes+"/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz without a certificate: status %d, want 200", status)
 	}
-	probes, decisions, metrics := freeAddress(t), freeAddress(t), freeAddress(t)
-	decisionLog := filepath.Join(t.TempDir(), "decisions.json")
-	webhooks := env.WebhookInstallOptions
-	cfg, err := parse([]string{
-		"--kubeconfig=" + kubeconfig,
-		"--leader-elect", "--leader-election-namespace=default",
-		"--health-probe-bind-address=" + probes,
-		"--webhook-host=" + webhooks.LocalServingHost,
-		"--webhook-port=" + strconv.Itoa(webhooks.LocalServingPort),
-		"--webhook-cert-dir=" + webhooks.LocalServingCertDir,
-		"--decision-bind-address=" + decisions, "--decision-authn=none", "--decision-log=" + decisionLog,
-		"--metrics-bind-address=" + metrics, "--metrics-secure=false",
-	}, &bytes.Buffer{})
-	if err != nil {
-		t.Fatalf("parse: %v", err)
-	}
+	c.mount(t)
+	eventually(t, "the manager is ready", func() error {
+		status, body := nobody.get(t, "http://"+m.probes+"/readyz")
+		return answered(status, body, "ok")
+	})
 
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, cfg) }()
-	eventually(t, "the manager is ready", func() bool { status, _ := get(t, "http://"+probes+"/readyz"); return status == http.StatusOK })
-
-	c, err := client.New(config, client.Options{Scheme: scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
+	// Objects of every kind. The API server asks the webhooks about each.
 	order := testobjects.MakeResourceType("order").Obj()
-	role := testobjects.MakeRole("buyer").Rule(testobjects.Full("order")).Obj()
+	order.Namespace, order.Generation = "default", 0
+	eventually(t, "the API server trusts the webhooks", func() error { return c.Create(t.Context(), order.DeepCopy(), client.DryRunAll) })
 	user := testobjects.MakeUser("richard").Roles("buyer").Obj()
-	for _, object := range []client.Object{order, role, user} {
-		object.SetNamespace("default")
-		object.SetGeneration(0)
-		if err := c.Create(ctx, object); err != nil {
-			t.Fatalf("create %T: %v", object, err)
-		}
-	}
+	c.create(t, order, user,
+		testobjects.MakeRole("buyer").Rule(testobjects.Full("order")).Obj(),
+		testobjects.MakeGroup("sales").Members("richard", "ann").Obj(),
+		testobjects.MakePolicy().Obj(),
+		testobjects.MakeRecordSet("orders", "order").Record("o-1", "", nil).Obj(),
+		testobjects.MakeUserPermission("elsewhere", "warehouse", "w-1").User("richard").Obj(),
+		testobjects.MakeSpecialPermission("freeze", "ann").On("None", "order").Obj(),
+	)
 	bad := testobjects.MakeRole("bad").Rule(testobjects.MakeRule("order").Access("Full").Condition("1 +").Obj()).Obj()
-	bad.SetNamespace("default")
-	if err := c.Create(ctx, bad); err == nil || !strings.Contains(err.Error(), "spec.rules[0].condition") {
+	bad.Namespace, bad.Generation = "default", 0
+	if err := c.Create(t.Context(), bad); err == nil || !strings.Contains(err.Error(), "spec.rules[0].condition") {
 		t.Errorf("create a role with a bad condition: got error %v, want one that names the condition", err)
 	}
-	eventually(t, "the effective permissions can be had from the decision server", func() bool {
-		status, body := get(t, "https://"+decisions+"/domains/default/effective-permissions/richard")
-		return status == http.StatusOK && strings.Contains(body, `"order"`)
-	})
-	eventually(t, "status is written", func() bool {
-		return c.Get(ctx, client.ObjectKeyFromObject(user), user) == nil && user.Status.EffectivePermissions == "richard"
+	eventually(t, "status is written", func() error {
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(user), user); err != nil || user.Status.EffectivePermissions != "richard" {
+			return fmt.Errorf("the user has %+v, error %w", user.Status, err)
+		}
+		return nil
 	})
 
-	const evaluation = `{"subject": {"type": "user", "id": "richard"}, "action": {"name": "read"}, "resource": {"type": "order", "id": "o-1"}}`
-	if status, body := ask(t, http.MethodPost, "https://"+decisions+"/domains/default/access/v1/evaluation", evaluation); !strings.Contains(body, `"decision":true`) {
-		t.Errorf("evaluation: status %d: %s", status, body)
+	// An application knows whom it asks, and says who it is.
+	shop := caller{token: c.token(t, "shop", "remit-decision-caller"), authority: c.authority(t)}
+	eventually(t, "richard may read orders", func() error { return shop.mayRead(t, m) })
+	if status, _ := (caller{authority: shop.authority}).get(t, "https://"+m.decisions+"/domains/default/effective-permissions/richard"); status != http.StatusUnauthorized {
+		t.Errorf("effective permissions for nobody in particular: status %d, want 401", status)
 	}
-	_, measured := get(t, "http://"+metrics+"/metrics")
+	prometheus := caller{token: c.token(t, "prometheus", "remit-metrics-reader")}
+	_, measured := prometheus.get(t, "https://"+m.metrics+"/metrics")
 	for _, want := range []string{
-		"remit_store_ready 1", `remit_domain_objects{domain="default"} 3`,
+		"remit_store_ready 1", `remit_domain_objects{domain="default"} 10`,
 		`remit_decisions_total{decision="allow",domain="default",interface="evaluation",reason="rule"} 1`,
 	} {
 		if !strings.Contains(measured, want+"\n") {
@@ -108,17 +91,73 @@ func TestRun(t *testing.T) {
 		}
 	}
 
-	stop()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("run: %v", err)
-		}
-	case <-time.After(time.Minute):
-		t.Error("run did not end")
+	// The certificate is replaced, and its authority too, while the manager runs.
+	secret := c.secret(t)
+	old := secret.Data["tls.crt"]
+	secret.Data = nil
+	if err := c.Update(t.Context(), secret); err != nil {
+		t.Fatalf("empty the Secret: %v", err)
 	}
-	if text, err := os.ReadFile(decisionLog); err != nil || !strings.Contains(string(text), `"subject_id":"richard"`) {
+	eventually(t, "the manager has made another certificate", func() error {
+		if now := c.secret(t).Data["tls.crt"]; len(now) == 0 || bytes.Equal(now, old) {
+			return errors.New("the Secret is empty still")
+		}
+		return nil
+	})
+	c.mount(t)
+	shop.authority = c.authority(t)
+	eventually(t, "the decision server serves the new certificate", func() error { return shop.mayRead(t, m) })
+	eventually(t, "the API server trusts the new certificate", func() error {
+		later := testobjects.MakeRole("later").Obj()
+		later.Namespace, later.Generation = "default", 0
+		return c.Create(t.Context(), later, client.DryRunAll)
+	})
+
+	// Somebody goes, and with them what was computed of them; the last admin may not.
+	root := testobjects.MakeUser("root").Roles("admin").Obj()
+	c.create(t, root)
+	eventually(t, "the last admin stays", func() error {
+		if err := c.Delete(t.Context(), root, client.DryRunAll); err == nil || !strings.Contains(err.Error(), "admin") {
+			return fmt.Errorf("delete it: got error %w, want one that says why not", err)
+		}
+		return nil
+	})
+	key := client.ObjectKey{Namespace: "default", Name: "ann"}
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata": {"labels": null}}`))
+	if err := c.Patch(t.Context(), &v1alpha1.EffectivePermissions{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}, patch); err != nil {
+		t.Errorf("take the labels from effective permissions: %v", err)
+	}
+	var effective v1alpha1.EffectivePermissions
+	eventually(t, "they have their label again", func() error {
+		if err := c.Get(t.Context(), key, &effective); err != nil || len(effective.Labels) == 0 {
+			return fmt.Errorf("labels %v, error %w", effective.Labels, err)
+		}
+		return nil
+	})
+	ann := testobjects.MakeSpecialPermission("freeze", "ann").Obj()
+	ann.Namespace = "default"
+	sales := testobjects.MakeGroup("sales").Obj()
+	sales.Namespace = "default"
+	if err := errors.Join(c.Delete(t.Context(), ann), c.Delete(t.Context(), sales)); err != nil {
+		t.Errorf("delete what names ann: %v", err)
+	}
+	eventually(t, "ann has no effective permissions", func() error {
+		if err := c.Get(t.Context(), key, &effective); !apierrors.IsNotFound(err) {
+			return fmt.Errorf("there are: %w", err)
+		}
+		return nil
+	})
+
+	m.stop()
+	if text, err := os.ReadFile(m.decisionLog); err != nil || !strings.Contains(string(text), `"subject_id":"richard"`) {
 		t.Errorf("the decision log has %q, error %v", text, err)
+	}
+	asked, forbidden := c.requests(t)
+	if len(forbidden) > 0 {
+		t.Errorf("the manager lacks rights:\n%s", strings.Join(forbidden, "\n"))
+	}
+	if left := unused(c.rights, asked); len(left) > 0 {
+		t.Errorf("the manager has rights that it makes no use of:\n%s", strings.Join(left, "\n"))
 	}
 }
 
@@ -137,49 +176,55 @@ func TestRunRefusesToLetEverybodyAsk(t *testing.T) {
 	}
 }
 
-func get(t *testing.T, url string) (status int, body string) {
-	t.Helper()
-	return ask(t, http.MethodGet, url, "")
+// caller asks from outside.
+type caller struct {
+	token     string         // a bearer token; empty: none
+	authority *x509.CertPool // of the server's certificate for its Service; nil: it may have any
 }
 
-// ask is a request from outside; status 0 is no answer.
-func ask(t *testing.T, method, url, question string) (status int, body string) {
+func (c caller) get(t *testing.T, url string) (status int, body string) {
+	t.Helper()
+	return c.ask(t, http.MethodGet, url, "")
+}
+
+// ask is a request from outside; status 0 is no answer, and the body then says why.
+func (c caller) ask(t *testing.T, method, url, question string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(question))
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	c := &http.Client{Transport: &http.Transport{
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // a certificate that the server made itself
-		DisableKeepAlives: true,
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{
+		RootCAs: c.authority, ServerName: "remit-decisions.remit-system.svc", InsecureSkipVerify: c.authority == nil,
 	}}
-	response, err := c.Do(request)
+	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
-		return 0, ""
+		return 0, err.Error()
 	}
 	defer response.Body.Close() //nolint:errcheck // only read
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		return 0, ""
+		return 0, err.Error()
 	}
 	return response.StatusCode, string(text)
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
+// mayRead asks whether richard may read an order, and is nil if so.
+func (c caller) mayRead(t *testing.T, m *replica) error {
 	t.Helper()
-	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, time.Minute, true, func(context.Context) (bool, error) { return holds(), nil })
-	if err != nil {
-		t.Fatalf("waited for this in vain: %s", what)
-	}
+	const evaluation = `{"subject": {"type": "user", "id": "richard"}, "action": {"name": "read"}, "resource": {"type": "order", "id": "o-1"}}`
+	status, body := c.ask(t, http.MethodPost, "https://"+m.decisions+"/domains/default/access/v1/evaluation", evaluation)
+	return answered(status, body, `"decision":true`)
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// answered is nil for an answer that contains a text.
+func answered(status int, body, want string) error {
+	if status != http.StatusOK || !strings.Contains(body, want) {
+		return fmt.Errorf("status %d: %s", status, body)
 	}
-	defer listener.Close() //nolint:errcheck // it listened for its address only
-	return listener.Addr().String()
+	return nil
 }

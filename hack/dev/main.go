@@ -22,6 +22,8 @@ import (
 
 	"github.com/go-logr/logr"
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/remit-authz/remit/hack/render"
 )
 
 const (
@@ -76,11 +78,11 @@ func run(ctx context.Context, assets string, port int) (failure error) {
 	}
 	defer plane.stop()
 
-	objects, err := render("config/default")
+	objects, err := render.Kustomization("config/default")
 	if err != nil {
 		return err
 	}
-	if err := apply(ctx, plane.client, rightsAmong(objects)); err != nil {
+	if err := apply(ctx, plane.client, rulesAmong(objects)); err != nil {
 		return fmt.Errorf("the manager's rights: %w", err)
 	}
 
@@ -92,7 +94,7 @@ func run(ctx context.Context, assets string, port int) (failure error) {
 	defer manager.stop()
 
 	say("Applying config/samples")
-	samples, err := render("config/samples")
+	samples, err := render.Kustomization("config/samples")
 	if err != nil {
 		return err
 	}

@@ -11,39 +11,21 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 )
 
-// render builds a kustomization, namespaces first.
-func render(path string) ([]*unstructured.Unstructured, error) {
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), path)
-	if err != nil {
-		return nil, fmt.Errorf("building %s: %w", path, err)
-	}
-	var namespaces, others []*unstructured.Unstructured
-	for _, resource := range built.Resources() {
-		content, err := resource.Map()
-		if err != nil {
-			return nil, fmt.Errorf("building %s: %s: %w", path, resource.CurId(), err)
-		}
-		if object := (&unstructured.Unstructured{Object: content}); object.GetKind() == "Namespace" {
-			namespaces = append(namespaces, object)
-		} else {
-			others = append(others, object)
-		}
-	}
-	return append(namespaces, others...), nil
-}
-
-// rightsAmong are the namespaces and RBAC objects among the objects: what the manager needs to act as in a
-// cluster while it runs outside of it.
-func rightsAmong(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
+// rulesAmong are the namespaces, RBAC objects and admission policies among the objects: what the manager needs to act as
+// in a cluster while it runs outside of it, and what binds others there.
+func rulesAmong(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(objects), func(object *unstructured.Unstructured) bool {
-		return object.GetKind() != "Namespace" && object.GroupVersionKind().Group != "rbac.authorization.k8s.io"
+		switch object.GetKind() {
+		case "Namespace", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
+			"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
+			return false
+		}
+		return true
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/utils/clock"
 
+	"github.com/remit-authz/remit/hack/render"
 	"github.com/remit-authz/remit/internal/admission"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/permissiontest"
@@ -18,7 +19,7 @@ import (
 // The samples are what newcomers copy: everything in them takes effect and nothing that they name is missing.
 func TestSamplesHaveNoProblems(t *testing.T) {
 	t.Chdir("../..")
-	objects, err := render("config/samples")
+	objects, err := render.Kustomization("config/samples")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/open-policy-agent/cert-controller/pkg/rotator"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+)
+
+// The rotator lists all Secrets of its namespace and all webhook configurations, and writes one of each.
+//
+// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,verbs=list;watch
+// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,resourceNames=remit-certs,verbs=update
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,verbs=list;watch
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,resourceNames=remit-validating-webhook-configuration,verbs=update
+
+// addRotator keeps a certificate of the manager's own in a Secret, renews it in time, and tells the API server whom to
+// trust when it calls the webhooks. Every replica may do it; who is late has a conflict, and takes what is there.
+func addRotator(mgr ctrl.Manager, cfg *config) error {
+	namespace, err := cfg.ownNamespace()
+	if err != nil {
+		return fmt.Errorf("--cert-secret: %w", err)
+	}
+	names := cfg.certNames(namespace)
+	return rotator.AddRotator(mgr, &rotator.CertRotator{
+		SecretKey:      types.NamespacedName{Namespace: namespace, Name: cfg.certSecret},
+		CertDir:        cfg.webhookCertDir,
+		CAName:         "remit-ca",
+		CAOrganization: "remit",
+		DNSName:        names[0],
+		ExtraDNSNames:  names[1:],
+		IsReady:        make(chan struct{}),
+		Webhooks:       []rotator.WebhookInfo{{Name: cfg.webhookConfiguration, Type: rotator.Validating}},
+		FieldOwner:     "remit-certificates",
+	})
+}
+
+// certNames are the names by which the certificate's services are called from within the cluster.
+func (c *config) certNames(namespace string) []string {
+	var names []string
+	for _, service := range c.certServices {
+		host := service + "." + namespace + ".svc"
+		names = append(names, host, host+".cluster.local")
+	}
+	return names
+}
+
+// certifiedServer is the webhook server once there is a certificate: in a new cluster somebody has yet to make it.
+type certifiedServer struct {
+	ctrlwebhook.Server
+	dir string
+}
+
+// Start waits for the certificate, then serves until ctx is done.
+func (s *certifiedServer) Start(ctx context.Context) error {
+	return startCertified(ctx, s.dir, s.Server)
+}
+
+// certified is another server once there is a certificate.
+type certified struct {
+	manager.Runnable
+	dir string
+}
+
+// Start waits for the certificate, then serves until ctx is done.
+func (s *certified) Start(ctx context.Context) error {
+	return startCertified(ctx, s.dir, s.Runnable)
+}
+
+// NeedLeaderElection says that every replica serves.
+func (s *certified) NeedLeaderElection() bool { return false }
+
+// startCertified starts a server when the folder holds a certificate and its key. Until then, which may be for ever, the
+// server is not ready.
+func startCertified(ctx context.Context, dir string, server manager.Runnable) error {
+	crt, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	waiting := false
+	found := wait.PollUntilContextCancel(ctx, time.Second, true, func(context.Context) (bool, error) {
+		_, err := tls.LoadX509KeyPair(crt, key)
+		if err != nil && !waiting {
+			ctrl.Log.WithName("remit").Info("Waiting for a certificate", "folder", dir, "reason", err.Error())
+			waiting = true
+		}
+		return err == nil, nil
+	})
+	if found != nil {
+		return nil //nolint:nilerr // ctx is done, which is no failure
+	}
+	return server.Start(ctx)
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Lints dist/chart and renders it in each of its shapes, and with values that its schema has to refuse.
+#
+# Usage: verify-chart.sh HELM
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+helm=$1 chart=dist/chart
+bad=0
+no() {
+  echo "verify-chart: FAILED: $*" >&2
+  bad=1
+}
+# render FLAGS prints what the chart installs.
+render() { "$helm" template remit "$chart" --namespace permissions --kube-version 1.37.0 "$@"; }
+# kinds FLAGS lists the kinds and names of what the chart installs.
+kinds() { render "$@" | awk '/^kind: / { kind = $2 } /^metadata:/ { meta = 1 } meta && /^  name: / { print kind "/" $2; meta = 0 }' | sort; }
+
+"$helm" lint --strict "$chart" || no "helm lint"
+
+for flags in "" \
+  "--set certificates.issuer=cert-manager" \
+  "--set autoscaling.enabled=true,networkPolicy.enabled=true,podDisruptionBudget.enabled=false,crds.install=false" \
+  "--set metrics.enabled=true,metrics.serviceMonitor=true,metrics.prometheusRule=true,metrics.dashboard=true" \
+  "--set decisions.authn=none,decisions.defaultDomain=erp,priorityClassName=system-cluster-critical,extraArgs={--decision-log=stdout}" \
+  "--set nodeSelector.disk=ssd,tolerations[0].operator=Exists,imagePullSecrets[0].name=pull,image.tag=v9"; do
+  # shellcheck disable=SC2086 # several flags
+  rendered=$(render $flags) || { no "helm template $flags"; continue; }
+  ! grep -q 'remit-system' <<<"$rendered" || no "the chart names the namespace remit-system: $flags"
+done
+
+# The chart as it is installs what config/default does, but for the namespace.
+diff <(bin/kustomize build config/default | awk '/^kind: / { kind = $2 } /^metadata:/ { meta = 1 } meta && /^  name: / { print kind "/" $2; meta = 0 }' |
+  grep -v '^Namespace/' | sort) <(kinds) || no "the chart installs other objects than config/default"
+
+[[ $(kinds --set certificates.issuer=cert-manager) != *Secret/* ]] || no "a Secret in spite of cert-manager"
+[[ $(render --set autoscaling.enabled=true) != *"  replicas: "* ]] || no "replicas in spite of autoscaling"
+
+for flags in decisions.authn=nobody replicas=0 certificates.issuer=vault replica=3 extraArgs[0]=x image.repository=; do
+  ! render --set "$flags" >/dev/null 2>&1 || no "the schema takes $flags"
+done
+
+((bad == 0)) && echo "verify-chart: all is in order"
+exit "$bad"

@@ -2,11 +2,17 @@ package store
 
 import (
 	"context"
+	"errors"
+	"net"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	toolscache "k8s.io/client-go/tools/cache"
 
@@ -57,6 +63,81 @@ func TestInformerHearsListsEventsAndBookmarks(t *testing.T) {
 		heard = i.heard()
 	}
 }
+
+// TestInformerAsksSteadily has the API server be away, in several ways.
+func TestInformerAsksSteadily(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	for name, tc := range map[string]struct {
+		answers []error // one after the other; nil is a list
+		want    []error // what the informer gets
+	}{
+		"there":                    {[]error{nil, nil}, []error{nil, nil}},
+		"away":                     {[]error{refused, refused, refused, nil, nil}, []error{refused, nil, nil}},
+		"away twice":               {[]error{refused, nil, refused, nil}, []error{refused, nil, refused, nil}},
+		"not working":              {[]error{refused, unavailable, internal, nil}, []error{refused, nil}},
+		"refusing":                 {[]error{forbidden, forbidden, gone}, []error{forbidden, forbidden, gone}},
+		"refusing when it is back": {[]error{refused, refused, forbidden, nil}, []error{refused, forbidden, nil}},
+		"busy":                     {[]error{busy, busy, nil}, []error{busy, busy, nil}},
+		"not asked any more":       {[]error{refused, context.Canceled}, []error{refused, context.Canceled}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				answers := tc.answers
+				source := toolscache.ToListerWatcherWithContext((&informer{}).listening(&toolscache.ListWatch{
+					ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+						err := answers[0]
+						answers = answers[1:]
+						return &v1alpha1.RoleList{}, err
+					},
+					WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) { return watch.NewFake(), nil },
+				}))
+				for i, want := range tc.want {
+					began := time.Now()
+					if _, err := source.ListWithContext(t.Context(), metav1.ListOptions{}); !errors.Is(err, want) || (err == nil) != (want == nil) {
+						t.Errorf("list %d: %v, want %v", i, err, want)
+					}
+					if took := time.Since(began); took > 10*retryPeriod {
+						t.Errorf("list %d took %s", i, took)
+					}
+				}
+				if len(answers) > 0 {
+					t.Errorf("%d answers were not asked for", len(answers))
+				}
+			})
+		})
+	}
+}
+
+// TestInformerStopsAsking ends while the API server is away.
+func TestInformerStopsAsking(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	asked := 0
+	source := toolscache.ToListerWatcherWithContext((&informer{}).listening(&toolscache.ListWatch{
+		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
+			if asked++; asked == 2 {
+				cancel()
+			}
+			return nil, unavailable
+		},
+		WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) { return watch.NewFake(), nil },
+	}))
+	for range 2 {
+		if _, err := source.ListWithContext(ctx, metav1.ListOptions{}); !errors.Is(err, unavailable) {
+			t.Errorf("list: %v, want %v", err, unavailable)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("asked %d times, want 2", asked)
+	}
+}
+
+var (
+	unavailable = apierrors.NewServiceUnavailable("etcd is away")
+	internal    = apierrors.NewInternalError(errors.New("etcd is away"))
+	forbidden   = apierrors.NewForbidden(schema.GroupResource{}, "", errors.New("no rights"))
+	gone        = apierrors.NewResourceExpired("too old")
+	busy        = apierrors.NewTooManyRequests("later", 1)
+)
 
 // TestHeardIsTheOldestOfAllKinds has one kind of which nothing was heard for an hour.
 func TestHeardIsTheOldestOfAllKinds(t *testing.T) {

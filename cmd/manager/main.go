@@ -107,6 +107,9 @@ func run(ctx context.Context, cfg *config) error {
 		errs = append(errs, addRotator(mgr, cfg))
 	}
 	if cfg.webhookPort != 0 {
+		errs = append(errs, webhook.SetupWithManager(mgr, domains, webhook.Options{}))
+		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
+	}
 	if cfg.decisionBindAddress != off {
 		decisionLog, closeLog, err := cfg.openDecisionLog()
 		if err != nil {

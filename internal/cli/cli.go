@@ -62,6 +62,7 @@ func (t Tool) Main(ctx context.Context, args []string) int {
 // commands make those of the program, in the order of the help.
 var commands = []func(Tool) *cobra.Command{
 	Tool.newCan,
+	Tool.newExplain,
 	Tool.newWhoCan,
 	Tool.newWhatCan,
 	Tool.newEffective,

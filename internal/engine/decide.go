@@ -46,13 +46,15 @@ func (d *Domain) decide(req *Request, now time.Time, t *trace) (Decision, error)
 	if err := req.validate(everything); err != nil {
 		return Decision{}, err
 	}
+	var f found
 	if t == nil {
-		if decision, done := d.quick(req, now); done {
+		if decision, done := d.quick(req, now, &f); done {
 			return *decision, nil
 		}
 	}
 	e := newEvaluation(d, req, now, t)
 	defer e.release()
+	e.found = f
 	for i := range stages {
 		t.enter(stages[i].code, stages[i].name)
 		decided := stages[i].run(e)
@@ -80,8 +82,7 @@ type evaluation struct {
 	decision Decision
 	err      error
 
-	resourceType *resourceType  // S1
-	action       *action        // S1
+	found                       // S1, S2
 	submitted    map[string]any // S1: by a Create or Update
 	joined       []*group       // S3: by what the request says
 	checked      []heldRole     // S3: the roles, where some have restrictions
@@ -153,24 +154,27 @@ func (e *evaluation) deny(reason Reason, by ...Ref) bool {
 
 // known is S1: what does not exist cannot be allowed.
 func (e *evaluation) known() bool {
-	resourceType, ok := e.domain.types.get(e.request.Resource.Type)
-	if !ok {
+	if e.resourceType == nil {
+		e.resourceType = e.domain.typeIndex[e.request.Resource.Type]
+	}
+	if e.resourceType == nil {
 		return e.deny(ReasonUnknownResourceType)
 	}
-	action, ok := resourceType.actions[e.request.Action.Name]
-	if !ok {
-		return e.deny(ReasonUnknownAction, Ref{KindResourceType, resourceType.name})
+	if e.action == nil {
+		e.action = e.resourceType.actions[e.request.Action.Name]
 	}
-	e.resourceType, e.action = resourceType, action
-	if action.writes() {
+	if e.action == nil {
+		return e.deny(ReasonUnknownAction, Ref{KindResourceType, e.resourceType.name})
+	}
+	if e.action.writes() {
 		// What a Create submits is known only now; a malformed submission is an error whoever submits it.
-		e.submitted, e.err = e.request.submitted(action.class == v1alpha1.ClassCreate)
+		e.submitted, e.err = e.request.submitted(e.action.class == v1alpha1.ClassCreate)
 		if e.err != nil {
 			return true
 		}
 	}
 	if e.trace != nil {
-		e.trace.say(Ref{KindResourceType, resourceType.name}, "spec.actions", "declares %s, of class %s", action.name, action.class)
+		e.trace.say(Ref{KindResourceType, e.resourceType.name}, "spec.actions", "declares %s, of class %s", e.action.name, e.action.class)
 	}
 	return false
 }
@@ -184,7 +188,9 @@ func (e *evaluation) subject() bool {
 	if !e.domain.policy.isUser(e.request.Subject.Type) {
 		return e.deny(ReasonUnknownSubjectType)
 	}
-	e.user, _ = e.domain.users.get(e.request.Subject.ID)
+	if e.user = e.named; !e.looked {
+		e.user, _ = e.domain.users.get(e.request.Subject.ID)
+	}
 	if account := e.account(); account != nil && account.disabled {
 		return e.deny(ReasonUserDisabled, account.ref)
 	}
@@ -240,13 +246,13 @@ func (e *evaluation) staffOnly() bool {
 // specialPermission is S6.
 func (e *evaluation) specialPermission() bool {
 	level, winners := e.exception(e.resourceType)
+	if e.trace != nil && e.user != nil {
+		e.traceExceptions(level)
+	}
 	if len(winners) == 0 {
 		return false
 	}
 	e.exceptional = true
-	if e.trace != nil {
-		e.traceExceptions(level)
-	}
 	if level == v1alpha1.AccessFull || level == v1alpha1.AccessReadOnly && e.action.class == v1alpha1.ClassRead {
 		for _, ref := range winners {
 			e.cases = append(e.cases, kase{rule: freely, source: &ruleSet{source: []Ref{ref}}})

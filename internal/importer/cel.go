@@ -30,10 +30,10 @@ func join(joint string, parts ...clause) clause {
 	var texts []string
 	last := neutral
 	for _, part := range parts {
-		switch {
-		case part == neutral:
+		switch part {
+		case neutral:
 			continue
-		case part == deciding:
+		case deciding:
 			return deciding
 		}
 		last = part

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// chains tells the ways from a user to what decided about it.
+type chains struct {
+	domain *engine.Domain
+	user   string
+	trace  []engine.TraceStage
+	now    time.Time
+}
+
+// all are the ways to the objects that decided, each with the rules of it that gave the action.
+func (c *chains) all(decision *engine.Decision) []string {
+	var lines []string
+	for _, ref := range decision.DecidedBy {
+		for _, way := range c.ways(ref) {
+			line := strings.Join(way, " → ")
+			if rules := c.rules(ref); len(rules) > 0 {
+				line += " → " + strings.Join(rules, "; ")
+			}
+			if !slices.Contains(lines, line) {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+// rules are the fields of an object that gave the action, or refused it, with what they said.
+func (c *chains) rules(of engine.Ref) []string {
+	var rules []string
+	for _, stage := range c.trace {
+		for _, entry := range stage.Entries {
+			if entry.Object != of || entry.Field == "" {
+				continue
+			}
+			switch stage.Stage {
+			case "S7":
+				if !strings.HasPrefix(entry.Said, "gives") && !strings.HasPrefix(entry.Said, "would give") {
+					continue
+				}
+			case "S6", "S8", "S9":
+			default:
+				continue
+			}
+			rules = append(rules, entry.Field+" "+entry.Said)
+		}
+	}
+	return rules
+}
+
+// expression is the source of a condition, or of a validation, that an entry of a trace is about; empty for
+// anything else.
+func expression(d *engine.Domain, entry engine.TraceEntry) string {
+	object, _ := d.Lookup(entry.Object)
+	var rules []v1alpha1.Rule
+	prefix := "spec.rules"
+	switch object := object.(type) {
+	case *v1alpha1.Role:
+		rules = object.Spec.Rules
+	case *v1alpha1.Group:
+		rules = object.Spec.Rules
+	case *v1alpha1.PermissionPolicy:
+		rules, prefix = object.Spec.AppAccessRules, "spec.appAccessRules"
+	}
+	for i := range rules {
+		at := fmt.Sprintf("%s[%d]", prefix, i)
+		if entry.Field == at+".condition" {
+			return string(rules[i].Condition)
+		}
+		for n := range rules[i].Validations {
+			if entry.Field == fmt.Sprintf("%s.validations[%d]", at, n) {
+				return string(rules[i].Validations[n].Expression)
+			}
+		}
+	}
+	return ""
+}
+
+// ways are the ways from the user to an object: a role over groups and the User, a group over its members,
+// anything else at once.
+func (c *chains) ways(to engine.Ref) [][]string {
+	start := []string{c.user}
+	switch to.Kind {
+	case engine.KindGroup:
+		return [][]string{append(start, c.toGroup(to.Name, nil)...)}
+	case engine.KindRole:
+		var ways [][]string
+		for _, via := range c.givers(to.Name) {
+			way := slices.Clone(start)
+			if via.Kind == engine.KindGroup {
+				way = append(way, c.toGroup(via.Name, nil)...)
+			} else {
+				way = append(way, via.String())
+			}
+			ways = append(ways, append(way, to.String()))
+		}
+		if len(ways) == 0 { // the public role, which nobody gives
+			ways = append(ways, append(start, to.String()))
+		}
+		return ways
+	}
+	return [][]string{append(start, to.String())}
+}
+
+// groups are those that the user is in, by the trace.
+func (c *chains) groups() []string {
+	var names []string
+	for _, stage := range c.trace {
+		if stage.Stage != "S3" {
+			continue
+		}
+		for _, entry := range stage.Entries {
+			if entry.Object.Kind == engine.KindGroup && entry.Field == "" {
+				names = append(names, entry.Object.Name)
+			}
+		}
+	}
+	return names
+}
+
+// givers are the objects that give the user a role now: its User, and groups that it is in.
+func (c *chains) givers(role string) []engine.Ref {
+	gives := func(refs []v1alpha1.RoleRef) bool {
+		return slices.ContainsFunc(refs, func(ref v1alpha1.RoleRef) bool {
+			return string(ref.Name) == role && engine.WindowReason(ref.TimeWindow, c.now) == v1alpha1.ReasonActive
+		})
+	}
+	var givers []engine.Ref
+	for _, object := range c.domain.Objects(engine.KindUser) {
+		if user, ok := object.(*v1alpha1.User); ok && user.UserID() == c.user && gives(user.Spec.Roles) {
+			givers = append(givers, refOf(object))
+		}
+	}
+	for _, name := range c.groups() {
+		object, _ := c.domain.Lookup(engine.Ref{Kind: engine.KindGroup, Name: name})
+		if group, ok := object.(*v1alpha1.Group); ok && gives(group.Spec.Roles) {
+			givers = append(givers, refOf(object))
+		}
+	}
+	return givers
+}
+
+// toGroup is the way over groups to a group that the user is in, the inner ones first.
+func (c *chains) toGroup(name string, seen []string) []string {
+	ref := engine.Ref{Kind: engine.KindGroup, Name: name}
+	object, _ := c.domain.Lookup(ref)
+	group, ok := object.(*v1alpha1.Group)
+	if !ok {
+		return []string{ref.String()}
+	}
+	direct := slices.ContainsFunc(group.Spec.Members, func(m v1alpha1.Member) bool {
+		return string(m.User) == c.user && engine.WindowReason(m.TimeWindow, c.now) == v1alpha1.ReasonActive
+	})
+	if !direct {
+		for _, inner := range group.Spec.Groups {
+			if slices.Contains(c.groups(), string(inner)) && !slices.Contains(seen, string(inner)) {
+				return append(c.toGroup(string(inner), append(seen, name)), ref.String())
+			}
+		}
+	}
+	return []string{ref.String()}
+}

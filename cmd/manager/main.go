@@ -107,7 +107,8 @@ func run(ctx context.Context, cfg *config) error {
 		errs = append(errs, addRotator(mgr, cfg))
 	}
 	if cfg.webhookPort != 0 {
-		errs = append(errs, webhook.SetupWithManager(mgr, domains, webhook.Options{}))
+		namespace, err := cfg.leaseNamespace()
+		errs = append(errs, err, webhook.SetupWithManager(mgr, domains, webhook.Options{Namespace: namespace}))
 		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
 	}
 	if cfg.decisionBindAddress != off {

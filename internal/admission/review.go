@@ -53,6 +53,8 @@ type Result struct {
 	Codes []string
 	// Warnings are a sentence each, about an object that is admitted and may not do what its author wants.
 	Warnings []string
+	// Claims are what no other change may touch while this one is admitted and not yet known to be stored.
+	Claims []Claim
 }
 
 // rules are those of the section "Object rules", in their order. Each gives its errors without the code.
@@ -85,6 +87,7 @@ func Review(d *engine.Domain, change Change) Result {
 		}
 	}
 	result.Warnings = warnings(r)
+	result.Claims = claims(r)
 	return result
 }
 

@@ -27,6 +27,30 @@ func AtLeast(revision, wanted string) (bool, error) {
 	return have.cover(want), nil
 }
 
+// Join gives a revision that covers everything that some others cover; the empty text covers nothing.
+// The error is ErrRevision.
+func Join(revisions ...string) (string, error) {
+	all := newVersions()
+	for _, revision := range revisions {
+		if revision == "" {
+			continue
+		}
+		one, err := parseRevision(revision)
+		if err != nil {
+			return "", err
+		}
+		all.seeAll(one)
+	}
+	return all.revision(), nil
+}
+
+// RevisionOf is a revision that covers one version of an object.
+func RevisionOf(kind engine.Kind, resourceVersion string) string {
+	one := newVersions()
+	one.see(kind, resourceVersion)
+	return one.revision()
+}
+
 // versions are the newest resource versions seen, by kind in the order of engine.Kinds; 0: none. The
 // resource versions of one kind grow with time, so versions say which changes have been seen.
 type versions []uint64

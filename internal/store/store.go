@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -168,19 +169,59 @@ func (s *Store) NeedLeaderElection() bool { return false }
 
 // WaitFor returns nil as soon as a namespace's state is at least as new as a revision. It returns the
 // context's error when that does not come in time, and ErrRevision for what is no revision.
-//
-// A replica that missed the deletion of an object which it never saw cannot know that it is as new as one
-// that did, and waits for the next change of that kind.
 func (s *Store) WaitFor(ctx context.Context, namespace, revision string) error {
 	wanted, err := parseRevision(revision)
 	if err != nil {
 		return err
 	}
-	if current := s.state(namespace); current != nil && current.versions.cover(wanted) {
-		return nil
-	}
-	return s.progress.wait(ctx, wanted)
+	return s.progress.wait(ctx, func(seen versions) bool {
+		current := s.state(namespace)
+		return current != nil && current.versions.cover(wanted) || seen.cover(wanted) || s.complete(namespace, seen, wanted)
+	})
 }
+
+// complete says whether a namespace's state has all that a revision covers although no event told so: a replica never
+// hears of an object that was deleted before it started, or while it could not watch. But what it lists tells how new
+// the list is.
+func (s *Store) complete(namespace string, seen, wanted versions) bool {
+	if len(s.informers) < len(engine.Kinds) || !s.Ready() {
+		return false
+	}
+	for i, kind := range engine.Kinds {
+		if seen[i] >= wanted[i] {
+			continue
+		}
+		listed := s.informers[i].GetIndexer()
+		version, err := strconv.ParseUint(listed.LastStoreSyncResourceVersion(), 10, 64)
+		if err != nil || version < wanted[i] {
+			return false
+		}
+		objects, err := listed.ByIndex(toolscache.NamespaceIndex, namespace)
+		if err != nil {
+			return false
+		}
+		domain := engine.Compile(nil)
+		if current := s.state(namespace); current != nil {
+			domain = current.Domain
+		}
+		if len(objects) != len(domain.Objects(kind)) {
+			return false
+		}
+		for _, object := range objects {
+			o, ok := object.(engine.Object)
+			if !ok {
+				return false
+			}
+			if held, holds := domain.Lookup(engine.Ref{Kind: kind, Name: o.GetName()}); !sameSpec(held, holds, o) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Seen is a revision that covers everything that any domain shows.
+func (s *Store) Seen() string { return s.progress.shown().revision() }
 
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;userpermissions;specialpermissions;recordsets;permissionpolicies,verbs=get;list;watch
 
@@ -221,6 +262,7 @@ func (s *Store) Start(ctx context.Context) error {
 // drain serves everything that is queued.
 func (s *Store) drain() {
 	heard := s.queue.take()
+	s.progress.show(heard.seen)
 	var updates []Update
 	for _, namespace := range slices.Sorted(maps.Keys(heard.events)) {
 		if update, changed := s.apply(namespace, heard.events[namespace]); changed {

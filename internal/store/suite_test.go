@@ -183,9 +183,13 @@ var _ = Describe("The store", func() {
 		three, _ := startStore(ctx)
 		waiting, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()
-		carol := testobjects.MakeUser("carol").Obj()
-		create(ctx, namespace, carol)
-		Expect(three.WaitFor(waiting, namespace, after.Revision)).To(Succeed())
+		Expect(three.WaitFor(waiting, namespace, after.Revision)).To(Succeed(), "its list is as new")
+		Expect(three.WaitFor(waiting, namespace, one.Seen())).To(Succeed())
+		joined, err := store.Join(after.Revision, "", store.RevisionOf(engine.KindUser, "99999999999"))
+		Expect(err).NotTo(HaveOccurred())
+		impatient, hurry := context.WithTimeout(ctx, 300*time.Millisecond)
+		defer hurry()
+		Expect(three.WaitFor(impatient, namespace, joined)).To(MatchError(context.DeadlineExceeded), "nobody has seen that")
 	}, SpecTimeout(5*time.Minute))
 
 	It("asks its cache for no managed fields", func(ctx SpecContext) {

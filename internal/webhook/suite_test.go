@@ -192,7 +192,7 @@ func startReplica(ctx context.Context, config *rest.Config, certDir string) *rep
 	Expect(err).NotTo(HaveOccurred())
 	r := &replica{store: store.New(mgr.GetCache(), logr.Discard()), url: &url.URL{Scheme: "https", Host: address}}
 	Expect(mgr.Add(r.store)).To(Succeed())
-	Expect(webhook.SetupWithManager(mgr, r.store, webhook.Options{Clock: now})).To(Succeed())
+	Expect(webhook.SetupWithManager(mgr, r.store, webhook.Options{Namespace: metav1.NamespaceDefault, Clock: now})).To(Succeed())
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(running) }()

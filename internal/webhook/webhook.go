@@ -7,12 +7,17 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	authenticationv1client "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -39,7 +44,9 @@ import (
 
 // Options configure the webhooks.
 type Options struct {
-	// Clock gives the time at which time windows are read. Nil: the real one.
+	// Namespace is the operator's own, in which replicas tell each other what they admit.
+	Namespace string
+	// Clock gives the time. Nil: the real one.
 	Clock clock.PassiveClock
 }
 
@@ -53,7 +60,18 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	if err != nil {
 		return fmt.Errorf("serve webhooks: %w", err)
 	}
-	r := &reviewer{domains: domains, clock: opts.Clock, live: mgr.GetAPIReader(), self: &self{reviews: authentication.SelfSubjectReviews()}}
+	config := rest.CopyConfig(mgr.GetConfig())
+	config.QPS = -1 // who writes is limited by the API server already
+	coordination, err := coordinationv1client.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("serve webhooks: %w", err)
+	}
+	r := &reviewer{
+		domains: domains, clock: opts.Clock, live: mgr.GetAPIReader(), self: &self{reviews: authentication.SelfSubjectReviews()},
+		ledger: &ledger{
+			domains: domains, leases: coordination.Leases(opts.Namespace), live: mgr.GetAPIReader(), clock: opts.Clock, turns: map[string]*sync.Mutex{},
+		},
+	}
 	return errors.Join(
 		register(mgr, r, &v1alpha1.ResourceType{}),
 		register(mgr, r, &v1alpha1.Role{}),
@@ -106,8 +124,9 @@ type reviewer struct {
 	domains *store.Store
 	clock   clock.PassiveClock
 	// live reads from the API server itself.
-	live client.Reader
-	self *self
+	live   client.Reader
+	self   *self
+	ledger *ledger
 }
 
 // judge refuses a change that breaks a rule.
@@ -125,13 +144,19 @@ func (r *reviewer) judge(ctx context.Context, change admission.Change) (ctrladmi
 		// What the operator writes – built-in roles that are missing – nobody has to hold: A7 does not bind it.
 		change.User.Groups = append(slices.Clip(change.User.Groups), mastersGroup)
 	}
-	result := r.review(request.Namespace, change)
+	judge := func(domain *engine.Domain) admission.Result { return admission.Review(domain, change) }
+	result, err := r.decide(ctx, request, change, judge)
+	if err != nil {
+		return nil, err
+	}
 	if change.Operation == admission.Delete && len(result.Errors) > 0 {
-		if change.NamespaceTerminating, err = r.terminating(ctx, request.Namespace); err != nil {
+		namespace, err := getNamespace(ctx, r.live, request.Namespace)
+		if err != nil {
 			return nil, err
 		}
-		if change.NamespaceTerminating {
-			result = r.review(request.Namespace, change)
+		// This cannot be taken back, and what the API server says now decides: a namespace that lives keeps its last admin.
+		if change.NamespaceTerminating = namespace.DeletionTimestamp != nil; change.NamespaceTerminating {
+			result = judge(r.domain(request.Namespace))
 		}
 	}
 	if len(result.Errors) > 0 {
@@ -140,29 +165,52 @@ func (r *reviewer) judge(ctx context.Context, change admission.Change) (ctrladmi
 	return result.Warnings, nil
 }
 
-func (r *reviewer) review(namespace string, change admission.Change) admission.Result {
-	var domain *engine.Domain
-	if snapshot, ok := r.domains.Domain(namespace); ok {
-		domain = snapshot.Domain
+// decide judges a change by what this replica knows, if nothing is going to be stored or no other change can matter,
+// else in its turn.
+func (r *reviewer) decide(ctx context.Context, request ctrladmission.Request, change admission.Change, judge func(*engine.Domain) admission.Result) (admission.Result, error) {
+	dry := request.DryRun != nil && *request.DryRun
+	kind := engine.Kind(request.Kind.Kind)
+	if dry || kind == engine.KindResourceType || kind == engine.KindRecordSet {
+		return judge(r.domain(request.Namespace)), nil
 	}
-	return admission.Review(domain, change)
+	entry := pending{Ref: engine.Ref{Kind: kind}}
+	if change.Object != nil {
+		entry.Name = change.Object.GetName() // which the API server may have made
+	}
+	if change.Old != nil {
+		entry.Name = change.Old.GetName()
+		entry.UID, entry.Generation = change.Old.GetUID(), change.Old.GetGeneration()
+		entry.ResourceVersion = change.Old.GetResourceVersion()
+	}
+	return r.ledger.admit(ctx, request.Namespace, entry, judge)
+}
+
+func (r *reviewer) domain(namespace string) *engine.Domain {
+	if snapshot, ok := r.domains.Domain(namespace); ok {
+		return snapshot.Domain
+	}
+	return engine.Compile(nil)
 }
 
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
-// terminating says whether a namespace is itself being deleted, which cannot be taken back. What the API server says
-// now decides: a namespace that lives must not lose its last admin.
-func (r *reviewer) terminating(ctx context.Context, name string) (bool, error) {
+func getNamespace(ctx context.Context, live client.Reader, name string) (*metav1.PartialObjectMetadata, error) {
 	namespace := &metav1.PartialObjectMetadata{}
 	namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	if err := r.live.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
-		return false, fmt.Errorf("find out whether the namespace is being deleted: %w", err)
+	if err := live.Get(ctx, client.ObjectKey{Name: name}, namespace); err != nil {
+		return nil, fmt.Errorf("read the namespace: %w", err)
 	}
-	return namespace.DeletionTimestamp != nil, nil
+	return namespace, nil
 }
 
 // invalid is the error that kubectl shows with the path, the value and the message of each field.
 func invalid(request ctrladmission.Request, errs field.ErrorList) error {
 	kind := v1alpha1.GroupVersion.WithKind(request.Kind.Kind).GroupKind()
 	return apierrors.NewInvalid(kind, request.Name, errs)
+}
+
+// resource names a kind in errors that are about no field.
+func resource(kind engine.Kind) schema.GroupResource {
+	plural, _ := meta.UnsafeGuessKindToResource(v1alpha1.GroupVersion.WithKind(string(kind)))
+	return plural.GroupResource()
 }

@@ -1,0 +1,55 @@
+package admission
+
+import (
+	"slices"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// Claim is something that a change touches and that A1 to A5 protect. Two changes with the same claim that are judged
+// at the same time, each by a state without the other, could break a rule together; so one has to wait until the other
+// is known. Claims that are shared on both sides do not stand in each other's way.
+type Claim struct {
+	Key    string `json:"key"`
+	Shared bool   `json:"shared,omitempty"`
+}
+
+// Meets says whether two claims stand in each other's way.
+func (c Claim) Meets(other Claim) bool { return c.Key == other.Key && (!c.Shared || !other.Shared) }
+
+// adminsKey is the claim on who is admin, and on what the built-in roles are (A1, A2).
+const adminsKey = "admins"
+
+// claims are those of a change.
+//
+// Whatever may make somebody admin or no longer one, now or together with others, claims the admins: alone if it does
+// so in the state that it is judged by, or the state after it, else shared. So a change that takes an admin away is
+// judged by a state with every change admitted before it, and every other change by one that has the same admins.
+func claims(r *review) []Claim {
+	switch r.ref.Kind {
+	case engine.KindRole, engine.KindGroup, engine.KindUser, engine.KindUserPermission, engine.KindSpecialPermission, engine.KindPermissionPolicy:
+	default:
+		return nil // types and records make nobody known, and nobody admin
+	}
+	back := *r
+	back.before, back.after = r.after, r.before
+	alone := r.ref.Kind == engine.KindPermissionPolicy || r.concernsAdmins() || back.concernsAdmins()
+	all := []Claim{{Key: adminsKey, Shared: !alone}}
+	add := func(key string) {
+		if claim := (Claim{Key: key}); !slices.Contains(all, claim) {
+			all = append(all, claim)
+		}
+	}
+	for _, object := range []engine.Object{r.Old, r.Object} {
+		switch object := object.(type) {
+		case *v1alpha1.User:
+			if r.Operation != Update { // which leaves the id as it is (A3)
+				add("id " + object.UserID())
+			}
+		case *v1alpha1.UserPermission: // A4, A5
+			add(string(object.Spec.Allow) + " of " + subject(object))
+		}
+	}
+	return all
+}

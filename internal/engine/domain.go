@@ -35,9 +35,10 @@ type Domain struct {
 	conditional []*group
 	// groupRestrictions are the user permissions of groups, by group, then by name.
 	groupRestrictions table[[]*userPermission]
-	// typeList are the types by name.
-	typeList []*resourceType
-	era      *era
+	// typeList are the types by name, and typeIndex finds them.
+	typeList  []*resourceType
+	typeIndex map[string]*resourceType
+	era       *era
 }
 
 // Affected says whose effective permissions a change may have altered.
@@ -510,7 +511,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		if of.next.size == 0 {
 			b.records.delete(name)
 		} else {
-			b.records.set(name, &records{of.next})
+			b.records.set(name, newRecords(of.next))
 		}
 	}
 	d := &Domain{
@@ -531,6 +532,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		external:    b.old.external,
 		conditional: b.old.conditional,
 		typeList:    b.old.typeList,
+		typeIndex:   b.old.typeIndex,
 		era:         b.old.era,
 	}
 	if b.policies.dirty || b.types.dirty || b.roles.dirty || b.groups.dirty || b.groupRestrictions.dirty {
@@ -547,9 +549,10 @@ func (b *builder) finish() (*Domain, *Delta) {
 		d.buildGroups()
 	}
 	if b.types.dirty {
-		d.typeList = nil
-		for _, t := range d.types.sorted() {
+		d.typeList, d.typeIndex = nil, make(map[string]*resourceType, d.types.size)
+		for name, t := range d.types.sorted() {
 			d.typeList = append(d.typeList, t)
+			d.typeIndex[name] = t
 		}
 	}
 	return d, &Delta{sync.OnceValue(func() Affected { return b.affected(d) })}

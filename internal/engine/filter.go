@@ -169,7 +169,7 @@ func (c *restrictionCheck) allowedIDs(allow string) ([]string, error) {
 		if len(ids) == 0 {
 			first = p.ref
 		}
-		for value := range p.values {
+		for _, value := range p.values {
 			ids[value] = true
 			if !p.hideDescendants {
 				below[value] = true

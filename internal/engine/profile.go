@@ -240,7 +240,7 @@ func (p *profile) giving(t *resourceType, a *action) *given {
 }
 
 func plainDecision(a *action, cases []kase) Decision {
-	e := evaluation{cases: slices.Clone(cases), action: a}
+	e := evaluation{cases: slices.Clone(cases), found: found{action: a}}
 	if len(cases) == 0 {
 		e.deny(ReasonNoRule)
 		return e.decision

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
@@ -22,6 +23,14 @@ type record struct {
 	id, parent string
 	properties map[string]any
 	set        *recordSet
+
+	above atomic.Pointer[above]
+}
+
+// above is the record above another one, in one state of the records of their type; nil: there is none.
+type above struct {
+	state  uint64
+	record *record
 }
 
 func compileRecordSet(object *v1alpha1.RecordSet) *recordSet {
@@ -52,9 +61,16 @@ func compileRecordSet(object *v1alpha1.RecordSet) *recordSet {
 	return s
 }
 
-// records are those of one type. Under an id are all records that sets give for it, the one that counts
+// records are those of one type, in one state. Under an id are all records that sets give for it, the one that counts
 // first.
-type records struct{ byID table[[]*record] }
+type records struct {
+	byID  table[[]*record]
+	state uint64
+}
+
+var recordStates atomic.Uint64
+
+func newRecords(byID table[[]*record]) *records { return &records{byID, recordStates.Add(1)} }
 
 func (r *records) get(id string) *record {
 	if r == nil {
@@ -67,18 +83,29 @@ func (r *records) get(id string) *record {
 	return found[0]
 }
 
+// above is the record that a record names as its parent. A record remembers it for as long as no record of the type
+// changes.
+func (r *records) above(of *record) *record {
+	if last := of.above.Load(); last != nil && last.state == r.state {
+		return last.record
+	}
+	parent := r.get(of.parent)
+	of.above.Store(&above{r.state, parent})
+	return parent
+}
+
 // ancestors calls see with the ids above a record in the tree, from the nearest on, until see says stop. It
 // ends on cycles too, after every record of the cycle was seen.
 func (r *records) ancestors(id string, see func(id string) (stop bool)) {
-	slow, steps := id, 0 // the slow end of a race that detects cycles
-	for current := r.get(id); current != nil && current.parent != ""; current = r.get(current.parent) {
+	slow, steps := r.get(id), 0 // the slow end of a race that detects cycles
+	for current := slow; current != nil && current.parent != ""; current = r.above(current) {
 		if see(current.parent) {
 			return
 		}
 		if steps++; steps%2 == 0 {
-			slow = r.get(slow).parent
+			slow = r.above(slow)
 		}
-		if current.parent == slow {
+		if current.parent == slow.id {
 			return
 		}
 	}

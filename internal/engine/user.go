@@ -84,8 +84,8 @@ type userPermission struct {
 	object          *v1alpha1.UserPermission
 	ref             Ref
 	allow           string
-	values          map[string]bool
-	fallback        string // the default; empty: none
+	values          []string // sorted
+	fallback        string   // the default; empty: none
 	applicableFor   []string
 	hideDescendants bool
 	window          window
@@ -97,14 +97,12 @@ func compileUserPermission(object *v1alpha1.UserPermission) *userPermission {
 		object:          object,
 		ref:             Ref{KindUserPermission, object.Name},
 		allow:           string(object.Spec.Allow),
-		values:          make(map[string]bool, len(object.Spec.ForValues)),
+		values:          texts(object.Spec.ForValues),
 		applicableFor:   texts(object.Spec.ApplicableFor),
 		hideDescendants: object.Spec.HideDescendants,
 	}
-	for _, value := range object.Spec.ForValues {
-		p.values[string(value)] = true
-	}
-	if p.values[string(object.Spec.Default)] {
+	slices.Sort(p.values)
+	if p.names(string(object.Spec.Default)) {
 		p.fallback = string(object.Spec.Default)
 	}
 	if (object.Spec.User == "") == (object.Spec.Group == "") {
@@ -114,6 +112,16 @@ func compileUserPermission(object *v1alpha1.UserPermission) *userPermission {
 	}
 	p.window = checkedWindow("spec", object.Spec.TimeWindow, &p.problems)
 	return p
+}
+
+// names says whether a record is one of the values.
+func (p *userPermission) names(id string) bool {
+	const few = 8
+	if len(p.values) <= few {
+		return slices.Contains(p.values, id)
+	}
+	_, found := slices.BinarySearch(p.values, id)
+	return found
 }
 
 // actsOn says whether the permission restricts requests about a type.

@@ -101,14 +101,14 @@ func (c *restrictionCheck) allowed(allow, id string, parent bool) bool {
 		if parent && p.hideDescendants {
 			continue
 		}
-		if p.values[id] {
+		if p.names(id) {
 			return true
 		}
 		if p.hideDescendants {
 			continue
 		}
 		below := false
-		of.ancestors(id, func(ancestor string) bool { below = p.values[ancestor]; return below })
+		of.ancestors(id, func(ancestor string) bool { below = p.names(ancestor); return below })
 		if below {
 			return true
 		}

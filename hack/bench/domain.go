@@ -32,7 +32,7 @@ const (
 	// unitType and placeType are trees, half of the records each.
 	unitType, placeType = "unit", "place"
 	// branching is how many records stand below one, perSet how many are in one RecordSet.
-	branching, perSet = 8, 5000
+	branching, perSet = 8, 1000
 )
 
 func meta(name string) metav1.ObjectMeta { return metav1.ObjectMeta{Namespace: namespace, Name: name} }

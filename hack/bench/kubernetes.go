@@ -77,22 +77,27 @@ func (k *kubernetesRBAC) all() []authorizer.AttributesRecord {
 	return requests
 }
 
-// setUp is the authorizer as the API server has it: over listers of informers.
+// setUp is the authorizer as the API server has it: over listers of informers, with objects of its own.
 func (k *kubernetesRBAC) setUp(requests []authorizer.AttributesRecord) (decide, error) {
-	index := func(objects ...any) toolscache.Indexer {
-		indexer := toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{toolscache.NamespaceIndex: toolscache.MetaNamespaceIndexFunc})
-		for _, object := range objects {
-			if err := indexer.Add(object); err != nil {
-				panic(err) // of an object without a name
-			}
+	index := func() toolscache.Indexer {
+		return toolscache.NewIndexer(toolscache.MetaNamespaceKeyFunc, toolscache.Indexers{toolscache.NamespaceIndex: toolscache.MetaNamespaceIndexFunc})
+	}
+	roles, bindings := index(), index()
+	for _, role := range k.roles {
+		if err := roles.Add(role.DeepCopy()); err != nil {
+			return nil, err
 		}
-		return indexer
+	}
+	for _, binding := range k.bindings {
+		if err := bindings.Add(binding.DeepCopy()); err != nil {
+			return nil, err
+		}
 	}
 	authorize := rbac.New(
 		&rbac.RoleGetter{Lister: rbaclisters.NewRoleLister(index())},
 		&rbac.RoleBindingLister{Lister: rbaclisters.NewRoleBindingLister(index())},
-		&rbac.ClusterRoleGetter{Lister: rbaclisters.NewClusterRoleLister(index(anys(k.roles)...))},
-		&rbac.ClusterRoleBindingLister{Lister: rbaclisters.NewClusterRoleBindingLister(index(anys(k.bindings)...))},
+		&rbac.ClusterRoleGetter{Lister: rbaclisters.NewClusterRoleLister(roles)},
+		&rbac.ClusterRoleBindingLister{Lister: rbaclisters.NewClusterRoleBindingLister(bindings)},
 	)
 	ctx := context.Background()
 	return func(i int) (bool, error) {

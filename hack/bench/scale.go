@@ -404,13 +404,20 @@ func (s *scale) profileAPIServer(ctx context.Context, during string) {
 	if err != nil {
 		return
 	}
-	response, err := c.Do(request)
-	if err != nil {
-		return
-	}
-	defer response.Body.Close()
-	if profile, err := io.ReadAll(response.Body); err == nil {
-		_ = os.WriteFile(filepath.Join(folder, "kube-apiserver-"+during+".prof"), profile, 0o644)
+	for { // while another profile is being taken, the API server refuses this one
+		response, err := c.Do(request)
+		if err != nil {
+			return
+		}
+		profile, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err == nil && response.StatusCode == http.StatusOK {
+			_ = os.WriteFile(filepath.Join(folder, "kube-apiserver-"+during+".prof"), profile, 0o644)
+			return
+		}
+		if sleep(ctx, time.Second) != nil {
+			return
+		}
 	}
 }
 

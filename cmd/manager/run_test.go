@@ -91,6 +91,9 @@ func TestRun(t *testing.T) {
 		}
 	}
 
+	t.Run("GitOps", func(t *testing.T) { testGitOps(t, c) })
+	t.Run("kstatus", func(t *testing.T) { testCurrent(t, c, m, shop) })
+
 	// The certificate is replaced, and its authority too, while the manager runs.
 	secret := c.secret(t)
 	old := secret.Data["tls.crt"]

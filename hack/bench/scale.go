@@ -327,36 +327,44 @@ func (s *scale) create(ctx context.Context, what string, count int, object func(
 	return writers.Wait()
 }
 
-// waitUntilCurrent waits until the manager has nothing more to write, and checks that every user has its
-// EffectivePermissions. It gives when the manager was done.
+// waitUntilCurrent waits until every user has its EffectivePermissions and the manager has nothing more to write. It
+// gives when that was.
 func (s *scale) waitUntilCurrent(ctx context.Context) (time.Time, error) {
-	var idleSince time.Time
-	for next := time.Now(); ; {
-		if err := errors.Join(ctx.Err(), s.manager.hasEnded()); err != nil {
+	for {
+		idleSince, err := s.waitUntilIdle(ctx)
+		if err != nil {
+			return time.Time{}, err
+		}
+		missing, err := s.notCurrent(ctx)
+		if missing == 0 || err != nil {
+			return idleSince, err
+		}
+		say("Nothing is queued, but %d users have no current EffectivePermissions", missing)
+	}
+}
+
+// waitUntilIdle waits until nothing has been queued in the manager for two seconds, and gives since when.
+func (s *scale) waitUntilIdle(ctx context.Context) (idleSince time.Time, err error) {
+	told := time.Now()
+	for {
+		if err := s.manager.hasEnded(); err != nil {
 			return time.Time{}, err
 		}
 		depth, err := s.queued(ctx)
 		if err != nil {
 			return time.Time{}, err
 		}
-		if depth > 0 {
+		switch {
+		case depth > 0:
 			idleSince = time.Time{}
-			if time.Since(next) > 15*time.Second {
-				next = time.Now()
+			if time.Since(told) > 15*time.Second {
+				told = time.Now()
 				say("%.0f objects are queued for status", depth)
 			}
-		} else if idleSince.IsZero() {
+		case idleSince.IsZero():
 			idleSince = time.Now()
-		} else if time.Since(idleSince) > 2*time.Second {
-			missing, err := s.notCurrent(ctx)
-			if err != nil {
-				return time.Time{}, err
-			}
-			if missing == 0 {
-				return idleSince, nil
-			}
-			say("Nothing is queued, but %d users have no current EffectivePermissions", missing)
-			idleSince = time.Time{}
+		case time.Since(idleSince) > 2*time.Second:
+			return idleSince, nil
 		}
 		if err := sleep(ctx, 250*time.Millisecond); err != nil {
 			return time.Time{}, err
@@ -628,7 +636,7 @@ func (s *scale) measureChanges(ctx context.Context) error {
 	for _, k := range kinds {
 		// What the change before still has written would disturb this one.
 		settled, cancel := context.WithTimeout(ctx, 3*time.Minute)
-		_, err := s.waitUntilCurrent(settled)
+		_, err := s.waitUntilIdle(settled)
 		cancel()
 		if err != nil && ctx.Err() != nil {
 			return err

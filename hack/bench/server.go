@@ -271,7 +271,7 @@ func encode(value any) []byte {
 	return text
 }
 
-// contest makes a contestant of a process that serves AuthZEN below a URL.
+// contestant makes one of a process that serves AuthZEN below a URL.
 func (a *arena) contestant(p *process, base, token string, change func(*request, map[string]any)) (*contestant, error) {
 	single, batches := a.bodies(change)
 	c := &contestant{process: p}
@@ -354,11 +354,11 @@ func (a *arena) bare(ctx context.Context, scheme string, args ...string) (*conte
 	}
 	c, err := a.contestant(p, scheme+"://"+address, "", nil)
 	c.result.Version = bareVersion
-	return c, errors.Join(err, a.waitFor(ctx, p, c.single, scheme+"://"+address+"/healthz"))
+	return c, errors.Join(err, a.waitFor(ctx, p, scheme+"://"+address+"/healthz"))
 }
 
 // waitFor waits until a server answers a GET.
-func (a *arena) waitFor(ctx context.Context, p *process, _ *target, url string) error {
+func (a *arena) waitFor(ctx context.Context, p *process, url string) error {
 	client := newHTTPClient(1)
 	return waitUntil(ctx, 30*time.Second, p.name+" to answer", func() error {
 		if err := p.hasEnded(); err != nil {
@@ -410,7 +410,7 @@ func (a *arena) startRemit(ctx context.Context) (*contestant, error) {
 	}
 	c, err := a.contestant(p, "http://"+address+"/domains/"+namespace, "", nil)
 	c.result.Endpoint += ", `kubectl remit serve`"
-	return c, errors.Join(err, a.waitFor(ctx, p, c.single, "http://"+address+"/openapi.json"))
+	return c, errors.Join(err, a.waitFor(ctx, p, "http://"+address+"/openapi.json"))
 }
 
 // startRemitAuthn is the manager in its usual configuration, on a real API server that knows the caller.
@@ -441,8 +441,8 @@ func (a *arena) startRemitAuthn(ctx context.Context) (*contestant, error) {
 	if err != nil {
 		return c, err
 	}
-	s := &scale{cluster: a.cluster, manager: m, company: company{Users: len(a.users)}}
-	_, err = s.waitUntilCurrent(ctx) // writing status is not what is measured
+	s := &scale{cluster: a.cluster, manager: m}
+	_, err = s.waitUntilIdle(ctx) // writing status is not what is measured
 	return c, err
 }
 
@@ -508,7 +508,7 @@ func (a *arena) startCerbos(ctx context.Context) (*contestant, error) {
 	})
 	c.result.Endpoint += ", the roles in the request"
 	c.result.Version = programVersion(program, "--version")
-	return c, errors.Join(err, a.waitFor(ctx, p, c.single, "http://"+addresses[0]+"/_cerbos/health"))
+	return c, errors.Join(err, a.waitFor(ctx, p, "http://"+addresses[0]+"/_cerbos/health"))
 }
 
 func existing(path string) string {
@@ -548,7 +548,7 @@ func (a *arena) startOpenFGA(ctx context.Context) (*contestant, error) {
 	}
 	failed := &contestant{process: p}
 	base := "http://" + addresses[0]
-	if err := a.waitFor(ctx, p, nil, base+"/healthz"); err != nil {
+	if err := a.waitFor(ctx, p, base+"/healthz"); err != nil {
 		return failed, err
 	}
 	var store struct{ ID string }

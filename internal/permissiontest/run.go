@@ -120,15 +120,8 @@ func compile(paths []string) (*engine.Domain, error) {
 }
 
 func (r *Runner) run(s *suite, t *test, domain *engine.Domain) Result {
-	now := t.now
-	if now.IsZero() {
-		now = s.now
-	}
-	if now.IsZero() {
-		now = r.Clock.Now()
-	}
 	began := time.Now()
-	got, err := t.evaluate(domain, now)
+	got, err := t.evaluate(domain, t.moment(s, r.Clock))
 	result := Result{File: s.document.File, Line: t.line, Suite: s.name, Test: t.Name, Err: err, Duration: time.Since(began)}
 	if err == nil {
 		result.Differences, result.Notes = compare(t.want, got.values), got.notes

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -175,6 +176,35 @@ var _ = Describe("Changes that follow each other at once", func() {
 				Expect(write()).To(Succeed())
 			}
 		}
+	})
+})
+
+var _ = Describe("A replica that hears of nothing any more", func() {
+	It("admits nothing that what it does not know is against", func(ctx SpecContext) {
+		watches := newGate()
+		config := rest.CopyConfig(operatorConfig)
+		config.Wrap(watches.wrap)
+		stale := startReplica(ctx, config, environment.WebhookInstallOptions.LocalServingCertDir)
+		namespace := newNamespace(ctx)
+		ann, bob := testobjects.MakeUser("ann").Superuser().Obj(), testobjects.MakeUser("bob").Superuser().Obj()
+		create(ctx, namespace, testobjects.MakePolicy().Obj(), ann, bob)
+		Eventually(func() int { return stale.objects(namespace) }).Should(Equal(3))
+
+		watches.close()
+		defer watches.open()
+		create(ctx, namespace, testobjects.MakeUser("cyd").ID("cyd@example.com").Obj())
+		Expect(cluster.Delete(ctx, ann)).To(Succeed())
+		create(ctx, namespace, testobjects.MakeUser("dan").Obj())
+		Expect(stale.objects(namespace)).To(Equal(3), "the replica knows nothing of it")
+
+		defer front.use(stale)()
+		Expect(cluster.Delete(ctx, bob)).NotTo(Succeed(), "bob is the last admin")
+		Expect(cluster.Create(ctx, in(namespace, testobjects.MakeUser("other").ID("cyd@example.com").Obj()))).NotTo(Succeed(), "cyd has that id")
+
+		By("hearing again")
+		watches.open()
+		Eventually(func() int { return stale.objects(namespace) }).Should(Equal(4))
+		Eventually(func() error { return cluster.Delete(ctx, bob) }).Should(beRefused("bob is the last admin", "(A2)"))
 	})
 })
 

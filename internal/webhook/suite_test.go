@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -51,6 +52,8 @@ var (
 	environment *envtest.Environment
 	// admin is the configuration of a member of system:masters.
 	admin *rest.Config
+	// operatorConfig is that of the replicas.
+	operatorConfig *rest.Config
 	// cluster writes as that administrator of a real API server, which asks the webhooks of two replicas in turn.
 	cluster client.Client
 	// warnings are what the API server told that client besides its answers.
@@ -96,10 +99,11 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	serving := environment.WebhookInstallOptions
 	user, err := environment.AddUser(envtest.User{Name: operator}, admin)
 	Expect(err).NotTo(HaveOccurred())
+	operatorConfig = user.Config()
 	for i := range replicas {
-		replicas[i] = startReplica(ctx, user.Config(), serving.LocalServingCertDir)
-		front.backends = append(front.backends, replicas[i].url)
+		replicas[i] = startReplica(ctx, operatorConfig, serving.LocalServingCertDir)
 	}
+	front.use(replicas[:]...)
 	front.start(net.JoinHostPort(serving.LocalServingHost, strconv.Itoa(serving.LocalServingPort)), serving.LocalServingCertDir)
 	DeferCleanup(func() { front.stop() })
 })
@@ -214,6 +218,78 @@ func (r *replica) objects(namespace string) int {
 	return snapshot.Domain.Len()
 }
 
+// gate holds back what watches tell while it is closed.
+type gate struct {
+	mu     sync.Mutex
+	opened chan struct{}
+}
+
+func newGate() *gate {
+	g := &gate{opened: make(chan struct{})}
+	g.open()
+	return g
+}
+
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case <-g.opened:
+	default:
+		close(g.opened)
+	}
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.opened = make(chan struct{})
+}
+
+func (g *gate) pass(ctx context.Context) error {
+	g.mu.Lock()
+	opened := g.opened
+	g.mu.Unlock()
+	select {
+	case <-opened:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// wrap has a client's watches go through the gate.
+func (g *gate) wrap(next http.RoundTripper) http.RoundTripper { return &gated{next, g} }
+
+type gated struct {
+	next http.RoundTripper
+	gate *gate
+}
+
+// RoundTrip does a request.
+func (t *gated) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := t.next.RoundTrip(request)
+	if err == nil && request.URL.Query().Has("watch") {
+		response.Body = &gatedBody{response.Body, t.gate, request.Context()}
+	}
+	return response, err
+}
+
+type gatedBody struct {
+	io.ReadCloser
+	gate *gate
+	ctx  context.Context //nolint:containedctx // of the request whose answer it is
+}
+
+// Read reads what came, once the gate is open.
+func (b *gatedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if waited := b.gate.pass(b.ctx); waited != nil {
+		return 0, waited
+	}
+	return n, err
+}
+
 func freeAddress(ctx context.Context) string {
 	GinkgoHelper()
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -224,7 +300,7 @@ func freeAddress(ctx context.Context) string {
 
 // service hands requests to the replicas in turn, as a Service of Kubernetes does with connections.
 type service struct {
-	backends []*url.URL
+	backends atomic.Pointer[[]*replica]
 	// open admits everything without asking a replica.
 	open   atomic.Bool
 	next   atomic.Uint64
@@ -238,7 +314,7 @@ func (s *service) start(address, certDir string) {
 	GinkgoHelper()
 	s.restart = func() { s.start(address, certDir) }
 	proxy := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(s.backends[int(s.next.Add(1))%len(s.backends)]) },
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(s.backend()) },
 		// The replicas' certificates are not what is tested.
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
 	}
@@ -256,6 +332,17 @@ func (s *service) start(address, certDir string) {
 		defer close(s.done)
 		_ = s.server.ServeTLS(listener, filepath.Join(certDir, "tls.crt"), filepath.Join(certDir, "tls.key")) // ends with an error in any case
 	}()
+}
+
+// use has the service ask these replicas, and gives what undoes it.
+func (s *service) use(backends ...*replica) (undo func()) {
+	before := s.backends.Swap(&backends)
+	return func() { s.backends.Store(before) }
+}
+
+func (s *service) backend() *url.URL {
+	backends := *s.backends.Load()
+	return backends[int(s.next.Add(1))%len(backends)].url
 }
 
 // stop ends the service at once.

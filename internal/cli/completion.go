@@ -27,6 +27,8 @@ func (s *source) completeArgs(suggestions ...suggest) cobra.CompletionFunc {
 		}
 		ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
 		defer cancel()
+		slices.Sort(s.filenames)
+		s.filenames = slices.Compact(s.filenames) // cobra has read the flags twice
 		d, err := s.load(ctx, io.Discard)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -188,7 +188,7 @@ func (o *DiffOptions) print(namespace string, result *diff.Result) {
 			fmt.Fprintf(o.Out, "    users:  %s\n", listed(slices.Concat(entry.Others, entry.Users)))
 		}
 		if len(entry.Parts) > 0 {
-			fmt.Fprintln(o.Out, "            not each of all: others give some of it to some; -o json tells")
+			fmt.Fprintln(o.Out, "            not all of it for each of them; -o json tells")
 		}
 	}
 	for i := range result.Records {

@@ -62,8 +62,8 @@ type Entry struct {
 	// Users are known users, sorted. Others are who is not known by name, each in words.
 	Users  []string `json:"users"`
 	Others []string `json:"others,omitempty"`
-	// Parts say who is concerned by what, where not all of these are by all of it: the others have it, or not,
-	// by something else.
+	// Parts say who is concerned by what, where not all of these are by all of it. Something else gives it to
+	// the others, or its types do not have the action.
 	Parts []Part `json:"parts,omitempty"`
 }
 
@@ -480,6 +480,7 @@ func (g *grouping) entries() []Entry {
 		}
 		entries[i].Parts = append(entries[i].Parts, g.part(group))
 	}
+	entries = split(entries)
 	for i := range entries {
 		entries[i].sumUp()
 	}
@@ -509,6 +510,25 @@ func (g *grouping) part(group *group) Part {
 		}
 	}
 	return p
+}
+
+// split takes entries apart that concern the same users in all their parts.
+func split(entries []Entry) []Entry {
+	var all []Entry
+	for _, e := range entries {
+		if slices.ContainsFunc(e.Parts, func(p Part) bool {
+			return !slices.Equal(p.Users, e.Parts[0].Users) || !slices.Equal(p.Others, e.Parts[0].Others)
+		}) {
+			all = append(all, e)
+			continue
+		}
+		for i := range e.Parts {
+			one := e
+			one.Parts = e.Parts[i : i+1]
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // sumUp puts together what the parts say; a single one need not be said twice.

@@ -20,6 +20,8 @@ FUZZTIME ?= 2000x
 BENCHFLAGS ?=
 # DECISION_PORT is where `make run` serves decisions, on 127.0.0.1.
 DECISION_PORT ?= 8443
+# PLUGIN_DIR is where `make install-plugin` puts kubectl's plugin.
+PLUGIN_DIR ?= $(HOME)/.local/bin
 # IMG is the manager's image; BASE what its binary is put on: scratch, or for example a distroless image.
 IMG ?= remit:$(VERSION)
 BASE ?= scratch
@@ -158,6 +160,10 @@ build-manager:
 build-kubectl-remit:
 	@$(GO_BUILD) -o $(BIN)/kubectl-remit ./cmd/kubectl-remit
 
+.PHONY: dist
+dist: ## Build kubectl-remit for Linux, macOS and Windows into bin/release, with checksums and a manifest for krew.
+	@VERSION=$(VERSION) hack/dist.sh
+
 .PHONY: docker-build
 docker-build: ## Build the manager's image (IMG, BASE, CONTAINER_TOOL).
 	$(CONTAINER_TOOL) build --build-arg VERSION=$(VERSION) --build-arg BASE=$(BASE) -t $(IMG) .
@@ -170,6 +176,11 @@ build-installer: manifests $(BIN)/kustomize ## Write dist/install.yaml, everythi
 .PHONY: verify-chart
 verify-chart: $(BIN)/helm ## Lint the Helm chart and render it in each of its shapes.
 	hack/verify-chart.sh $(BIN)/helm
+
+.PHONY: install-plugin
+install-plugin: build-kubectl-remit ## Put `kubectl remit` and its completion into PLUGIN_DIR, which has to be on the PATH.
+	@mkdir -p $(PLUGIN_DIR)
+	install -m 0755 $(BIN)/kubectl-remit hack/kubectl_complete-remit $(PLUGIN_DIR)
 
 ##@ Cluster (the one that KUBECTL talks to)
 

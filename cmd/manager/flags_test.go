@@ -9,6 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/remit-authz/remit/hack/render"
 )
 
 func TestDefaults(t *testing.T) {
@@ -78,6 +82,36 @@ func TestLease(t *testing.T) {
 	cfg.namespace = "remit"
 	if lease, err := cfg.lease(); err != nil || lease == nil || lease.Namespace != "remit" {
 		t.Errorf("lease() = %+v, %v, want one in the manager's own namespace", lease, err)
+	}
+}
+
+// The Deployments that components make of config/default start with flags that make sense.
+func TestFlagsOfComponents(t *testing.T) {
+	for component, want := range map[string]config{
+		"autoscaling": {certSecret: "remit-certs", metricsBindAddress: off},
+		"certmanager": {certSecret: "", metricsBindAddress: off},
+		"prometheus":  {certSecret: "remit-certs", metricsBindAddress: ":8080"},
+	} {
+		t.Run(component, func(t *testing.T) {
+			objects, err := render.Installation("../../config", component)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, object := range objects {
+				if object.GetKind() != "Deployment" {
+					continue
+				}
+				var deployment appsv1.Deployment
+				into(t, object, &deployment)
+				cfg, err := parse(deployment.Spec.Template.Spec.Containers[0].Args, t.Output())
+				if err != nil {
+					t.Fatalf("parse: %v", err)
+				}
+				if cfg.certSecret != want.certSecret || cfg.metricsBindAddress != want.metricsBindAddress || cfg.decisionCertDir != "/certs" || !cfg.leaderElect {
+					t.Errorf("the flags say %+v, want certificates of Secret %q and metrics at %s", cfg, want.certSecret, want.metricsBindAddress)
+				}
+			}
+		})
 	}
 }
 

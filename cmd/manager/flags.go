@@ -53,8 +53,7 @@ type config struct {
 	metricsBindAddress string
 	metricsSecure      bool
 
-	leaderElect             bool
-	leaderElectionNamespace string
+	leaderElect bool
 
 	webhookHost    string
 	webhookPort    int
@@ -92,7 +91,6 @@ func parse(args []string, out io.Writer) (*config, error) {
 	flags.StringVar(&cfg.metricsBindAddress, "metrics-bind-address", off, "`host:port` of /metrics; 0 turns it off")
 	flags.BoolVar(&cfg.metricsSecure, "metrics-secure", true, "serve /metrics over TLS, to whom the API server lets read it")
 	flags.BoolVar(&cfg.leaderElect, "leader-elect", false, "have replicas agree on one that writes status; all of them decide either way")
-	flags.StringVar(&cfg.leaderElectionNamespace, "leader-election-namespace", "", "`namespace` of the lease by which they agree; empty: --namespace")
 	flags.StringVar(&cfg.webhookHost, "webhook-host", "", "`address` to serve admission webhooks at; empty: every address")
 	flags.IntVar(&cfg.webhookPort, "webhook-port", 9443, "`port` to serve admission webhooks at; 0 turns them off")
 	flags.StringVar(&cfg.webhookCertDir, "webhook-cert-dir", "", "`folder` with tls.crt and tls.key of the webhooks, read again when they change")
@@ -135,7 +133,6 @@ func (c *config) validate() error {
 		port("webhook-port", c.webhookPort),
 		c.validateCertificates(),
 		namespace("namespace", c.namespace),
-		namespace("leader-election-namespace", c.leaderElectionNamespace),
 		namespace("default-domain", c.defaultDomain),
 		positive("decision-max-concurrent", c.decisionMaxConcurrent),
 		positive("decision-log-allow-every", c.decisionLogAllowEvery),
@@ -188,19 +185,11 @@ func (c *config) lease() (*controllers.Lease, error) {
 	if !c.leaderElect {
 		return nil, nil
 	}
-	name, err := c.leaseNamespace()
+	name, err := c.ownNamespace()
 	if err != nil {
 		return nil, fmt.Errorf("--leader-elect: %w", err)
 	}
 	return &controllers.Lease{Namespace: name}, nil
-}
-
-// leaseNamespace is where replicas keep the leases by which they agree.
-func (c *config) leaseNamespace() (string, error) {
-	if c.leaderElectionNamespace != "" {
-		return c.leaderElectionNamespace, nil
-	}
-	return c.ownNamespace()
 }
 
 // ownNamespace is where the manager's leases and its certificate are.

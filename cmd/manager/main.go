@@ -107,7 +107,7 @@ func run(ctx context.Context, cfg *config) error {
 		errs = append(errs, addRotator(mgr, cfg))
 	}
 	if cfg.webhookPort != 0 {
-		namespace, err := cfg.leaseNamespace()
+		namespace, err := cfg.ownNamespace()
 		errs = append(errs, err, webhook.SetupWithManager(mgr, domains, webhook.Options{Namespace: namespace}))
 		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
 	}

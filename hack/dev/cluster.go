@@ -159,7 +159,7 @@ func startManager(ctx context.Context, plane *controlPlane, decisions string, fa
 	manager, err := start("manager", fail, binary,
 		"--kubeconfig="+kubeconfig,
 		"--leader-elect",
-		"--leader-election-namespace="+managerNamespace,
+		"--namespace="+managerNamespace,
 		"--webhook-host="+webhooks.LocalServingHost,
 		"--webhook-port="+strconv.Itoa(webhooks.LocalServingPort),
 		"--webhook-cert-dir="+webhooks.LocalServingCertDir,

@@ -146,12 +146,16 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 	return after(v.again), nil
 }
 
-// after asks for another look after a while, and then soon; 0 is never.
+// longestWait is how late status may be after the clock was set forward, or the machine slept: waiting does not notice.
+// Decisions are asked with the time and need no such thing.
+const longestWait = 10 * time.Minute
+
+// after asks for another look after a while, or earlier, and then soon; 0 is never.
 func after(wait time.Duration) reconcile.Result {
 	if wait == 0 {
 		return reconcile.Result{}
 	}
-	return reconcile.Result{RequeueAfter: wait, Priority: new(0)}
+	return reconcile.Result{RequeueAfter: min(wait, longestWait), Priority: new(0)}
 }
 
 // writeStatus replaces the status of an object. Nothing that others wrote into it stays, and as nothing is

@@ -18,7 +18,7 @@ func lastAdmin(r *review) field.ErrorList {
 	if r.exempt() || !r.concernsAdmins() {
 		return nil
 	}
-	if r.after.HasAdmin(r.Now) {
+	if staying(r.after).HasAdmin(r.Now) {
 		return nil
 	}
 	admins := r.before.Admins(r.Now)
@@ -32,6 +32,24 @@ func lastAdmin(r *review) field.ErrorList {
 	path, value := r.adminPath()
 	return field.ErrorList{field.Invalid(path, value, fmt.Sprintf(
 		"%s the last admin of the domain, and nobody would be after this change; make another user superuser, or give one a role with adminAccess, first", who))}
+}
+
+// staying is a domain without what is being deleted and only waits for finalizers: it goes without being asked about
+// again.
+func staying(d *engine.Domain) *engine.Domain {
+	var going []engine.Change
+	for _, kind := range engine.Kinds {
+		for _, object := range d.Objects(kind) {
+			if object.GetDeletionTimestamp() != nil {
+				going = append(going, engine.Remove(engine.Ref{Kind: kind, Name: object.GetName()}))
+			}
+		}
+	}
+	if len(going) == 0 {
+		return d
+	}
+	rest, _ := d.With(going...)
+	return rest
 }
 
 // concernsAdmins says whether the change may take an admin away. It spares most changes a look at all users.

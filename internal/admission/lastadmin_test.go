@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
@@ -24,11 +27,15 @@ func TestLastAdmin(t *testing.T) {
 	}
 	byPolicy := objects{MakePolicy().Obj(), MakeUser("ada").Roles("admin").Obj()}
 	two := objects{chief, MakeUser("ada").RoleIn("chief", "", nextMonth).Obj(), MakeUser("bob").RoleIn("chief", nextMonth, "").Obj()}
+	leaving := MakeUser("ada").Roles("chief").Obj()
+	leaving.DeletionTimestamp = &metav1.Time{Time: time.Unix(0, 0)}
+	waiting := objects{chief, leaving, MakeUser("bob").Roles("chief").Obj()}
 	boardOf := func() *GroupBuilder { return MakeGroup("board").Groups("inner") }
 
 	run(t, map[string]reviewCase{
 		"deleting the user":                 {byUser, remove(MakeUser("ada").Obj()), []string{"metadata.name A2"}},
 		"deleting it with the namespace":    {byUser, remove(MakeUser("ada").Obj()).terminating(), nil},
+		"leaving one who is being deleted":  {waiting, remove(MakeUser("bob").Obj()), []string{"metadata.name A2"}},
 		"disabling the user":                {byUser, update(MakeUser("ada").Roles("chief").Disabled().Obj()), []string{"spec.disabled A2"}},
 		"disabling it before the namespace": {byUser, update(MakeUser("ada").Roles("chief").Disabled().Obj()).terminating(), []string{"spec.disabled A2"}},
 		"taking the role":                   {byUser, update(MakeUser("ada").Roles("clerk").Obj()), []string{"spec.roles A2"}},

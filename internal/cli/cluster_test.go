@@ -82,6 +82,7 @@ func TestCluster(t *testing.T) {
 		testobjects.MakeResourceType("doc").Link("company", "company").Obj(),
 		testobjects.MakeResourceType("company").Obj(),
 		testobjects.MakeRole("reader").Rule(testobjects.MakeRule("doc").Actions("read").Preset("weight", 12.5).Obj()).Obj(),
+		testobjects.MakeRole("spare").Rule(testobjects.MakeRule("company").Actions("read").Obj()).Obj(),
 		testobjects.MakeUserPermission("ann-north", "company", "north").User("ann").Obj(),
 		testobjects.MakeUser("zz-last").Roles("reader").Obj(),
 		testobjects.MakeUser("ann").Roles("reader").Obj(),
@@ -93,17 +94,35 @@ func TestCluster(t *testing.T) {
 		object.SetNamespace("shop")
 		create(object)
 	}
-	// The reader may list everything of ours in shop; the stranger all but roles and users.
-	for name, resources := range map[string][]string{
-		"reader": {"*"},
-		"stranger": {
-			"resourcetypes", "groups", "userpermissions", "specialpermissions", "recordsets", "permissionpolicies",
-		},
+	computed := &v1alpha1.EffectivePermissions{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ann"}, Spec: v1alpha1.EffectivePermissionsSpec{User: "ann"},
+	}
+	create(computed)
+	computed.Status = v1alpha1.EffectivePermissionsStatus{
+		Roles: []v1alpha1.HeldRole{{Name: "reader", Via: []string{"User/ann"}}},
+		Permissions: []v1alpha1.EffectivePermission{{
+			Resource: "doc", Access: v1alpha1.AccessReadOnly, Allowed: []string{"read"}, DecidedBy: []string{"Role/reader"},
+		}},
+	}
+	if err := admin.Status().Update(t.Context(), computed); err != nil {
+		t.Fatal(err)
+	}
+	// The reader may list everything of ours in shop; the stranger all but roles and users, the clerk all but
+	// records, the writer may change roles, too; ann may get what the operator computed of her, and nothing else.
+	ours := func(verb string, resources ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{v1alpha1.GroupName}, Resources: resources, Verbs: []string{verb}}
+	}
+	own := ours("get", "effectivepermissions")
+	own.ResourceNames = []string{"ann"}
+	others := []string{"resourcetypes", "groups", "userpermissions", "specialpermissions", "permissionpolicies"}
+	for name, rules := range map[string][]rbacv1.PolicyRule{
+		"reader":   {ours("list", "*")},
+		"stranger": {ours("list", append([]string{"recordsets"}, others...)...)},
+		"clerk":    {ours("list", append([]string{"roles", "users"}, others...)...)},
+		"writer":   {ours("list", "*"), ours("patch", "roles")},
+		"ann":      {own},
 	} {
-		create(&rbacv1.Role{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
-			Rules:      []rbacv1.PolicyRule{{APIGroups: []string{v1alpha1.GroupName}, Resources: resources, Verbs: []string{"list"}}},
-		})
+		create(&rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}, Rules: rules})
 		create(&rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
@@ -111,6 +130,18 @@ func TestCluster(t *testing.T) {
 		})
 	}
 	reader, stranger, master := kubeconfig("reader"), kubeconfig("stranger"), kubeconfig("master", "system:masters")
+	clerk, writer, ann := kubeconfig("clerk"), kubeconfig("writer"), kubeconfig("ann")
+	manifests := t.TempDir()
+	for name, text := range map[string]string{
+		"wider.yaml": "{kind: Role, apiVersion: permissions.remit.dev/v1alpha1, metadata: {name: reader}, spec: {rules: [{resources: [doc], access: Full}]}}",
+		"same.yaml":  "{kind: User, apiVersion: permissions.remit.dev/v1alpha1, metadata: {name: ann}, spec: {roles: [{name: reader}]}}",
+	} {
+		if err := os.WriteFile(filepath.Join(manifests, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const missing = "the right to list roles.permissions.remit.dev, users.permissions.remit.dev in the namespace shop is missing; " +
+		"it is needed, because an answer without them could be wrong"
 
 	cases := map[string]struct {
 		args     []string
@@ -137,8 +168,56 @@ func TestCluster(t *testing.T) {
 		"a right is missing": {
 			args:     []string{"can", "ann", "read", "doc/d-1", "-n", "shop", "--kubeconfig", stranger},
 			wantCode: ExitError,
-			wantErr: "error: the right to list roles.permissions.remit.dev, users.permissions.remit.dev in the namespace shop is missing; " +
-				"it is needed, because an answer without them could be wrong\n",
+			wantErr:  "error: " + missing + "\n",
+		},
+		"no search without a right": {
+			args:     []string{"who-can", "read", "doc", "-n", "shop", "--kubeconfig", stranger},
+			wantCode: ExitError, wantErr: "error: " + missing + "\n",
+		},
+		"no difference without a right": {
+			args:     []string{"diff", "-f", manifests, "-n", "shop", "--kubeconfig", stranger},
+			wantCode: ExitError, wantErr: "error: " + missing + "\n",
+		},
+		"effective without a right": {
+			args:     []string{"effective", "ann", "-n", "shop", "--kubeconfig", stranger},
+			wantCode: ExitError, wantErr: "error: " + missing + "; the right to read effectivepermissions.permissions.remit.dev would do as well\n",
+		},
+		"effective permissions do not depend on records": {
+			args:    []string{"effective", "ann", "-o", "csv", "-n", "shop", "--kubeconfig", clerk},
+			wantOut: "user,resource,access,read,create,update,delete,decidedBy,overridden,restrictedBy\nann,company,None,",
+		},
+		"decisions depend on records": {
+			args:     []string{"can", "ann", "read", "doc", "-n", "shop", "--kubeconfig", clerk},
+			wantCode: ExitError, wantErr: "error: the right to list recordsets.permissions.remit.dev in the namespace shop is missing; ",
+		},
+		"what the operator computed": {
+			args: []string{"effective", "ann", "-n", "shop", "--kubeconfig", ann},
+			wantOut: "User ann\nRoles: reader (User/ann)\n\n" +
+				"RESOURCE   ACCESS     READ   DECIDED BY    RESTRICTED BY\n" +
+				"doc        ReadOnly   yes    Role/reader\n",
+			wantErr: "Note: you may not list resourcetypes.permissions.remit.dev, ",
+		},
+		"not at another time": {
+			args:     []string{"effective", "ann", "--at", "2030-01-01T00:00:00Z", "-n", "shop", "--kubeconfig", ann},
+			wantCode: ExitError, wantErr: "error: the right to list resourcetypes.permissions.remit.dev, ",
+		},
+		"not of others": {
+			args:     []string{"effective", "--all", "-n", "shop", "--kubeconfig", ann},
+			wantCode: ExitError, wantErr: "error: the right to list resourcetypes.permissions.remit.dev, ",
+		},
+		"what manifests would change": {
+			args:     []string{"diff", "-f", manifests, "-n", "shop", "--kubeconfig", reader},
+			wantCode: ExitNegative,
+			wantOut: "1 object of the domain shop differs:\n  ~ Role/reader\n\n" +
+				"+ 2 users gain create, delete, update on doc\n    before: no\n    after:  always (Role/reader)\n    users:  ann, zz-last\n",
+		},
+		"suggestions": {
+			args:    []string{"__complete", "can", "-n", "shop", "--kubeconfig", reader, "zz"},
+			wantOut: "zz-last\n:4\n", wantErr: "Completion ended with directive: ShellCompDirectiveNoFileComp\n",
+		},
+		"a reset that may not be": {
+			args:     []string{"reset", "spare", "--to", "none", "--write", "-n", "shop", "--kubeconfig", reader},
+			wantCode: ExitError, wantErr: "error: apply the rules of Role spare: roles.permissions.remit.dev \"spare\" is forbidden",
 		},
 		"no domain": {
 			args:     []string{"effective", "--all", "-n", "bare", "--kubeconfig", master},
@@ -171,6 +250,20 @@ func TestCluster(t *testing.T) {
 			}
 		})
 	}
+
+	t.Run("reset", func(t *testing.T) {
+		code, out, errOut := runCommand(t, "reset", "spare", "--to", "none", "--write", "-n", "shop", "--kubeconfig", writer)
+		if want := "Role spare in shop has the rules of the preset none: 0 rules.\n"; code != ExitSuccess || out != want {
+			t.Fatalf("exit code %d\n%s%s", code, out, errOut)
+		}
+		var role v1alpha1.Role
+		if err := admin.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "spare"}, &role); err != nil {
+			t.Fatal(err)
+		}
+		if len(role.Spec.Rules) > 0 {
+			t.Errorf("rules are left: %v", role.Spec.Rules)
+		}
+	})
 
 	t.Run("a kind that the cluster does not know", func(t *testing.T) {
 		definition := &apiextensionsv1.CustomResourceDefinition{ObjectMeta: metav1.ObjectMeta{Name: "recordsets." + v1alpha1.GroupName}}

@@ -280,14 +280,18 @@ func testPeople(t *testing.T, c *cluster) {
 	sources := []string{"resourcetypes", "roles", "groups", "users", "userpermissions", "specialpermissions", "recordsets"}
 	policy, computed := []string{"permissionpolicies"}, []string{"effectivepermissions"}
 	all := slices.Concat(sources, policy, computed)
+	c.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "binder"}, Rules: []rbacv1.PolicyRule{
+		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings"}, Verbs: []string{"create"}},
+	}})
 	for role, tc := range map[string]struct {
-		wantWrites []string
-		wantLabels map[string]string
+		wantWrites  []string
+		wantCallers bool
+		wantLabels  map[string]string
 	}{
 		"remit-viewer": {wantLabels: map[string]string{"rbac.authorization.k8s.io/aggregate-to-view": "true"}},
 		"remit-editor": {wantWrites: sources, wantLabels: map[string]string{}},
 		"remit-admin": {
-			wantWrites: slices.Concat(sources, policy), wantLabels: map[string]string{"rbac.authorization.k8s.io/aggregate-to-admin": "true"},
+			wantWrites: slices.Concat(sources, policy), wantCallers: true, wantLabels: map[string]string{"rbac.authorization.k8s.io/aggregate-to-admin": "true"},
 		},
 	} {
 		t.Run(role, func(t *testing.T) {
@@ -306,6 +310,12 @@ func testPeople(t *testing.T, c *cluster) {
 				c.create(t, review)
 				return review.Status.Allowed
 			}
+			// Kubernetes' admin may write RoleBindings; so may everybody here.
+			c.create(t, &rbacv1.RoleBinding{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: role + "-binds"},
+				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "binder"},
+				Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: role + "-user"}},
+			})
 			eventually(t, "the binding works", func() error {
 				if !allowed("default", "roles", "get") {
 					return fmt.Errorf("%s may not get roles", role)
@@ -326,6 +336,14 @@ func testPeople(t *testing.T, c *cluster) {
 			}
 			if allowed("kube-system", "roles", "get") {
 				t.Error("the rights of one namespace count in another")
+			}
+			err := c.as(t, role+"-user").Create(t.Context(), &rbacv1.RoleBinding{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "shop"},
+				RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "remit-decision-caller"},
+				Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "shop"}},
+			}, client.DryRunAll)
+			if tc.wantCallers != (err == nil) {
+				t.Errorf("let an application ask: got error %v, want none: %t", err, tc.wantCallers)
 			}
 			var object rbacv1.ClusterRole
 			if err := c.Get(t.Context(), client.ObjectKey{Name: role}, &object); err != nil {

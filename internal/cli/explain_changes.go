@@ -525,9 +525,8 @@ func (e *expansion) relevel(special *v1alpha1.SpecialPermission, level v1alpha1.
 			entries = append(entries, others)
 		}
 	}
-	special.Spec.Permissions = append(entries, v1alpha1.SpecialPermissionEntry{
-		Resources: []v1alpha1.NameOrAny{resourceType}, Access: level,
-	})
+	entries = append(entries, v1alpha1.SpecialPermissionEntry{Resources: []v1alpha1.NameOrAny{resourceType}, Access: level})
+	special.Spec.Permissions = entries
 }
 
 // names says whether resources and areas name the type of the request.

@@ -64,6 +64,9 @@ func importCin7(im *importer, files []File) error {
 	for _, t := range users {
 		c.readUsers(t.file, t.head, t.lines)
 	}
+	if len(specials) == 0 {
+		c.note(place{file: files[0].Name}, "no special permissions are in the export; where there are some, users may do more or less than their roles say")
+	}
 	for _, t := range specials {
 		if err := c.readSpecials(t.file, t.head, t.lines); err != nil {
 			return err
@@ -179,7 +182,7 @@ func (c *cin7) readUsers(f File, head []string, lines [][]string) {
 		if object.Name != user {
 			object.Spec.ID = v1alpha1.UserID(user)
 		}
-		if status >= 0 && !isSet(cell(line, status)) && slug(cell(line, status)) != "active" {
+		if status >= 0 && !isSet(cell(line, status)) && !slices.Contains([]string{"active", "enabled"}, slug(cell(line, status))) {
 			object.Spec.Disabled = true
 		}
 		for _, name := range strings.FieldsFunc(cell(line, roles), func(r rune) bool { return r == ';' || r == ',' || r == '\n' }) {

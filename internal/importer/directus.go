@@ -168,11 +168,12 @@ type directus struct {
 	// order has the ids of the policies, and public the one of who has no role.
 	order  []string
 	public string
-	// types are the Directus types of fields by collection, links the relations to one, shares whether
-	// somebody may share items.
+	// types are the Directus types of fields by collection, links the relations to one, required what clients
+	// always need, keys the primary keys; shared tells where somebody may share items.
 	types       map[string]map[string]string
 	links       map[string]map[string]string
 	required    map[string][]string
+	keys        map[string]string
 	collections map[string]place
 	shared      map[string]bool
 	// byRole and byUser are the policies that a role or a user has by itself.
@@ -207,6 +208,7 @@ type directusPermission struct {
 func (d *directus) readSchema() {
 	d.types, d.links = map[string]map[string]string{}, map[string]map[string]string{}
 	d.required, d.collections, d.shared = map[string][]string{}, map[string]place{}, map[string]bool{}
+	d.keys = map[string]string{}
 	for _, r := range d.tables["collections"] {
 		name := r.text("collection")
 		if _, folder := r.values["schema"]; name == "" || folder && r.values["schema"] == nil {
@@ -228,6 +230,7 @@ func (d *directus) readSchema() {
 		d.types[collection][field] = r.text("type")
 		if schema, ok := r.values["schema"].(map[string]any); ok && isSet(schema["is_primary_key"]) {
 			d.required[collection] = append([]string{field}, d.required[collection]...)
+			d.keys[collection] = field
 		}
 	}
 	for _, r := range d.tables["relations"] {
@@ -473,6 +476,7 @@ func (d *directus) presets(rule *v1alpha1.Rule, v any) (why string) {
 // translator translates filters of a collection: item permissions, or the validations of an action.
 func (d *directus) translator(collection, action string) *filterTranslator {
 	t := &filterTranslator{
+		key:       cmp.Or(d.keys[collection], "id"),
 		fieldType: func(field string) string { return d.types[collection][field] },
 		attribute: func(name string) { d.attributes[name] = true },
 	}
@@ -598,8 +602,12 @@ func (d *directus) writeRoles() {
 		group := &v1alpha1.Group{TypeMeta: typeMeta(engine.KindGroup), ObjectMeta: metav1.ObjectMeta{Name: d.name(engine.KindGroup, id, r.text("name"))}}
 		group.Spec = v1alpha1.GroupSpec{DisplayName: short(r.text("name")), Members: members[id], Roles: d.roleRefs(d.byRole[id])}
 		for _, child := range d.tables["roles"] {
-			if child.reference("parent") == id && child.reference("id") != id {
-				group.Spec.Groups = append(group.Spec.Groups, v1alpha1.Name(d.name(engine.KindGroup, child.reference("id"), child.text("name"))))
+			below := child.reference("id")
+			if below == "" || below == id || child.reference("parent") != id {
+				continue
+			}
+			if name := v1alpha1.Name(d.name(engine.KindGroup, below, child.text("name"))); !slices.Contains(group.Spec.Groups, name) {
+				group.Spec.Groups = append(group.Spec.Groups, name)
 			}
 		}
 		if len(group.Spec.Roles) == 0 && d.public != "" {

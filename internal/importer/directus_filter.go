@@ -29,6 +29,8 @@ func (e *untranslatable) Error() string { return e.path + ": " + e.why }
 type filterTranslator struct {
 	// fieldType is the Directus type of a field of the collection; empty where it is not known.
 	fieldType func(field string) string
+	// key is the name of the primary key: the record's id.
+	key string
 	// attribute tells that the expression reads an attribute of the subject.
 	attribute func(name string)
 	// submitted is the object that a validation reads a field from; nil: the filter is an item permission.
@@ -233,12 +235,47 @@ func (t *filterTranslator) operator(name, op string, v any, in scope, path strin
 		}
 		return or(payload.absent, holds), nil
 	}
+	if in.top && name == t.key {
+		if c, ok := identity(op, v); ok {
+			return c, nil
+		}
+	}
 	f.x = member(in.object, name)
 	holds, err := f.item(v)
 	if err != nil || in.strict || holds == always || holds == never {
 		return holds, err
 	}
 	return and(append(slices.Clone(in.known), has(in.object, name), holds)...), nil
+}
+
+// identity says of the record's id, which is a text, that it is one of some values; false for what it cannot say.
+func identity(op string, v any) (clause, bool) {
+	list := []any{v}
+	if elements, ok := v.([]any); ok && op == "_in" && len(elements) > 0 {
+		list = elements
+	} else if op != "_eq" {
+		return never, false
+	}
+	same := make([]string, len(list))
+	for i, element := range list {
+		switch element := element.(type) {
+		case int64:
+			same[i] = literal(literal(element))
+		case string:
+			same[i] = literal(element)
+			if element == "$CURRENT_USER" {
+				same[i] = currentUser
+			} else if strings.HasPrefix(element, "$") {
+				return never, false
+			}
+		default:
+			return never, false
+		}
+	}
+	if op == "_eq" {
+		return atom("resource.id == %s", same[0]), true
+	}
+	return atom("resource.id in [%s]", strings.Join(same, ", ")), true
 }
 
 // leaf is one operator on one field.

@@ -272,7 +272,7 @@ func itemOperators(field string) []string {
 }
 
 func itemTranslator() *filterTranslator {
-	return &filterTranslator{fieldType: func(string) string { return "" }, attribute: func(string) {}}
+	return &filterTranslator{key: "id", fieldType: func(string) string { return "" }, attribute: func(string) {}}
 }
 
 // evaluates compiles and evaluates a condition.
@@ -428,6 +428,8 @@ func TestFilters(t *testing.T) {
 		"roles":           {`{"x": {"_in": "$CURRENT_ROLES"}}`, `has(` + x + `) && ` + x + ` != null && ` + x + ` in subject.attributes.roles`},
 		"role":            {`{"x": {"_eq": "$CURRENT_ROLE"}}`, `has(` + x + `) && ` + x + ` == subject.attributes.role`},
 		"field of a user": {`{"x": {"_eq": "$CURRENT_USER.team"}}`, `has(` + x + `) && ` + x + ` == subject.attributes.team`},
+		"the record's id": {`{"id": {"_in": ["$CURRENT_USER", 5]}}`, `resource.id in [subject.id, "5"]`},
+		"not the id":      {`{"id": {"_neq": 5}}`, `has(resource.properties.id) && resource.properties.id != null && (resource.properties.id < 5 || resource.properties.id > 5)`},
 		"id of a link":    {`{"x": {"id": {"_eq": "$CURRENT_USER"}}}`, `has(` + x + `) && ` + x + ` == subject.id`},
 		"linked record":   {`{"x": {"team": {"_eq": 1}}}`, `has(` + x + `) && has(` + x + `.team) && ` + x + `.team == 1`},
 		"some":            {`{"x": {"_some": {"y": {"_eq": 1}}}}`, `has(` + x + `) && ` + x + `.exists(e, has(e.y) && e.y == 1)`},

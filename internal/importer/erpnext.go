@@ -58,6 +58,8 @@ type erpnext struct {
 	roles map[string]*v1alpha1.Role
 	// disabled roles give nothing.
 	disabled map[string]bool
+	// named are the document types that rules and user permissions name.
+	named map[string]bool
 	// restricted are the document types that user permissions are about.
 	restricted map[string]bool
 }
@@ -68,7 +70,7 @@ type erpnext struct {
 func importERPNext(im *importer, files []File) error {
 	e := &erpnext{
 		importer: im, rows: map[string][]row{}, docTypes: map[string]row{}, types: map[string]place{},
-		roles: map[string]*v1alpha1.Role{}, disabled: map[string]bool{}, restricted: map[string]bool{},
+		roles: map[string]*v1alpha1.Role{}, disabled: map[string]bool{}, named: map[string]bool{}, restricted: map[string]bool{},
 	}
 	for _, f := range files {
 		if err := e.readFile(f); err != nil {
@@ -86,10 +88,24 @@ func importERPNext(im *importer, files []File) error {
 		return err
 	}
 	e.readPermissions()
+	e.noteMissing(files)
 	e.writeUsers()
 	e.writeTypes()
 	e.writePolicy()
 	return nil
+}
+
+// noteMissing tells of documents without which nobody knows of restrictions.
+func (e *erpnext) noteMissing(files []File) {
+	for _, missing := range []struct{ docType, what string }{
+		{"User Permission", "nobody is restricted to records"},
+		{"Role", "no role is disabled"},
+		{"Custom DocPerm", "the standard permissions are taken to be those in force"},
+	} {
+		if len(e.rows[missing.docType]) == 0 && len(files) > 0 {
+			e.note(place{file: files[0].Name}, "no %s is in the export: %s", missing.docType, missing.what)
+		}
+	}
 }
 
 func (e *erpnext) readFile(f File) error {
@@ -220,6 +236,7 @@ func erpnextDocType(values map[string]any, file string) string {
 }
 
 func (e *erpnext) typeName(docType string) string {
+	e.named[docType] = true
 	return e.name(engine.KindResourceType, docType, docType)
 }
 
@@ -605,8 +622,8 @@ func (e *erpnext) writeTypes() {
 	var guessed []string
 	for _, docType := range sorted(e.types) {
 		definition, defined := e.docTypes[docType]
-		if isSet(definition.values["istable"]) {
-			continue // part of other documents
+		if e.isPart(docType) {
+			continue
 		}
 		t := &v1alpha1.ResourceType{TypeMeta: typeMeta(engine.KindResourceType), ObjectMeta: metav1.ObjectMeta{Name: e.typeName(docType)}}
 		t.Spec.DisplayName = short(docType)
@@ -633,6 +650,11 @@ func (e *erpnext) writeTypes() {
 	if len(guessed) > 0 {
 		e.leaveOut(e.types[guessed[0]], "which fields of %s are links is not in the export; those that are usual are taken for it, and have to be sent, as null where there are none. Add the DocTypes for the real ones", strings.Join(guessed, ", "))
 	}
+}
+
+// isPart says that documents of a type are part of others, and that nothing is said of them by themselves.
+func (e *erpnext) isPart(docType string) bool {
+	return isSet(e.docTypes[docType].values["istable"]) && !e.named[docType]
 }
 
 // usualLinks are fields as they are usually called, for every document type that somebody is restricted to.
@@ -664,7 +686,7 @@ func (e *erpnext) linkFields(definition row) []v1alpha1.Field {
 		}
 		for _, link := range links {
 			to := link.text("options")
-			if _, known := e.types[to]; !known || link.text("fieldtype") != "Link" {
+			if _, known := e.types[to]; !known || link.text("fieldtype") != "Link" || e.isPart(to) {
 				continue // nobody can be restricted by it
 			}
 			fields = append(fields, v1alpha1.Field{

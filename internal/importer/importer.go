@@ -8,6 +8,7 @@ package importer
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -92,6 +93,9 @@ func Import(system System, files []File) (*Result, error) {
 	if !known {
 		return nil, fmt.Errorf("unknown system %q", system)
 	}
+	if len(files) == 0 {
+		return nil, errors.New("no files")
+	}
 	im := &importer{names: map[engine.Kind]*namer{}}
 	if err := read(im, files); err != nil {
 		return nil, err
@@ -123,12 +127,15 @@ func (p place) at(format string, args ...any) place {
 	return place{p.file, p.path + part}
 }
 
-func (p place) errorf(format string, args ...any) error {
-	where := p.file
-	if p.path != "" {
-		where += ": " + p.path
+func (p place) String() string {
+	if p.path == "" {
+		return p.file
 	}
-	return fmt.Errorf("%s: %s", where, fmt.Sprintf(format, args...))
+	return p.file + ": " + p.path
+}
+
+func (p place) errorf(format string, args ...any) error {
+	return fmt.Errorf("%s: %s", p, fmt.Sprintf(format, args...))
 }
 
 // leaveOut reports that a grant is missing.
@@ -152,41 +159,39 @@ func (im *importer) name(kind engine.Kind, key, label string) string {
 	return n.name(key, label)
 }
 
-// add adds an object that was found at a place.
+// add adds an object that was found at a place. What is there already stays.
 func (im *importer) add(object engine.Object, p place) {
 	if im.places == nil {
 		im.places = map[engine.Ref]place{}
 	}
 	kind, _ := engine.KindOf(object)
-	im.places[engine.Ref{Kind: kind, Name: object.GetName()}] = p
+	ref := engine.Ref{Kind: kind, Name: object.GetName()}
+	if first, twice := im.places[ref]; twice {
+		im.leaveOut(p, "%s is there twice, first at %s", ref, first)
+		return
+	}
+	im.places[ref] = p
 	im.objects = append(im.objects, object)
 }
 
-// check keeps only what the API server and admission would take.
+// check keeps only what the API server and admission would take. A role that they would not is emptied: who
+// holds it is not to be taken for somebody without a role. What restricts, or gives roles, has to be there.
 func (im *importer) check() error {
-	kept := im.objects[:0]
 	for _, object := range im.objects {
 		kind, _ := engine.KindOf(object)
 		p := im.places[engine.Ref{Kind: kind, Name: object.GetName()}]
 		im.checkRules(object, p)
 		problem := problemOf(object)
-		switch {
-		case problem == "":
-			kept = append(kept, object)
-		case grants(kind):
-			im.leaveOut(p, "%s %s is not valid: %s", kind, object.GetName(), problem)
-		default: // it restricts, or others need it
+		if role, ok := object.(*v1alpha1.Role); ok && problem != "" {
+			im.leaveOut(p, "what %s %s gives: it is not valid: %s", kind, role.Name, problem)
+			role.Spec = v1alpha1.RoleSpec{}
+			problem = problemOf(role)
+		}
+		if problem != "" {
 			return p.errorf("%s %s is not valid: %s", kind, object.GetName(), problem)
 		}
 	}
-	im.objects = kept
 	return nil
-}
-
-// grants says whether leaving out an object of a kind takes away rights only. A User may be disabled, and the
-// policy deny empty links.
-func grants(kind engine.Kind) bool {
-	return kind == engine.KindRole || kind == engine.KindGroup
 }
 
 // checkRules leaves out the rules of a role or group that are not valid by themselves.

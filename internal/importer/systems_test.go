@@ -198,3 +198,72 @@ func TestERPNextStrictness(t *testing.T) {
 	strict := append(export(t, ERPNext, "system_settings"), File{"system_settings.json", []byte(`{"doctype": "System Settings", "apply_strict_user_permissions": 1}`)})
 	ask(t, mustImport(t, ERPNext, strict).Objects, noCompany)
 }
+
+// TestDirectusCombined reads one file with everything in it, and names what is not in it.
+func TestDirectusCombined(t *testing.T) {
+	text := `{
+		"roles": [{"id": "r", "name": "Staff"}, {"id": "r", "name": "Staff again"}],
+		"policies": [
+			{"id": "p", "name": "Staff"},
+			{"id": "q", "name": "Somewhere", "ip_access": "10.0.0.1-10.0.0.9"},
+			{"id": "pub", "name": "$t:public_label", "app_access": true}],
+		"access": [{"policy": "p", "role": "r", "user": null}, {"policy": "q", "role": "r", "user": null}, {"policy": "pub", "role": null, "user": null}],
+		"permissions": [
+			{"policy": "p", "collection": "team", "action": "read", "fields": ["*"], "permissions": {"lead": {"_eq": "$CURRENT_USER.boss"}}},
+			{"policy": "p", "collection": "team", "action": "create", "fields": [], "presets": {"a": 1}},
+			{"policy": "p", "collection": "team", "action": "update", "fields": ["*"], "presets": {"at": "$NOW(+1 year)"}},
+			{"policy": "p", "collection": "team", "action": "comment", "fields": ["*"]},
+			{"policy": "q", "collection": "team", "action": "delete", "fields": ["*"]},
+			{"policy": "pub", "collection": "page", "action": "read", "fields": ["*"]}],
+		"users": [{"id": "u", "role": "r", "status": "active", "boss": "b"}, {"id": "v", "role": "r", "status": "active"}],
+		"collections": [{"collection": "team", "schema": {}}]}`
+	result := mustImport(t, Directus, []File{{"all.json", []byte(text)}})
+	checkAdmitted(t, result)
+	found := result.text(t)
+	for _, want := range []string{
+		"all.json: policies[1].ip_access: left out: \"10.0.0.1-10.0.0.9\" is neither an address nor a network; everything that the policy \"Somewhere\" gives is missing",
+		"all.json: policies[2]: left out: the public role can have neither admin nor app access",
+		"all.json: permissions[1].fields: left out: create of team in the policy \"Staff\": a rule without any field cannot be said",
+		"all.json: permissions[2].presets: left out: update of team in the policy \"Staff\": at: $NOW(+1 year): months and years",
+		"all.json: permissions[3].action: left out: the action \"comment\" has no counterpart",
+		"all.json: roles[1]: left out: Group/staff is there twice",
+		"all.json: users[1]: note: the field boss, which permissions read, is not in the export of users",
+	} {
+		if !strings.Contains(found, want) {
+			t.Errorf("not found: %s\nin\n%s", want, found)
+		}
+	}
+	ask(t, result.Objects, []question{
+		{user: "u", action: "read", resource: "team/1", properties: `{"lead": "b"}`, want: true},
+		{user: "u", action: "read", resource: "team/1", properties: `{"lead": null}`},
+		{user: "v", action: "read", resource: "team/1", properties: `{"lead": null}`},
+		{user: "u", action: "delete", resource: "team/1", properties: `{"lead": "b"}`},
+		{user: "u", action: "update", resource: "team/1", values: `{"x": 1}`},
+		{user: "u", action: "read", resource: "page/1"},
+		{user: "w", action: "read", resource: "page/1", want: true},
+	})
+}
+
+// TestInvalidRole: what a role gives is missing where it is not valid, but the role is there. Who holds it is
+// not the public.
+func TestInvalidRole(t *testing.T) {
+	text := `{
+		"roles": [{"id": "r", "name": "Staff", "parent": null}],
+		"policies": [{"id": "p", "name": "Staff", "description": "` + strings.Repeat("x", 5000) + `"}, {"id": "pub", "name": "Public"}],
+		"access": [{"policy": "p", "role": "r", "user": null}, {"policy": "pub", "role": null, "user": null}],
+		"permissions": [
+			{"policy": "p", "collection": "page", "action": "update", "fields": ["*"]},
+			{"policy": "pub", "collection": "page", "action": "read", "fields": ["*"]},
+			{"policy": "pub", "collection": "page", "action": "delete", "fields": null, "permissions": {"title": {"_eq": "` + strings.Repeat("y", 5000) + `"}}}],
+		"users": [{"id": "u", "role": "r", "status": "active"}]}`
+	result := mustImport(t, Directus, []File{{"all.json", []byte(text)}})
+	checkAdmitted(t, result)
+	if found := leftOut(result); len(found) != 2 || !strings.Contains(found[0], "what Role staff gives") || !strings.Contains(found[1], "a rule on page is not valid") {
+		t.Errorf("left out: %q", found)
+	}
+	ask(t, result.Objects, []question{
+		{user: "u", action: "read", resource: "page/1"},
+		{user: "u", action: "update", resource: "page/1", values: `{"x": 1}`},
+		{user: "w", action: "read", resource: "page/1", want: true},
+	})
+}

@@ -107,7 +107,10 @@ func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (re
 	}
 
 	now := r.clock.Now()
-	status, changed := userStatus(snapshot, object, now)
+	status, changed, err := userStatus(snapshot, object, now)
+	if err != nil {
+		return reconcile.Result{}, fmt.Errorf("digest the status: %w", err)
+	}
 	if changed {
 		if err := r.writeStatus(ctx, object, status); err != nil {
 			return reconcile.Result{}, fmt.Errorf("write status: %w", err)

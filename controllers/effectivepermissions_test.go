@@ -183,9 +183,18 @@ var _ = Describe("EffectivePermissions", func() {
 		Eventually(reading(ctx, d, testobjects.MakeGroup("all").Obj())).Should(HaveField("Status.Members", int32(members)))
 		counted := time.Since(started)
 
+		Eventually(func() (int, error) { // by the conditions, as the cache has no more of the status
+			var list v1alpha1.EffectivePermissionsList
+			err := d.cache.List(ctx, &list, client.InNamespace(d.namespace), client.UnsafeDisableDeepCopy)
+			current := 0
+			for i := range list.Items {
+				current += len(list.Items[i].Status.Conditions)
+			}
+			return current, err
+		}).WithTimeout(largePatience).WithPolling(time.Second).Should(Equal(members))
 		var list v1alpha1.EffectivePermissionsList
 		Eventually(func() (int, error) {
-			err := d.cache.List(ctx, &list, client.InNamespace(d.namespace), client.UnsafeDisableDeepCopy)
+			err := d.List(ctx, &list, client.InNamespace(d.namespace))
 			current := 0
 			for i := range list.Items {
 				if orderAccess(list.Items[i].Status) == v1alpha1.AccessFull {

@@ -291,21 +291,61 @@ func TestUserStatus(t *testing.T) {
 	snapshot := store.Snapshot{Domain: domain, ResourceVersion: "7"}
 	object := &v1alpha1.EffectivePermissions{ObjectMeta: metav1.ObjectMeta{Name: "u", Generation: 1}, Spec: v1alpha1.EffectivePermissionsSpec{User: "u"}}
 
-	status, changed := userStatus(snapshot, object, noon)
-	if !changed || status.ObservedRevision != "7" || status.ObservedGeneration != 1 || len(status.Permissions) != 1 || status.NextTransition == nil {
-		t.Fatalf("userStatus = %+v, %v, want a first status", status, changed)
+	// current is the status as of a time; cached is the object as the cache has it with that status.
+	current := func(now time.Time) (v1alpha1.EffectivePermissionsStatus, bool) {
+		t.Helper()
+		status, changed, err := userStatus(snapshot, object, now)
+		if err != nil {
+			t.Fatalf("userStatus: %v", err)
+		}
+		return status, changed
 	}
-	object.Status = status
+	cached := func(status v1alpha1.EffectivePermissionsStatus) *v1alpha1.EffectivePermissions {
+		t.Helper()
+		full := object.DeepCopy()
+		full.Labels, full.Status = map[string]string{managedByLabel: managedByRemit}, status
+		trimmed, err := digestStatus(full)
+		if err != nil {
+			t.Fatalf("digestStatus: %v", err)
+		}
+		object, _ := trimmed.(*v1alpha1.EffectivePermissions)
+		return object
+	}
+
+	first, changed := current(noon)
+	if !changed || first.ObservedRevision != "7" || first.ObservedGeneration != 1 || len(first.Permissions) != 1 || first.NextTransition == nil {
+		t.Fatalf("userStatus = %+v, %v, want a first status", first, changed)
+	}
+	object = cached(first)
+	if object.Status.Permissions != nil || object.Labels[managedByLabel] != managedByRemit {
+		t.Errorf("the cache has %+v", object)
+	}
 	snapshot.ResourceVersion = "8"
-	if status, changed := userStatus(snapshot, object, noon); changed || status.ObservedRevision != "7" {
-		t.Errorf("userStatus = %+v, %v, want no change because of another revision alone", status, changed)
+	if status, changed := current(noon); changed {
+		t.Errorf("userStatus = %+v, changed, want no change because of another revision alone", status)
 	}
-	status, changed = userStatus(snapshot, object, status.NextTransition.Time)
-	if !changed || status.ObservedRevision != "8" || len(status.Permissions) != 0 || status.NextTransition != nil {
-		t.Errorf("userStatus = %+v, %v, want the role gone", status, changed)
+	next, changed := current(first.NextTransition.Time)
+	if !changed || next.ObservedRevision != "8" || len(next.Permissions) != 0 || next.NextTransition != nil {
+		t.Errorf("userStatus = %+v, %v, want the role gone", next, changed)
 	}
-	if diff := cmp.Diff(object.Status.Conditions, status.Conditions); diff != "" {
+	if diff := cmp.Diff(first.Conditions, next.Conditions); diff != "" {
 		t.Errorf("conditions (-before +after):\n%s", diff)
+	}
+	for name, edit := range map[string]func(*v1alpha1.EffectivePermissionsStatus){
+		"a flag":         func(s *v1alpha1.EffectivePermissionsStatus) { s.Superuser = true },
+		"a permission":   func(s *v1alpha1.EffectivePermissionsStatus) { s.Permissions[0].Allowed = nil },
+		"the conditions": func(s *v1alpha1.EffectivePermissionsStatus) { s.Conditions[0].Message = "All is well." },
+		"everything":     func(s *v1alpha1.EffectivePermissionsStatus) { *s = v1alpha1.EffectivePermissionsStatus{} },
+	} {
+		edited := first.DeepCopy()
+		edit(edited)
+		object = cached(*edited)
+		if _, changed := current(noon); !changed {
+			t.Errorf("%s that somebody edited stays", name)
+		}
+	}
+	if got, err := digestStatus("unseen"); err != nil || got != "unseen" {
+		t.Errorf("digestStatus of what is no object = %v, %v", got, err)
 	}
 }
 

@@ -189,7 +189,7 @@ func startManager(ctx context.Context, c *testCluster, lease *controllers.Lease,
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  testScheme(),
-		Cache:   store.CacheOptions(),
+		Cache:   controllers.CacheOptions(),
 		Metrics: metricsserver.Options{BindAddress: "0"},
 	})
 	Expect(err).NotTo(HaveOccurred())

@@ -79,7 +79,7 @@ func run(ctx context.Context, cfg *config) error {
 	}
 	mgr, err := ctrl.NewManager(kubernetes, ctrl.Options{
 		Scheme:                 scheme,
-		Cache:                  store.CacheOptions(),
+		Cache:                  controllers.CacheOptions(),
 		Metrics:                cfg.metrics(),
 		HealthProbeBindAddress: cfg.probeBindAddress,
 		WebhookServer:          webhooks,

@@ -37,7 +37,7 @@ var erpnextSubmit = []v1alpha1.Token{"submit", "cancel", "amend"}
 // erpnextStandard are the fields that every document has, at level 0.
 var erpnextStandard = []string{"name", "owner", "creation", "modified", "modified_by", "docstatus", "idx"}
 
-// Roles that Frappe gives by itself: to everybody, to who is signed in, and to who uses the desk.
+// Roles that Frappe gives by itself: to everybody, to every user, and to who uses the desk.
 const (
 	roleGuest    = "Guest"
 	roleAll      = "All"
@@ -549,7 +549,7 @@ func (e *erpnext) readUserPermissions() error {
 	return nil
 }
 
-// writeUsers makes users with their roles, and a group of all of them for the role that all have.
+// writeUsers makes users with their roles, and those that Frappe gives by itself.
 func (e *erpnext) writeUsers() {
 	held := map[string][]string{}
 	for _, r := range e.rows["Has Role"] {
@@ -585,9 +585,9 @@ func (e *erpnext) writeUsers() {
 		} else {
 			e.note(places[id], "%s is not among the exported Users, and taken to be enabled", id)
 		}
-		roles := held[id]
-		if exported && document.text("user_type") == "System User" && e.roles[roleDeskUser] != nil {
-			roles = append(slices.Clone(roles), roleDeskUser)
+		roles := append(slices.Clone(held[id]), roleAll, roleGuest)
+		if document.text("user_type") == "System User" {
+			roles = append(roles, roleDeskUser)
 		}
 		for _, name := range roles {
 			role := e.roles[name]
@@ -599,19 +599,6 @@ func (e *erpnext) writeUsers() {
 			}
 		}
 		e.add(user, places[id])
-	}
-	everybody := &v1alpha1.Group{TypeMeta: typeMeta(engine.KindGroup), ObjectMeta: metav1.ObjectMeta{Name: e.name(engine.KindGroup, roleAll, "everybody")}}
-	everybody.Spec.DisplayName = "Everybody who is signed in"
-	everybody.Spec.MemberCondition = "true"
-	var p place
-	for _, name := range []string{roleAll, roleGuest} {
-		if role := e.roles[name]; role != nil {
-			everybody.Spec.Roles = append(everybody.Spec.Roles, v1alpha1.RoleRef{Name: v1alpha1.Name(role.Name)})
-			p = e.importer.places[engine.Ref{Kind: engine.KindRole, Name: role.Name}]
-		}
-	}
-	if len(everybody.Spec.Roles) > 0 {
-		e.add(everybody, p)
 	}
 }
 

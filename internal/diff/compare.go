@@ -425,10 +425,10 @@ func (g *grouping) add(subject int, differences []*difference) {
 		key := d.resource + "\x00" + d.action + "\x00" + d.key
 		known, ok := g.groups[key]
 		if !ok {
-			g.groups[key] = &group{difference: d, subjects: []int32{int32(subject)}} //nolint:gosec // a domain has not so many users
+			g.groups[key] = &group{difference: d, subjects: []int32{int32(subject)}}
 			continue
 		}
-		known.subjects = append(known.subjects, int32(subject)) //nolint:gosec // likewise
+		known.subjects = append(known.subjects, int32(subject))
 		for i, sides := range [2][2]*side{{&known.before, &d.before}, {&known.after, &d.after}} {
 			common := slices.DeleteFunc(slices.Clone(sides[0].ways), func(w *Way) bool { return !slices.Contains(sides[1].ways, w) })
 			known.more[i] = known.more[i] || len(common) < len(sides[0].ways) || len(common) < len(sides[1].ways)

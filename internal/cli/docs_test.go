@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// console matches the sessions in a page, and prompt the commands in a session.
+var (
+	console = regexp.MustCompile("(?s)```console\n(.*?)```")
+	prompt  = regexp.MustCompile(`(?m)^\$ kubectl remit (.*)\n`)
+)
+
+// TestDocs runs the sessions that docs/cli.md shows. With UPDATE_SCRIPTS set it writes what comes.
+func TestDocs(t *testing.T) {
+	page, err := filepath.Abs("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir("../..")
+	ran := 0
+	got := console.ReplaceAllStringFunc(string(text), func(block string) string {
+		session := console.FindStringSubmatch(block)[1]
+		var b strings.Builder
+		for _, command := range prompt.FindAllStringSubmatch(session, -1) {
+			ran++
+			args := words.FindAllString(command[1], -1)
+			for i := range args {
+				args[i] = strings.ReplaceAll(args[i], "'", "")
+			}
+			_, out, errOut := runCommand(t, args...)
+			b.WriteString("$ kubectl remit " + command[1] + "\n" + out + errOut)
+		}
+		return "```console\n" + b.String() + "```"
+	})
+	if ran == 0 {
+		t.Error("the page shows no session")
+	}
+	if os.Getenv("UPDATE_SCRIPTS") != "" {
+		if err := os.WriteFile(page, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(string(text), got); diff != "" {
+		t.Errorf("docs/cli.md (-shown +is):\n%s", diff)
+	}
+}

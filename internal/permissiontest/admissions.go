@@ -29,6 +29,9 @@ type Admission struct {
 	User   string
 	Groups []string
 
+	// Code is the rule that a refusal is expected to name; empty: none.
+	Code string
+
 	want values
 }
 
@@ -60,7 +63,7 @@ func Admissions(file string, clock clock.PassiveClock) ([]Admission, error) {
 			}
 			a := Admission{
 				Suite: s.name, Test: t.Name, File: file, Line: t.line, Objects: objects, Now: t.moment(s, clock),
-				Operation: t.Admit.Operation, Object: t.Admit.Object, User: t.Admit.As.User, Groups: t.Admit.As.Groups, want: t.want,
+				Code: t.Expect.Code, Operation: t.Admit.Operation, Object: t.Admit.Object, User: t.Admit.As.User, Groups: t.Admit.As.Groups, want: t.want,
 			}
 			domain := engine.Compile(objects)
 			ref := engine.Ref{Kind: engine.Kind(t.Admit.named.Kind), Name: t.Admit.named.Name}

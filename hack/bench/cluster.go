@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -224,7 +225,11 @@ type manager struct {
 	ready time.Duration
 }
 
-const managerUser = "system:serviceaccount:remit-system:remit-controller-manager"
+// The manager's identity in a cluster, as config/default makes it.
+const (
+	managerNamespace = "remit-system"
+	managerUser      = "system:serviceaccount:" + managerNamespace + ":remit-controller-manager"
+)
 
 // startManager starts the manager and waits until it is ready. installWebhooks must have been called.
 func (c *cluster) startManager(ctx context.Context, patience time.Duration, args ...string) (_ *manager, err error) {
@@ -249,6 +254,8 @@ func (c *cluster) startManager(ctx context.Context, patience time.Duration, args
 	began := time.Now()
 	m.process, err = start("manager", c.managerPath, append([]string{
 		"--kubeconfig=" + kubeconfig,
+		"--leader-elect",
+		"--namespace=" + managerNamespace,
 		"--webhook-host=" + webhooks.LocalServingHost,
 		"--webhook-port=" + strconv.Itoa(webhooks.LocalServingPort),
 		"--webhook-cert-dir=" + webhooks.LocalServingCertDir,
@@ -276,16 +283,26 @@ func (c *cluster) startManager(ctx context.Context, patience time.Duration, args
 
 // grantManager gives the manager's user the rights of config/rbac.
 func (c *cluster) grantManager(ctx context.Context) error {
-	role := &rbacv1.ClusterRole{}
-	if err := readYAML("config/rbac/role.yaml", role); err != nil {
+	if err := c.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: managerNamespace}}); err != nil {
 		return err
 	}
-	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "manager"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role.Name},
-		Subjects:   []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: managerUser}},
+	names := strings.NewReplacer("namespace: system", "namespace: "+managerNamespace, "name: controller-manager", "name: remit-controller-manager")
+	for _, path := range []string{"config/rbac/role.yaml", "config/rbac/role_binding.yaml"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for document := range strings.SplitSeq(names.Replace(string(text)), "\n---\n") {
+			object := &unstructured.Unstructured{}
+			if err := yaml.Unmarshal([]byte(document), object); err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			if err := c.client.Create(ctx, object); err != nil {
+				return err
+			}
+		}
 	}
-	return errors.Join(client.IgnoreAlreadyExists(c.client.Create(ctx, role)), client.IgnoreAlreadyExists(c.client.Create(ctx, binding)))
+	return nil
 }
 
 // callerToken is the token of an application that may ask for decisions in the domain.

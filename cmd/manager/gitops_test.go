@@ -35,72 +35,77 @@ func testGitOps(t *testing.T, c *cluster) {
 	sample = slices.DeleteFunc(sample, func(object *unstructured.Unstructured) bool { return object.GetKind() == "Namespace" })
 	const admin = "administrator"
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same order each time
-	var first map[string]v1alpha1.EffectivePermissionsStatus
-	for _, order := range []struct {
-		name string
-		in   func([]*unstructured.Unstructured)
-	}{
-		{"forwards", func([]*unstructured.Unstructured) {}},
-		{"backwards", func(objects []*unstructured.Unstructured) { slices.Reverse(objects) }},
-		{"shuffled", func(objects []*unstructured.Unstructured) {
+	orders := map[string]func([]*unstructured.Unstructured){
+		"forwards":  func([]*unstructured.Unstructured) {},
+		"backwards": func(objects []*unstructured.Unstructured) { slices.Reverse(objects) },
+		"shuffled": func(objects []*unstructured.Unstructured) {
 			random.Shuffle(len(objects), func(i, j int) { objects[i], objects[j] = objects[j], objects[i] })
-		}},
-	} {
-		t.Run(order.name, func(t *testing.T) {
-			namespace := "gitops-" + order.name
-			c.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
-			objects := make([]*unstructured.Unstructured, len(sample))
-			for i, object := range sample {
-				objects[i] = object.DeepCopy()
-				objects[i].SetNamespace(namespace)
+		},
+	}
+	applied := map[string][]*unstructured.Unstructured{}
+	for order, arrange := range orders {
+		namespace := "gitops-" + order
+		c.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+		for _, object := range sample {
+			object = object.DeepCopy()
+			object.SetNamespace(namespace)
+			applied[order] = append(applied[order], object)
+		}
+		arrange(applied[order])
+		for _, object := range applied[order] {
+			if _, err := c.applyAs(t.Context(), object); err != nil {
+				t.Errorf("%s: apply %s %s: %v", order, object.GetKind(), object.GetName(), err)
 			}
-			order.in(objects)
-			for _, object := range objects {
-				if _, err := c.applyAs(t.Context(), object); err != nil {
-					t.Errorf("apply %s %s: %v", object.GetKind(), object.GetName(), err)
+		}
+	}
+	for order, objects := range applied {
+		for _, object := range objects {
+			eventually(t, order+": "+object.GetName()+" is current", func() error { return c.isCurrent(t.Context(), object) })
+		}
+	}
+	eventually(t, "every order gives everybody the same", func() error {
+		want := c.effective(t, "gitops-forwards")
+		if len(want) < 5 {
+			return fmt.Errorf("there are %d users", len(want))
+		}
+		for order := range orders {
+			if diff := cmp.Diff(want, c.effective(t, "gitops-"+order)); diff != "" {
+				return fmt.Errorf("forwards and %s (-want +got):\n%s", order, diff)
+			}
+		}
+		return nil
+	})
+	for order, objects := range applied {
+		for _, object := range objects {
+			c.checkDrift(t, object)
+		}
+		orders[order](objects) // another order, but for forwards
+		for _, object := range objects {
+			err := c.Delete(t.Context(), object)
+			if object.GetName() == admin {
+				if err == nil || !strings.Contains(err.Error(), "the last admin") {
+					t.Errorf("%s: prune the last admin: got error %v, want one that says so", order, err)
 				}
+			} else if err != nil {
+				t.Errorf("%s: prune %s %s: %v", order, object.GetKind(), object.GetName(), err)
 			}
-			for _, object := range objects {
-				eventually(t, object.GetName()+" is current", func() error { return c.isCurrent(t.Context(), object) })
+		}
+	}
+	// A domain never loses its last admin, but with its namespace.
+	for order := range orders {
+		namespace := "gitops-" + order
+		if err := c.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
+			t.Errorf("delete %s: %v", namespace, err)
+		}
+		eventually(t, order+": the last admin goes", func() error {
+			last := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: admin}}
+			return client.IgnoreNotFound(c.Delete(t.Context(), last))
+		})
+		eventually(t, order+": nobody is left", func() error {
+			if left := c.effective(t, namespace); len(left) > 0 {
+				return fmt.Errorf("%d users are", len(left))
 			}
-			var effective map[string]v1alpha1.EffectivePermissionsStatus
-			eventually(t, "everybody has what the other order gave", func() error {
-				if effective = c.effective(t, namespace); first == nil {
-					first = effective
-				}
-				if diff := cmp.Diff(first, effective); len(effective) < 5 || diff != "" {
-					return fmt.Errorf("%d users (-first +now):\n%s", len(effective), diff)
-				}
-				return nil
-			})
-			for _, object := range objects {
-				c.checkDrift(t, object)
-			}
-			order.in(objects) // another one, where there is another
-			for _, object := range objects {
-				err := c.Delete(t.Context(), object)
-				if object.GetName() == admin {
-					if err == nil || !strings.Contains(err.Error(), "the last admin") {
-						t.Errorf("prune the last admin: got error %v, want one that says so", err)
-					}
-				} else if err != nil {
-					t.Errorf("prune %s %s: %v", object.GetKind(), object.GetName(), err)
-				}
-			}
-			// A domain never loses its last admin, but with its namespace.
-			if err := c.Delete(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
-				t.Errorf("delete the namespace: %v", err)
-			}
-			eventually(t, "the last admin goes", func() error {
-				last := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: admin}}
-				return client.IgnoreNotFound(c.Delete(t.Context(), last))
-			})
-			eventually(t, "nobody is left", func() error {
-				if left := c.effective(t, namespace); len(left) > 0 {
-					return fmt.Errorf("%d users are", len(left))
-				}
-				return nil
-			})
+			return nil
 		})
 	}
 }

@@ -204,7 +204,10 @@ func (o *DiffOptions) print(namespace string, result *diff.Result) {
 		}
 		fmt.Fprintf(o.Out, "%s records of %s: %s\n    conditions that look at them may decide otherwise\n", sign(diff.Change), records.Resource, strings.Join(parts, "; "))
 	}
-	if len(result.Changes)+len(result.Records) > 0 {
+	if len(result.Settings) > 0 {
+		fmt.Fprintf(o.Out, "%s %s\n    act by what callers say: decisions about any caller may differ\n", sign(diff.Change), strings.Join(result.Settings, ", "))
+	}
+	if len(result.Changes)+len(result.Records)+len(result.Settings) > 0 {
 		fmt.Fprintln(o.Out)
 	}
 	fmt.Fprintln(o.Out, summary(result))
@@ -327,7 +330,7 @@ func wayText(w *diff.Way) string {
 
 // summary counts users.
 func summary(result *diff.Result) string {
-	if len(result.Changes)+len(result.Records) == 0 {
+	if len(result.Changes)+len(result.Records)+len(result.Settings) == 0 {
 		return "Nobody's permissions differ."
 	}
 	users := map[diff.Effect]map[string]bool{diff.Loss: {}, diff.Gain: {}, diff.Change: {}}

@@ -84,14 +84,18 @@ type Result struct {
 	Changes []Entry `json:"changes"`
 	// Records that differ.
 	Records []Records `json:"records,omitempty"`
+	// Settings are what differs and acts by what callers say, whoever they are: fields of the PermissionPolicy on
+	// reading requests, and user permissions, or groups that have some, of members by claims. Decisions about any
+	// caller may differ.
+	Settings []string `json:"settings,omitempty"`
 	// NextTransition is when a time window next changes something that this comparison cannot see yet.
 	NextTransition *time.Time `json:"nextTransition,omitempty"`
 }
 
 // Has says whether something has an effect. A change that may be a gain or a loss counts as both, and so do
-// records that differ.
+// records and settings that differ.
 func (r *Result) Has(effect Effect) bool {
-	return len(r.Records) > 0 || slices.ContainsFunc(r.Changes, func(e Entry) bool {
+	return len(r.Records)+len(r.Settings) > 0 || slices.ContainsFunc(r.Changes, func(e Entry) bool {
 		return effect == Change || e.Effect == effect || e.Effect == Change
 	})
 }
@@ -129,6 +133,12 @@ func Compare(before, after *engine.Domain, objects []Object, now time.Time, adva
 		return result
 	}
 	result.Records, c.recordTypes = changedRecords(objects)
+	result.Settings = changedSettings(before.Policy(), after.Policy())
+	for i := range objects {
+		if c.restrictsByClaims(&objects[i]) {
+			result.Settings = append(result.Settings, objects[i].Object)
+		}
+	}
 	for _, d := range []*engine.Domain{before, after} {
 		c.lookAtTypes(d)
 	}
@@ -160,6 +170,48 @@ func Compare(before, after *engine.Domain, objects []Object, now time.Time, adva
 	}
 	result.Changes = groups.entries()
 	return result
+}
+
+// restrictsByClaims says whether an object restricts users of whom only their claims tell: a user permission for
+// a group, or a group, where the group or one in it takes in users by claims or circumstances.
+func (c *comparison) restrictsByClaims(o *Object) bool {
+	for _, side := range []struct {
+		d      *engine.Domain
+		object engine.Object
+	}{{c.before, o.before}, {c.after, o.after}} {
+		name := ""
+		switch object := side.object.(type) {
+		case *v1alpha1.UserPermission:
+			name = string(object.Spec.Group)
+		case *v1alpha1.Group:
+			if len(side.d.UserPermissionsOfGroups()) > 0 {
+				name = object.Name
+			}
+		}
+		if name != "" && len(side.d.ClaimedGroups(name)) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// changedSettings are the fields that say how requests are read.
+func changedSettings(before, after v1alpha1.PermissionPolicySpec) []string {
+	var fields []string
+	for _, field := range []struct {
+		name          string
+		before, after any
+	}{
+		{"PermissionPolicy/default: spec.subjectTypes", before.SubjectTypes, after.SubjectTypes},
+		{"PermissionPolicy/default: spec.subjectProperties", before.SubjectProperties, after.SubjectProperties},
+		{"PermissionPolicy/default: spec.claims", before.Claims, after.Claims},
+		{"PermissionPolicy/default: spec.staffScopes", before.StaffScopes, after.StaffScopes},
+	} {
+		if jsonText(field.before) != jsonText(field.after) {
+			fields = append(fields, field.name)
+		}
+	}
+	return fields
 }
 
 // lookAtTypes notes the classes of actions, and which types depend on records that differ.
@@ -219,12 +271,12 @@ func (c *comparison) subjects() []who {
 		}
 	}
 	for _, claim := range slices.Sorted(maps.Keys(claims)) {
-		claiming := engine.Who{User: nobody.User, Claim: claim}
+		claiming := engine.Who{Claim: claim}
 		other("who claims the group "+claim, claiming, claiming)
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(conditions), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
-		member := engine.Who{User: nobody.User, Member: key[0]}
-		sides := [2]engine.Who{nobody, nobody}
+		member, noMember := engine.Who{Member: key[0]}, engine.Who{Member: notAGroup}
+		sides := [2]engine.Who{noMember, noMember}
 		for i, there := range conditions[key] {
 			if there {
 				sides[i] = member
@@ -234,6 +286,9 @@ func (c *comparison) subjects() []who {
 	}
 	return subjects
 }
+
+// notAGroup is no name that a Group can have.
+const notAGroup = "-"
 
 // difference is what became of one action of one type for one user.
 type difference struct {
@@ -290,13 +345,14 @@ func (c *comparison) compare(w *who) []*difference {
 			continue
 		}
 		limits := c.limitsOn(before, after, resource)
+		limited := len(before.Limits(resource))+len(after.Limits(resource)) > 0
 		for action, class := range c.classes[resource] {
 			was, is := c.all(waysBefore[action], class), c.all(waysAfter[action], class)
 			d := &difference{
 				resource: resource, action: action,
 				before: newSide(was, refusedBefore), after: newSide(is, refusedAfter),
 			}
-			if d.judge(class, uncovered(was, is), uncovered(is, was), limits, subject); d.effect != "" {
+			if d.judge(class, uncovered(was, is, limited), uncovered(is, was, limited), limits, subject); d.effect != "" {
 				found = append(found, d)
 			}
 		}
@@ -560,7 +616,7 @@ func (e *Entry) sumUp() {
 func (g *group) states() [2]State {
 	var states [2]State
 	for i, s := range []*side{&g.before, &g.after} {
-		states[i] = State{Access: s.access, Ways: s.ways, More: g.more[i], Subject: g.subject[i]}
+		states[i] = State{Access: s.access, Ways: slices.Clone(s.ways), More: g.more[i], Subject: g.subject[i]}
 		slices.SortFunc(states[i].Ways, func(a, b *Way) int { return cmp.Compare(a.key, b.key) })
 		states[i].Ways = slices.Compact(states[i].Ways)
 		for _, ref := range s.refusedBy {

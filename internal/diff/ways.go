@@ -131,11 +131,14 @@ func subset(small, large []string) bool {
 	return !slices.ContainsFunc(small, func(s string) bool { return !slices.Contains(large, s) })
 }
 
-// uncovered are the ways that none of others covers.
-func uncovered(list, others []*Way) []*Way {
+// uncovered are the ways that none of others covers. Where user permissions limit the user, a way that is
+// exempt from them is covered only by another that is.
+func uncovered(list, others []*Way, limited bool) []*Way {
 	var found []*Way
 	for _, w := range list {
-		if !slices.Contains(others, w) && !slices.ContainsFunc(others, func(other *Way) bool { return other.covers(w) }) {
+		if !slices.Contains(others, w) && !slices.ContainsFunc(others, func(other *Way) bool {
+			return other.covers(w) && (other.exempt || !w.exempt || !limited)
+		}) {
 			found = append(found, w)
 		}
 	}

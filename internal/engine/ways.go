@@ -13,9 +13,10 @@ import (
 type Who struct {
 	// User is an id, of a known user or not.
 	User string
-	// Claim makes the user claim to be in this external group.
+	// Claim stands for being in this external group by a claim, and for nothing else that a user may be.
 	Claim string
-	// Member makes the user a member of this group, as its memberCondition may do by what the caller says.
+	// Member stands for being in this group, and for nothing else, as its memberCondition takes users in by what
+	// the caller says.
 	Member string
 }
 
@@ -28,18 +29,36 @@ func (d *Domain) Standing(who Who, now time.Time) *Standing {
 	if who != (Who{}) {
 		request.Subject = Subject{Type: string(d.policy.spec.SubjectTypes[0]), ID: who.User}
 	}
-	if who.Claim != "" {
-		request.Subject.Properties = map[string]any{d.policy.spec.Claims.Groups: []any{who.Claim}}
-	}
 	e := newEvaluation(d, request, now, nil)
-	if e.anonymous = who == (Who{}); !e.anonymous {
-		e.user, _ = d.users.get(who.User)
+	switch {
+	case who.Claim != "":
+		var claimed []*group
+		if d.policy.spec.SubjectProperties == v1alpha1.SubjectPropertiesTrust {
+			claimed = d.external[who.Claim]
+		}
+		e.standAsMember(claimed)
+	case who.Member != "":
+		var joined []*group
+		if g, ok := d.groups.get(who.Member); ok {
+			joined = []*group{g}
+		}
+		e.standAsMember(joined)
+	default:
+		if e.anonymous = who == (Who{}); !e.anonymous {
+			e.user, _ = d.users.get(who.User)
+		}
+		e.takeStanding(false)
 	}
-	if who.Member != "" {
-		e.user = &user{id: who.User, memberships: []membership{{who.Member, compileWindow(v1alpha1.TimeWindow{})}}}
-	}
-	e.takeStanding(false)
 	return &Standing{e}
+}
+
+// standAsMember is takeStanding for somebody of whom nothing is known but groups.
+func (e *evaluation) standAsMember(groups []*group) {
+	e.at, e.policy = e.seconds, e.domain.policy
+	p := e.domain.newProfile(nil, groups, e.seconds)
+	if e.profile, e.groups = p, p.groups; !p.roleless {
+		e.roles = p.roles
+	}
 }
 
 // ConditionalGroups are the groups, by name, whose memberCondition may take in users whom no object names:
@@ -53,6 +72,24 @@ func (d *Domain) ConditionalGroups() []*v1alpha1.Group {
 		}
 	}
 	return groups
+}
+
+// ClaimedGroups are the names, sorted, of the groups whose members are in a group, itself included, and that take
+// in users by claims or circumstances.
+func (d *Domain) ClaimedGroups(name string) []string {
+	claimed := map[string]bool{}
+	for _, g := range d.ConditionalGroups() {
+		claimed[g.Name] = true
+	}
+	var found []string
+	for inner, around := range d.within {
+		g, ok := d.groups.get(inner)
+		if ok && (len(g.external) > 0 || claimed[inner]) && slices.ContainsFunc(around, func(g *group) bool { return g.ref.Name == name }) {
+			found = append(found, inner)
+		}
+	}
+	slices.Sort(found)
+	return found
 }
 
 // Way is one thing that gives an action of a type (S4 to S7).

@@ -14,6 +14,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/filter"
 )
 
 // A remedy is a way from a deny to an allow: one step, or as few as it takes. Every remedy has been tried: its
@@ -116,6 +117,9 @@ func (f *remedyFinder) expand(from *attempt) []*attempt {
 	case engine.ReasonSpecialPermission:
 		e.changeSpecialPermissions()
 	case engine.ReasonNoRule, engine.ReasonRoleRestricted, engine.ReasonConditionNotMet, engine.ReasonValidationFailed:
+		if from.decision.Reason == engine.ReasonConditionNotMet {
+			e.otherRecord()
+		}
 		e.stepUp()
 		e.grant(nil)
 	case engine.ReasonUserPermission:
@@ -356,6 +360,41 @@ func cloneMap(m map[string]any) map[string]any {
 		return map[string]any{}
 	}
 	return maps.Clone(m)
+}
+
+// mostValues is how many values of properties are tried.
+const mostValues = 10
+
+// otherRecord tries values of properties that conditions compare with. What may be read or deleted has a filter,
+// which tells them.
+func (e *expansion) otherRecord() {
+	list, err := e.from.domain.Filter(e.from.request, e.now)
+	if err != nil {
+		return // another class, or a condition that no filter can say
+	}
+	tried := 0
+	var look func(*filter.Tree)
+	look = func(t *filter.Tree) {
+		for _, arg := range t.Args {
+			look(arg)
+		}
+		value := t.Value
+		if t.Op == filter.In && len(t.Values) > 0 {
+			value = t.Values[0]
+		} else if t.Op != filter.Eq || t.Other != nil {
+			return
+		}
+		if t.Field == nil || t.Field.ID || len(t.Field.Path) != 1 || value == nil || tried == mostValues {
+			return
+		}
+		tried++
+		name := t.Field.Path[0]
+		request := *e.from.request
+		request.Resource.Properties = cloneMap(request.Resource.Properties)
+		request.Resource.Properties[name] = value
+		e.try(step{Change: fmt.Sprintf("a record whose %s is %s (property %s)", name, compactJSON(value), name)}, &request, nil)
+	}
+	look(list.Condition)
 }
 
 // grant tries what gives the action: a new role with the one rule, the roles and groups that there are, and a

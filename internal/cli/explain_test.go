@@ -35,6 +35,9 @@ func explained() *engine.Domain {
 		testobjects.MakeUser("bob").Roles("clerk").Obj(),
 		testobjects.MakeUser("off").Roles("clerk").Disabled().Obj(),
 		testobjects.MakeUser("otto").Roles("office").Obj(),
+		testobjects.MakeRole("partner").Rule(testobjects.MakeRule("order").Actions("read").
+			Condition("resource.properties.shared == true || resource.properties.state == 'sent' && resource.properties.partner == subject.id").Obj()).Obj(),
+		testobjects.MakeUser("rita").Roles("partner").Obj(),
 		testobjects.MakeUser("kim").Roles("keeper").Obj(),
 		testobjects.MakeUser("sam").Roles("clerk").Obj(),
 		testobjects.MakeUserPermission("bob-north", "company", "north").User("bob").Obj(),
@@ -69,6 +72,13 @@ func TestRemedies(t *testing.T) {
 			"User/bob spec.roles: add a new role bob-order with one rule: update on order, for the record 1 alone",
 			"User/bob spec.roles: add a new role bob-order with one rule: update on order",
 			"SpecialPermission/bob-order: a new special permission: Full on order, whatever roles say (give it an end with expiresAt)",
+		}},
+		"a value": {user: "rita", action: "read", resource: "order/1", properties: map[string]any{"company": nil, "state": "open", "shared": false}, want: []string{
+			": a record whose shared is true (property shared)",
+			"User/rita spec.roles: add a new role rita-order with one rule: read on order, for the record 1 alone",
+			"User/rita spec.roles: add a new role rita-order with one rule: read on order",
+			"User/rita spec.roles: add the role reader",
+			"SpecialPermission/rita-order: a new special permission: ReadOnly on order, whatever roles say (give it an end with expiresAt)",
 		}},
 		"a field": {user: "bob", action: "update", resource: "order/1", properties: map[string]any{"company": "north", "state": "open"},
 			actionProperties: map[string]any{"values": map[string]any{"margin": int64(1)}}, want: []string{

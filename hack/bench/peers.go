@@ -174,9 +174,11 @@ func (c *contest) run(ctx context.Context, repetitions int, each time.Duration, 
 	return results, nil
 }
 
-// agree fails unless all engines give the same answer to every request, and the right one.
+// agree fails unless all engines give the same answer to every request, and the right one. There must be some of both
+// answers: engines that know nothing would agree as well.
 func (c *contest) agree(engines []decide) error {
 	var wrong []error
+	allowed := 0
 	for request := range c.all {
 		want, known := c.want(request)
 		for i, decide := range engines {
@@ -187,6 +189,9 @@ func (c *contest) agree(engines []decide) error {
 			if !known {
 				want, known = got, true // the others must agree with the first
 			}
+			if got && i == 0 {
+				allowed++
+			}
 			if got != want {
 				wrong = append(wrong, fmt.Errorf("request %d: %s says %t, want %t", request, c.contenders[i].name, got, want))
 			}
@@ -194,6 +199,9 @@ func (c *contest) agree(engines []decide) error {
 	}
 	if len(wrong) > 0 {
 		return fmt.Errorf("the engines disagree on %d answers: %w", len(wrong), errors.Join(wrong[:min(len(wrong), 10)]...))
+	}
+	if allowed == 0 || allowed == c.all {
+		return fmt.Errorf("%d of %d requests are allowed; want some, and not all", allowed, c.all)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 func TestNoDecisionChangesUnsaid(t *testing.T) {
 	s := rand.New(rand.NewPCG(6, 2026))
 	said := 0
-	for range 400 {
+	for range 250 {
 		objects := enginetest.Objects(s)
 		before, now := engine.Compile(objects), enginetest.Now(s)
 		var changes []engine.Change

@@ -26,8 +26,9 @@ const (
 
 // reviews is how TokenReviews and SubjectAccessReviews get to the API server. It remembers the last answer to each
 // that granted something, and gives it again while the API server cannot be reached: callers that are known go on
-// being answered. Nobody can take rights away meanwhile, for that goes through the API server as well. What was
-// refused is asked for each time, and a token that says itself when it expires is known until then.
+// being answered. While the API server is down nobody can take rights away; where only this replica cannot reach it,
+// rights taken away hold here as permissions do, by the last state that was seen, but no longer than outageTTL. What
+// was refused is asked for each time, and a token that says itself when it expires is known until then.
 type reviews struct {
 	next    http.RoundTripper
 	granted *utilcache.LRUExpireCache // by a hash of path and review

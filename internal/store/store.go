@@ -184,7 +184,7 @@ func (s *Store) WaitFor(ctx context.Context, namespace, revision string) error {
 // hears of an object that was deleted before it started, or while it could not watch. But what it lists tells how new
 // the list is.
 func (s *Store) complete(namespace string, seen, wanted versions) bool {
-	if len(s.informers) < len(engine.Kinds) || !s.Ready() {
+	if !s.Ready() || len(s.informers) < len(engine.Kinds) {
 		return false
 	}
 	for i, kind := range engine.Kinds {

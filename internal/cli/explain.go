@@ -84,6 +84,11 @@ func (o *ExplainOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return o.explain(d)
+}
+
+// explain prints the explanation; it gives errNegative for a no.
+func (o *ExplainOptions) explain(d domain) error {
 	request := o.circumstances.request(d, o.user, o.action, o.resourceType, o.id)
 	decision, trace, err := d.Explain(request, o.circumstances.at.time)
 	if err != nil {

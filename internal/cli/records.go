@@ -78,14 +78,35 @@ func (o *RecordsOptions) Run(ctx context.Context) error {
 		return err
 	}
 	actions := newActionTable(d)
-	action, err := actions.reading(o.resourceType, o.action)
+	action, records, err := o.permitted(d, actions)
 	if err != nil {
 		return err
+	}
+	switch o.output.format {
+	case outputJSON, outputYAML:
+		return printValue(o.Out, o.output.format, map[string]any{"results": records})
+	case outputName:
+		ids := make([]string, len(records))
+		for i := range records {
+			ids[i] = records[i].ID
+		}
+		return printLines(o.Out, ids)
+	case outputCSV:
+		return o.printCSV(actions.byType[o.resourceType], records)
+	}
+	return o.printTable(d, actions.byType[o.resourceType], action, records)
+}
+
+// permitted finds the records, and says which action counts.
+func (o *RecordsOptions) permitted(d domain, actions *actionTable) (string, []permittedRecord, error) {
+	action, err := actions.reading(o.resourceType, o.action)
+	if err != nil {
+		return "", nil, err
 	}
 	request := o.circumstances.request(d, o.user, action, o.resourceType, "")
 	ids, err := d.SearchResources(request, o.circumstances.at.time)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	records := make([]permittedRecord, len(ids))
 	for i, id := range ids {
@@ -93,19 +114,11 @@ func (o *RecordsOptions) Run(ctx context.Context) error {
 		if o.showPermissions {
 			request.Resource.ID = id
 			if records[i].Actions, err = d.SearchActions(request, o.circumstances.at.time); err != nil {
-				return err
+				return "", nil, err
 			}
 		}
 	}
-	switch o.output.format {
-	case outputJSON, outputYAML:
-		return printValue(o.Out, o.output.format, map[string]any{"results": records})
-	case outputName:
-		return printLines(o.Out, ids)
-	case outputCSV:
-		return o.printCSV(actions.byType[o.resourceType], records)
-	}
-	return o.printTable(d, actions.byType[o.resourceType], action, records)
+	return action, records, nil
 }
 
 func (o *RecordsOptions) printTable(d domain, actions []v1alpha1.Action, action string, records []permittedRecord) error {
@@ -133,13 +146,18 @@ func (o *RecordsOptions) printTable(d domain, actions []v1alpha1.Action, action 
 		}
 		out.print(o.Out, o.palette())
 	}
+	return printLines(o.Out, o.summary(d, action, len(records)))
+}
+
+// summary says how many of the records these are, and where there are none why.
+func (o *RecordsOptions) summary(d domain, action string, found int) []string {
 	known := len(suggestRecords(d, nil, o.resourceType+"/"))
-	fmt.Fprintf(o.Out, "%d of %s that RecordSets hold: %s %s.\n", len(records), countOf(known, "record", "records"), action, o.resourceType)
+	lines := []string{fmt.Sprintf("%d of %s that RecordSets hold: %s %s.", found, countOf(known, "record", "records"), action, o.resourceType)}
 	if decided, err := d.Filter(o.circumstances.request(d, o.user, action, o.resourceType, ""), o.circumstances.at.time); err == nil &&
-		decided.Reason != "" && len(records) == 0 {
-		fmt.Fprintln(o.Out, (&engine.Decision{Reason: decided.Reason, DecidedBy: decided.DecidedBy}).Message())
+		decided.Reason != "" && found == 0 {
+		lines = append(lines, (&engine.Decision{Reason: decided.Reason, DecidedBy: decided.DecidedBy}).Message())
 	}
-	return nil
+	return lines
 }
 
 func (o *RecordsOptions) printCSV(actions []v1alpha1.Action, records []permittedRecord) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,11 +74,7 @@ func (o *WhoCanOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := newActionTable(d).has(o.resourceType, o.action); err != nil {
-		return err
-	}
-	request := o.circumstances.request(d, "", o.action, o.resourceType, o.id)
-	users, err := d.SearchSubjects(request, o.circumstances.at.time)
+	request, users, err := o.search(d)
 	if err != nil {
 		return err
 	}
@@ -91,15 +88,11 @@ func (o *WhoCanOptions) Run(ctx context.Context) error {
 	case outputName:
 		return printLines(o.Out, users)
 	}
-	rows := [][]string{{"user", "reason", "decidedBy"}}
-	for _, user := range users {
-		request.Subject.ID = user
-		decision, err := d.Decide(request, o.circumstances.at.time)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, []string{user, string(decision.Reason), joinRefs(decision.DecidedBy)})
+	rows, err := o.rows(d, request, users)
+	if err != nil {
+		return err
 	}
+	rows = slices.Insert(rows, 0, []string{"user", "reason", "decidedBy"})
 	if o.output.format == outputCSV {
 		return csv.NewWriter(o.Out).WriteAll(rows)
 	}
@@ -108,11 +101,39 @@ func (o *WhoCanOptions) Run(ctx context.Context) error {
 	} else {
 		printTable(o.Out, o.palette(), rows)
 	}
-	return o.printOthers(d, request)
+	notes, err := o.others(d, request)
+	if err != nil {
+		return err
+	}
+	return printLines(o.Out, notes)
 }
 
-// printOthers notes who may besides the known users.
-func (o *WhoCanOptions) printOthers(d domain, request *engine.Request) error {
+// search finds the known users who may; the request is the one that was asked for each of them.
+func (o *WhoCanOptions) search(d domain) (*engine.Request, []string, error) {
+	if err := newActionTable(d).has(o.resourceType, o.action); err != nil {
+		return nil, nil, err
+	}
+	request := o.circumstances.request(d, "", o.action, o.resourceType, o.id)
+	users, err := d.SearchSubjects(request, o.circumstances.at.time)
+	return request, users, err
+}
+
+// rows say for each user why it may, and what decided.
+func (o *WhoCanOptions) rows(d domain, request *engine.Request, users []string) ([][]string, error) {
+	rows := make([][]string, len(users))
+	for i, user := range users {
+		request.Subject.ID = user
+		decision, err := d.Decide(request, o.circumstances.at.time)
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = []string{user, string(decision.Reason), joinRefs(decision.DecidedBy)}
+	}
+	return rows, nil
+}
+
+// others notes who may besides the known users.
+func (o *WhoCanOptions) others(d domain, request *engine.Request) (notes []string, err error) {
 	for _, other := range []struct{ note, subjectType string }{
 		{"Users whom no object names may, too", request.Subject.Type},
 		{"Who is not signed in may, too", engine.AnonymousType},
@@ -120,10 +141,10 @@ func (o *WhoCanOptions) printOthers(d domain, request *engine.Request) error {
 		request.Subject.Type, request.Subject.ID = other.subjectType, unnamedUser
 		decision, err := d.Decide(request, o.circumstances.at.time)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if decision.Allow {
-			fmt.Fprintf(o.Out, "%s: %s\n", other.note, decision.Message())
+			notes = append(notes, other.note+": "+decision.Message())
 		}
 	}
 	var claimed []string
@@ -133,9 +154,9 @@ func (o *WhoCanOptions) printOthers(d domain, request *engine.Request) error {
 		}
 	}
 	if len(claimed) > 0 {
-		fmt.Fprintf(o.Out, "Not looked at: who is in a group by its claims alone (%s).\n", listed(claimed))
+		notes = append(notes, fmt.Sprintf("Not looked at: who is in a group by its claims alone (%s).", listed(claimed)))
 	}
-	return nil
+	return notes, nil
 }
 
 // unnamedUser stands for whoever no object names; ids in use do not look like it.

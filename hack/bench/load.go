@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -122,24 +123,38 @@ func (t *target) closedLoop(ctx context.Context, connections int, d time.Duratio
 func (t *target) openLoop(ctx context.Context, connections int, rate float64, d time.Duration) ([]time.Duration, error) {
 	total := int(rate * d.Seconds())
 	took := make([]time.Duration, total)
-	var next atomic.Int64
-	began := time.Now().Add(50 * time.Millisecond)
-	err := t.connections(connections, func(c *connection) error {
-		for ctx.Err() == nil {
-			i := int(next.Add(1)) - 1
-			if i >= total {
-				return nil
+	due := make([]time.Time, total)
+	slots := make(chan int, total)
+	go func() {
+		defer close(slots)
+		began := time.Now().Add(50 * time.Millisecond) // when all are connected
+		for i := range total {
+			due[i] = began.Add(time.Duration(float64(i) / rate * float64(time.Second)))
+			sleepUntil(due[i])
+			if ctx.Err() != nil {
+				return
 			}
-			due := began.Add(time.Duration(float64(i) / rate * float64(time.Second)))
-			time.Sleep(time.Until(due))
+			slots <- i
+		}
+	}()
+	err := t.connections(connections, func(c *connection) error {
+		for i := range slots {
 			if err := c.ask(t.requests[i%len(t.requests)], io.Discard); err != nil {
 				return err
 			}
-			took[i] = time.Since(due)
+			took[i] = time.Since(due[i])
 		}
 		return nil
 	})
 	return took, errors.Join(err, ctx.Err())
+}
+
+// sleepUntil is more exact than time.Sleep, which an idle program's runtime lets end up to a millisecond late.
+func sleepUntil(due time.Time) {
+	for left := time.Until(due); left > 0; left = time.Until(due) {
+		spec := syscall.NsecToTimespec(left.Nanoseconds())
+		_ = syscall.Nanosleep(&spec, nil) // a signal may end it early
+	}
 }
 
 // newHTTPClient is for questions whose cost does not count.

@@ -518,7 +518,8 @@ func (s *scale) probe(ctx context.Context) (stop func() []time.Duration) {
 		began := time.Now()
 		for i := 0; ; i++ {
 			due := began.Add(time.Duration(i) * time.Second / rate)
-			if sleep(ctx, time.Until(due)) != nil {
+			sleepUntil(due)
+			if ctx.Err() != nil {
 				return
 			}
 			body := question(userName(i*7919%s.Users), "read", orderType(i%(s.Types-3)), map[string]string{
@@ -724,7 +725,7 @@ func (s *scale) measureChange(ctx context.Context, object client.Object, questio
 			if time.Since(answered) > patience {
 				return change{}, fmt.Errorf("the decision is still %t, %s after the write", got, patience)
 			}
-			time.Sleep(500 * time.Microsecond)
+			sleepUntil(time.Now().Add(500 * time.Microsecond))
 		}
 		decided := time.Now()
 		version, _ := strconv.Atoi(changed.GetResourceVersion())

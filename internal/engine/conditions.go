@@ -261,12 +261,14 @@ func (e *evaluation) presetsAndDefaults() bool {
 	if !e.action.writes() {
 		return false
 	}
-	presets := map[string]any{}
-	maps.Copy(presets, e.defaults())
-	maps.Copy(presets, e.presetsOf(e.cases))
-	maps.DeleteFunc(presets, func(key string, _ any) bool { _, submitted := e.submitted[key]; return submitted })
-	if len(presets) > 0 {
-		e.decision.Presets = presets
+	if defaults, set := e.defaults(), e.presetsOf(e.cases); len(defaults)+len(set) > 0 {
+		presets := make(map[string]any, len(defaults)+len(set))
+		maps.Copy(presets, defaults)
+		maps.Copy(presets, set)
+		maps.DeleteFunc(presets, func(key string, _ any) bool { _, submitted := e.submitted[key]; return submitted })
+		if len(presets) > 0 {
+			e.decision.Presets = presets
+		}
 	}
 	if e.trace != nil {
 		e.tracePresets()

@@ -85,6 +85,7 @@ type evaluation struct {
 	found                       // S1, S2
 	submitted    map[string]any // S1: by a Create or Update
 	joined       []*group       // S3: by what the request says
+	key          []byte         // S3: of the profile
 	checked      []heldRole     // S3: the roles, where some have restrictions
 	standing                    // S2, S3
 	exceptional  bool           // S6: a special permission decides instead of rules
@@ -133,6 +134,7 @@ func (e *evaluation) release() {
 	clear(e.cases[:cap(e.cases)])
 	*e = evaluation{
 		joined:  e.joined[:0],
+		key:     e.key[:0],
 		checked: e.checked[:0],
 		cases:   e.cases[:0],
 		missed:  e.missed[:0],

@@ -67,22 +67,22 @@ func (d *Domain) profileOf(u *user, now int64) *profile {
 	return p
 }
 
-// profileIn gives the profile of a user who is, by what a request says, in more groups; they are sorted.
-func (d *Domain) profileIn(u *user, more []*group, now int64) *profile {
-	p := d.profileOf(u, now)
-	if len(more) == 0 {
+// findProfile finds the profile of the subject, in the groups that it joined by what the request says.
+func (e *evaluation) findProfile() *profile {
+	p := e.domain.profileOf(e.user, e.seconds)
+	if len(e.joined) == 0 {
 		return p
 	}
-	var key strings.Builder
-	for _, g := range more {
-		key.WriteString(g.ref.Name)
-		key.WriteByte(0)
+	for _, g := range e.joined {
+		e.key = append(append(e.key, g.ref.Name...), '\n')
 	}
-	if in, ok := p.joining.get(key.String()); ok && in.holds(now) {
-		return in
+	if known := p.joining.entries.Load(); known != nil {
+		if in, ok := (*known)[string(e.key)]; ok && in.holds(e.seconds) {
+			return in
+		}
 	}
-	in := d.newProfile(u, more, now)
-	p.joining.put(key.String(), in)
+	in := e.domain.newProfile(e.user, e.joined, e.seconds)
+	p.joining.put(string(e.key), in)
 	return in
 }
 

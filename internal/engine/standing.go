@@ -63,7 +63,7 @@ func (e *evaluation) takeStanding(check bool) {
 	if !e.anonymous {
 		e.findJoined()
 	}
-	p := e.domain.profileIn(e.user, e.joined, e.seconds)
+	p := e.findProfile()
 	e.profile, e.groups, e.roles, e.roleless = p, p.groups, p.roles, p.roleless
 	if check && p.restricted {
 		e.checked = append(e.checked, p.roles...)

@@ -74,6 +74,7 @@ var commands = []func(Tool) *cobra.Command{
 	Tool.newReset,
 	Tool.newImport,
 	Tool.newServe,
+	Tool.newUI,
 	Tool.newVersion,
 }
 

@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// console matches the sessions in a page, and prompt the commands in a session.
+// sessions matches the sessions in a page, and prompt the commands in a session.
 var (
-	console = regexp.MustCompile("(?s)```console\n(.*?)```")
-	prompt  = regexp.MustCompile(`(?m)^\$ kubectl remit (.*)\n`)
+	sessions = regexp.MustCompile("(?s)```console\n(.*?)```")
+	prompt   = regexp.MustCompile(`(?m)^\$ kubectl remit (.*)\n`)
 )
 
 // TestDocs runs the sessions that docs/cli.md shows. With UPDATE_SCRIPTS set it writes what comes.
@@ -28,8 +28,8 @@ func TestDocs(t *testing.T) {
 	}
 	t.Chdir("../..")
 	ran := 0
-	got := console.ReplaceAllStringFunc(string(text), func(block string) string {
-		session := console.FindStringSubmatch(block)[1]
+	got := sessions.ReplaceAllStringFunc(string(text), func(block string) string {
+		session := sessions.FindStringSubmatch(block)[1]
 		var b strings.Builder
 		for _, command := range prompt.FindAllStringSubmatch(session, -1) {
 			ran++

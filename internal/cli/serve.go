@@ -54,12 +54,17 @@ func (o *ServeOptions) Validate() error {
 	if len(o.filenames) == 0 {
 		return usagef("-f is required: the manifests to serve")
 	}
-	host, _, err := net.SplitHostPort(o.bindAddress)
+	return validateLoopback(o.bindAddress, "127.0.0.1:8180")
+}
+
+// validateLoopback refuses an address that other machines can connect to.
+func validateLoopback(address, example string) error {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
-		return usagef("--bind-address %s: %v", o.bindAddress, err)
+		return usagef("--bind-address %s: %v", address, err)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
-		return usagef("--bind-address %s: must be an address of this machine alone, such as 127.0.0.1:8180, because everybody who can connect may ask", o.bindAddress)
+		return usagef("--bind-address %s: must be an address of this machine alone, such as %s, because everybody who can connect may ask", address, example)
 	}
 	return nil
 }

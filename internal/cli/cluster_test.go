@@ -13,6 +13,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -174,6 +175,10 @@ func TestCluster(t *testing.T) {
 			args:     []string{"who-can", "read", "doc", "-n", "shop", "--kubeconfig", stranger},
 			wantCode: ExitError, wantErr: "error: " + missing + "\n",
 		},
+		"no console without a right": {
+			args:     []string{"ui", "-n", "shop", "--kubeconfig", stranger},
+			wantCode: ExitError, wantErr: "error: " + missing + "\n",
+		},
 		"no difference without a right": {
 			args:     []string{"diff", "-f", manifests, "-n", "shop", "--kubeconfig", stranger},
 			wantCode: ExitError, wantErr: "error: " + missing + "\n",
@@ -262,6 +267,32 @@ func TestCluster(t *testing.T) {
 		}
 		if len(role.Spec.Rules) > 0 {
 			t.Errorf("rules are left: %v", role.Spec.Rules)
+		}
+	})
+
+	t.Run("the console", func(t *testing.T) {
+		first, _, stop := startUI(t, "-n", "shop", "--kubeconfig", clerk)
+		browser := makeBrowser(t)
+		visit(t, browser, first)
+		ann := func() string {
+			seen, _ := visit(t, browser, strings.Replace(first, "/?", "/user?id=ann&", 1))
+			return fields(seen)
+		}
+		got := ann()
+		for _, want := range []string{"|reader, given by |User/ann|", "|Not everything could be read.|", "|doc|ReadOnly|", "the right to list recordsets."} {
+			if !strings.Contains(got, want) {
+				t.Errorf("a clerk's page has no %q:\n%s", want, got)
+			}
+		}
+		user := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "ann"}}
+		if err := admin.Patch(t.Context(), user, client.RawPatch(types.MergePatchType, []byte(`{"spec": {"disabled": true}}`))); err != nil {
+			t.Fatal(err)
+		}
+		if got := ann(); !strings.Contains(got, "|disabled|") {
+			t.Errorf("the next page does not know what has changed:\n%s", got)
+		}
+		if code := stop(); code != ExitSuccess {
+			t.Errorf("exit code %d", code)
 		}
 	})
 

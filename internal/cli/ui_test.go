@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"html"
 	"io"
 	"net/http"
@@ -80,7 +81,7 @@ func TestUI(t *testing.T) {
 	const samples = "../../config/samples/"
 	first, errOut, stop := startUI(t, "-f", samples+"erp")
 	browser := makeBrowser(t)
-	base := first[:strings.Index(first, "/?")]
+	base, _, _ := strings.Cut(first, "/?")
 	seen, _ := visit(t, browser, first)
 	if want := "|Known users|6|Admins|1|Next change by a time window|2030-01-01T00:00:00Z|"; !strings.Contains(fields(seen), want) {
 		t.Errorf("the overview has no %q:\n%s", want, fields(seen))
@@ -262,13 +263,13 @@ func TestUIWithoutRecords(t *testing.T) {
 	o := &UIOptions{Tool: testTool(genericiooptions.NewTestIOStreamsDiscard())}
 	missing := &forbiddenError{[]string{"recordsets.permissions.remit.dev"}, "shop"}
 	state, question := &console.State{Incomplete: missing}, &console.Question{User: "ann", Action: "read", Type: "doc"}
-	if _, err := o.explain(state, question); err != error(missing) {
+	if _, err := o.explain(state, question); !errors.Is(err, missing) {
 		t.Errorf("explain: got %v, want %v", err, missing)
 	}
-	if _, err := o.whoCan(state, question); err != error(missing) {
+	if _, err := o.whoCan(state, question); !errors.Is(err, missing) {
 		t.Errorf("who can: got %v, want %v", err, missing)
 	}
-	if _, err := o.records(state, question); err != error(missing) {
+	if _, err := o.records(state, question); !errors.Is(err, missing) {
 		t.Errorf("records: got %v, want %v", err, missing)
 	}
 }

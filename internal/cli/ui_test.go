@@ -170,16 +170,24 @@ func TestUI(t *testing.T) {
 
 	t.Run("mistakes", func(t *testing.T) {
 		for query, want := range map[string]string{
-			"/may?user=a&action=read&type=note&property=x": "|--property x: must be name=value|",
-			"/may?user=a&action=read&type=note&at=noon":    "|--at noon: must be a time such as 2026-01-31T12:00:00Z|",
-			"/may?user=a":                "|A question needs an action and a resource type.|",
-			"/records?user=a&type=gone":  `|the domain has no resource type "gone"; it has company, `,
-			"/type?name=note&action=fly": `|the resource type note has no action "fly"; it has `,
-			"/user?id=nobody":            "|No object names this user. It may do what everybody may.|",
+			"/may?user=a&action=read&type=note&property=x":                   "|--property x: must be name=value|",
+			"/may?user=a&action=read&type=note&at=noon":                      "|--at noon: must be a time such as 2026-01-31T12:00:00Z|",
+			"/may?user=a&action=&type=&id=":                                  "|A question needs an action and a resource type.|",
+			"/records?user=a&type=gone":                                      `|the domain has no resource type "gone"; it has company, `,
+			"/type?name=note&action=fly":                                     `|the resource type note has no action "fly"; it has `,
+			"/user?id=nobody":                                                "|No object names this user. It may do what everybody may.|",
 			"/may?user=a&action=create&type=note&action-property=values%3D1": "|action.properties.values: must be an object",
 		} {
 			if seen, _ := visit(t, browser, base+query); !strings.Contains(fields(seen), want) {
 				t.Errorf("%s: the page has no %q:\n%s", query, want, fields(seen))
+			}
+		}
+	})
+	t.Run("links that fill in a form", func(t *testing.T) {
+		for _, path := range []string{"/may?user=" + jan, "/records?user=" + jan} {
+			_, source := visit(t, browser, base+path)
+			if strings.Contains(source, `role="alert"`) || !strings.Contains(source, `value="`+jan+`" list="users"`) {
+				t.Errorf("%s:\n%s", path, source)
 			}
 		}
 	})

@@ -161,12 +161,12 @@ func TestUsersByPage(t *testing.T) {
 		path           string
 		want, wantNone []string
 	}{
-		"the first":          {path: "/users", want: []string{"61 known users", "Boss@example.com superuser", "user-048", "Page 1 of 2", "Next"}, wantNone: []string{"user-049", "Previous"}},
+		"the first":          {path: "/users", want: []string{"whom an object names: 61.", "Boss@example.com superuser", "user-048", "Page 1 of 2", "Next"}, wantNone: []string{"user-049", "Previous"}},
 		"the second":         {path: "/users?page=2", want: []string{"user-049", "user-059", "Page 2 of 2", "Previous"}, wantNone: []string{"user-048", "Next"}},
 		"beyond the last":    {path: "/users?page=99", want: []string{"Page 2 of 2"}},
 		"no number":          {path: "/users?page=x", want: []string{"Page 1 of 2"}},
-		"searched, any case": {path: "/users?q=BOSS", want: []string{"1 known users whose id contains “BOSS”", "Boss@example.com", "Page 1 of 1"}, wantNone: []string{"user-"}},
-		"nobody":             {path: "/users?q=nobody", want: []string{"0 known users"}, wantNone: []string{"Page"}},
+		"searched, any case": {path: "/users?q=BOSS", want: []string{"Known users whose id contains “BOSS”: 1.", "Boss@example.com", "Page 1 of 1"}, wantNone: []string{"user-"}},
+		"nobody":             {path: "/users?q=nobody", want: []string{"contains “nobody”: 0."}, wantNone: []string{"Page"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -351,11 +351,10 @@ func (c *Console) may(v *view, r *http.Request) error {
 	body := c.ask(v, r)
 	v.Title = "May …?"
 	q := &body.Question
-	if r.URL.RawQuery == "" {
-		return nil
-	}
 	if q.User == "" || q.Action == "" || q.Type == "" {
-		v.Problem = noQuestion(q)
+		if r.URL.Query().Has("id") { // the form was sent; a link fills in what it knows
+			v.Problem = noQuestion(q)
+		}
 		return nil
 	}
 	v.Title = fmt.Sprintf("May %s %s %s?", q.User, q.Action, resource(q))
@@ -383,11 +382,10 @@ func (c *Console) records(v *view, r *http.Request) error {
 	body := c.ask(v, r)
 	v.Title = "Permitted documents"
 	q := &body.Question
-	switch {
-	case r.URL.RawQuery == "":
-		return nil
-	case q.User == "" || q.Type == "":
-		v.Problem = noQuestion(&Question{User: q.User, Action: "read", Type: q.Type})
+	if q.User == "" || q.Type == "" {
+		if r.URL.Query().Has("type") { // as above
+			v.Problem = noQuestion(&Question{User: q.User, Action: "read", Type: q.Type})
+		}
 		return nil
 	}
 	v.Title = fmt.Sprintf("Permitted documents of type %s for %s", q.Type, q.User)

@@ -38,7 +38,6 @@ func (c *Console) overview(v *view, _ *http.Request) error {
 		Users, Admins      int
 		NextTransition     time.Time
 		Findings           []finding
-		Findingless        bool
 		MoreFindings       int
 		HasPolicy, HasNext bool
 	}{HasPolicy: d.HasPolicy()}

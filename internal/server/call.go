@@ -140,13 +140,8 @@ func (c *call) answer() (any, error) {
 	if c.route.open {
 		return c.route.answer(c)
 	}
-	if err := c.authenticate(); err != nil {
+	if err := c.letIn(); err != nil {
 		return nil, err
-	}
-	if namespace, ok := c.namespace(); ok {
-		if err := c.authorize(namespace, c.route.right); err != nil {
-			return nil, err
-		}
 	}
 	return c.route.answer(c)
 }
@@ -175,13 +170,17 @@ func (c *call) checkMethod() error {
 	return statusErrorf(http.StatusMethodNotAllowed, "%s is not possible here, only %s", c.Method, allow)
 }
 
-// authenticate finds out who asks.
-func (c *call) authenticate() error {
+// letIn finds out who asks, and refuses who may not ask about the route's domain, if it has one.
+func (c *call) letIn() error {
 	if c.server.callers == nil {
 		return nil
 	}
 	var err error
-	c.caller, err = c.server.callers.authenticate(c.Request)
+	if namespace, ok := c.namespace(); ok {
+		c.caller, err = c.server.callers.admit(c.Request, namespace, c.route.right)
+	} else {
+		c.caller, err = c.server.callers.authenticate(c.Request)
+	}
 	return err
 }
 

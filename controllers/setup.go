@@ -24,8 +24,8 @@ import (
 const (
 	// objectWorkers write the status of one kind; userWorkers write EffectivePermissions, of which there are
 	// more than of anything else.
-	objectWorkers = 2
-	userWorkers   = 8
+	objectWorkers = 8
+	userWorkers   = 16
 	// reconciliationTimeout ends a reconcile that hangs; it is tried again.
 	reconciliationTimeout = time.Minute
 	// A reconcile that fails is tried again, at first after firstRetry, then ever later, up to lastRetry.

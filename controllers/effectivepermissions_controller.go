@@ -107,7 +107,9 @@ func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (re
 	}
 
 	now := r.clock.Now()
-	status, changed, err := userStatus(snapshot, object, now)
+	var status v1alpha1.EffectivePermissionsStatus
+	var changed bool
+	r.thinking.compute(func() { status, changed, err = userStatus(snapshot, object, now) })
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("digest the status: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	goruntime "runtime"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -28,6 +29,8 @@ type dependencies struct {
 	domains *store.Store
 	clock   clock.PassiveClock
 	tallies *tallies
+	// thinking lets few workers compute at a time: decisions and watches come first.
+	thinking thinking
 	// replicas gives those that serve a namespace, and tell about its policy.
 	replicas func(namespace string) []teller
 }
@@ -113,6 +116,19 @@ func statusRequests(before, after client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: client.ObjectKeyFromObject(after)}}
 }
 
+// thinking has an element for each worker that is computing.
+type thinking chan struct{}
+
+// newThinking leaves half of the processors to those who answer.
+func newThinking() thinking { return make(thinking, max(1, goruntime.GOMAXPROCS(0)/2)) }
+
+// compute waits for its turn and calls f.
+func (t thinking) compute(f func()) {
+	t <- struct{}{}
+	defer func() { <-t }()
+	f()
+}
+
 // Reconcile brings one object's status up to date.
 func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
 	snapshot, ok := r.domains.Domain(request.Namespace)
@@ -129,16 +145,20 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
-	tally := func() (*tally, time.Duration) { return r.tallies.of(snapshot, now) }
-	v := newView(snapshot.Domain, tally, engine.Ref{Kind: r.kind, Name: request.Name}, now)
-	if r.kind == engine.KindPermissionPolicy {
-		v.replicas = r.replicas(request.Namespace)
-	}
-
 	status, _ := statusOf(object)
-	before := reflect.ValueOf(status).Elem().Interface()
-	v.describe(object)
-	if !equality.Semantic.DeepEqual(before, reflect.ValueOf(status).Elem().Interface()) {
+	var v *view
+	var same bool
+	r.thinking.compute(func() {
+		tally := func() (*tally, time.Duration) { return r.tallies.of(snapshot, now) }
+		v = newView(snapshot.Domain, tally, engine.Ref{Kind: r.kind, Name: request.Name}, now)
+		if r.kind == engine.KindPermissionPolicy {
+			v.replicas = r.replicas(request.Namespace)
+		}
+		before := reflect.ValueOf(status).Elem().Interface()
+		v.describe(object)
+		same = equality.Semantic.DeepEqual(before, reflect.ValueOf(status).Elem().Interface())
+	})
+	if !same {
 		if err := r.writeStatus(ctx, object, status); err != nil {
 			return reconcile.Result{}, fmt.Errorf("write status: %w", err)
 		}

@@ -24,8 +24,8 @@ import (
 const (
 	// objectWorkers write the status of one kind; userWorkers write EffectivePermissions, of which there are
 	// more than of anything else.
-	objectWorkers = 8
-	userWorkers   = 16
+	objectWorkers = 2
+	userWorkers   = 8
 	// reconciliationTimeout ends a reconcile that hangs; it is tried again.
 	reconciliationTimeout = time.Minute
 	// A reconcile that fails is tried again, at first after firstRetry, then ever later, up to lastRetry.
@@ -75,7 +75,7 @@ func (r everyReplica) Start(ctx context.Context) error { return r(ctx) }
 // runAll makes the controllers and runs them until ctx is done. They are made anew each time, as none starts
 // twice.
 func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Options) error {
-	d := &dependencies{client: mgr.GetClient(), domains: domains, clock: opts.Clock, tallies: newTallies()}
+	d := &dependencies{client: mgr.GetClient(), domains: domains, clock: opts.Clock, tallies: newTallies(), thinking: newThinking()}
 	var others *replicas
 	d.replicas = func(namespace string) []teller {
 		return []teller{{host: "this replica", serves: generationOf(domains, namespace)}}

@@ -12,8 +12,8 @@ import (
 	"github.com/remit-authz/remit/internal/server"
 )
 
-// CanOptions are those of `can`.
-type CanOptions struct {
+// question is what `can` and `explain` have in common: a user, an action, a record, and where to ask.
+type question struct {
 	Tool
 	source        source
 	circumstances circumstances
@@ -22,9 +22,36 @@ type CanOptions struct {
 	user, action, resourceType, id string
 }
 
+func (t Tool) newQuestion() question {
+	return question{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML)}
+}
+
+// ask lets a command take the question's arguments and flags.
+func (q *question) ask(c *cobra.Command) *cobra.Command {
+	c.Args = exactly("USER", "ACTION", "TYPE[/ID]")
+	c.ValidArgsFunction = q.source.completeArgs(suggestUsers, suggestActions, suggestRecords)
+	q.source.addFlags(c)
+	q.circumstances.addFlags(c)
+	q.output.addFlag(c)
+	return c
+}
+
+// Complete takes the arguments apart.
+func (q *question) Complete(args []string) error {
+	q.user, q.action = args[0], args[1]
+	q.resourceType, q.id, _ = strings.Cut(args[2], "/")
+	return q.circumstances.complete(q.Clock)
+}
+
+// Validate checks the format; what a request needs is for the engine to say.
+func (q *question) Validate() error { return q.output.validate() }
+
+// CanOptions are those of `can`.
+type CanOptions struct{ question }
+
 func (t Tool) newCan() *cobra.Command {
-	o := &CanOptions{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML)}
-	c := &cobra.Command{
+	o := &CanOptions{t.newQuestion()}
+	return o.ask(&cobra.Command{
 		Use:   "can USER ACTION TYPE[/ID]",
 		Short: "Say whether a user may take an action, and why",
 		Long: `Say whether a user may take an action on a record, or with TYPE alone on no record in particular, and why.
@@ -47,26 +74,9 @@ Exit codes: 0 yes, 1 no, 2 an error.`,
 
   # When the special permission has ended; as AuthZEN says it
   kubectl remit can leisa update purchase-order/PO-1 --at 2031-01-01T00:00:00Z -o json -f config/samples/cin7`,
-		Args: exactly("USER", "ACTION", "TYPE[/ID]"),
 		RunE: run(o),
-
-		ValidArgsFunction: o.source.completeArgs(suggestUsers, suggestActions, suggestRecords),
-	}
-	o.source.addFlags(c)
-	o.circumstances.addFlags(c)
-	o.output.addFlag(c)
-	return c
+	})
 }
-
-// Complete takes the arguments apart.
-func (o *CanOptions) Complete(args []string) error {
-	o.user, o.action = args[0], args[1]
-	o.resourceType, o.id, _ = strings.Cut(args[2], "/")
-	return o.circumstances.complete(o.Clock)
-}
-
-// Validate checks the format; what a request needs is for the engine to say.
-func (o *CanOptions) Validate() error { return o.output.validate() }
 
 // Run asks the engine and prints its answer.
 func (o *CanOptions) Run(ctx context.Context) error {

@@ -13,18 +13,11 @@ import (
 )
 
 // ExplainOptions are those of `explain`.
-type ExplainOptions struct {
-	Tool
-	source        source
-	circumstances circumstances
-	output        output
-
-	user, action, resourceType, id string
-}
+type ExplainOptions struct{ question }
 
 func (t Tool) newExplain() *cobra.Command {
-	o := &ExplainOptions{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML)}
-	c := &cobra.Command{
+	o := &ExplainOptions{t.newQuestion()}
+	return o.ask(&cobra.Command{
 		Use:   "explain USER ACTION TYPE[/ID]",
 		Short: "Show how a decision comes about, and what would change it",
 		Long: `Show how a decision comes about: the way from the user over groups and roles to the rule, what else was looked
@@ -46,26 +39,9 @@ Exit codes: 0 yes, 1 no, 2 an error.`,
 
   # With the objects that would have to be applied
   kubectl remit explain olga@northwind.example read sales-order/SO-1001 -o yaml -f config/samples/erp`,
-		Args: exactly("USER", "ACTION", "TYPE[/ID]"),
 		RunE: run(o),
-
-		ValidArgsFunction: o.source.completeArgs(suggestUsers, suggestActions, suggestRecords),
-	}
-	o.source.addFlags(c)
-	o.circumstances.addFlags(c)
-	o.output.addFlag(c)
-	return c
+	})
 }
-
-// Complete takes the arguments apart.
-func (o *ExplainOptions) Complete(args []string) error {
-	o.user, o.action = args[0], args[1]
-	o.resourceType, o.id, _ = strings.Cut(args[2], "/")
-	return o.circumstances.complete(o.Clock)
-}
-
-// Validate checks the format.
-func (o *ExplainOptions) Validate() error { return o.output.validate() }
 
 // explanation is the answer, as JSON and YAML have it.
 type explanation struct {

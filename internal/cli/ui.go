@@ -193,10 +193,10 @@ func (o *UIOptions) explain(state *console.State, q *console.Question) (*console
 		return nil, err
 	}
 	var text bytes.Buffer
-	command := &ExplainOptions{
+	command := &ExplainOptions{question{
 		Tool: o.Tool, circumstances: asked, output: output{format: outputTable},
 		user: q.User, action: q.Action, resourceType: q.Type, id: q.ID,
-	}
+	}}
 	command.Out = &text
 	err = command.explain(d)
 	if err != nil && !errors.Is(err, errNegative) {

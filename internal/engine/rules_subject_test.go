@@ -95,6 +95,13 @@ func TestS2Anonymous(t *testing.T) {
 		"holds no role by its id": {
 			domain: domain{MakeUser("ann").Roles("r").Obj(), MakeRole("r").Rule(Full("*")).Obj()}, req: ask("ann", "read", "doc/1", anonymous), want: denied,
 		},
+		"holds none even where its type is one of users'": {
+			domain: join(
+				policyOf(func(p *v1alpha1.PermissionPolicySpec) { p.SubjectTypes = []v1alpha1.Token{"user", "anonymous"} }),
+				domain{MakeUser("ann").Roles("r").Obj(), MakeRole("r").Rule(Full("*")).Obj()},
+			),
+			req: ask("ann", "read", "doc/1", anonymous), want: denied,
+		},
 		"has the id \"\" to expressions": {
 			domain: domain{MakeRole("public").Rule(MakeRule("doc").Actions("read").Condition("subject.id == '' && subject.type == 'anonymous'").Obj()).Obj()},
 			req:    ask("ann", "read", "doc/1", anonymous), want: allow(engine.ReasonRule),

@@ -141,12 +141,18 @@ func (e *evaluation) expressionInput() *expr.Input {
 func (e *evaluation) stored() expr.Properties {
 	if !e.storedLooked {
 		e.storedLooked = true
-		of, _ := e.domain.records.get(e.resourceType.name)
-		if r := of.get(e.request.Resource.ID); r != nil {
-			e.storedRecord = r.properties
-		}
+		e.storedRecord = e.domain.storedRecord(e.resourceType, e.request.Resource.ID)
 	}
 	return expr.Properties{Over: e.request.Resource.Properties, Base: e.storedRecord}
+}
+
+// storedRecord are the properties that a RecordSet gives a record, if any.
+func (d *Domain) storedRecord(t *resourceType, id string) map[string]any {
+	of, _ := d.records.get(t.name)
+	if r := of.get(id); r != nil {
+		return r.properties
+	}
+	return nil
 }
 
 // storing is what would be stored with the presets of some cases together: of those that are not dead.

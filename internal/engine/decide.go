@@ -12,14 +12,24 @@ import (
 
 // Decide answers a request as of now. The error is a *RequestError: the request is malformed, and there is
 // no decision.
-func (d *Domain) Decide(req *Request, now time.Time) (Decision, error) {
-	return d.decide(req, now, nil)
+func (d *Domain) Decide(req *Request, now time.Time) (decision Decision, err error) {
+	if err := req.validate(everything); err != nil {
+		return Decision{}, err
+	}
+	var f found
+	if d.quick(req, now, &f, &decision) {
+		return decision, nil
+	}
+	return d.decide(req, now, f, nil)
 }
 
 // Explain is Decide with the trace of the stages: which objects each looked at, and what they said.
 func (d *Domain) Explain(req *Request, now time.Time) (Decision, []TraceStage, error) {
+	if err := req.validate(everything); err != nil {
+		return Decision{}, nil, err
+	}
 	t := &trace{}
-	decision, err := d.decide(req, now, t)
+	decision, err := d.decide(req, now, found{}, t)
 	return decision, t.stages, err
 }
 
@@ -42,16 +52,8 @@ var stages = []struct {
 	{"S12", "Allow", (*evaluation).allow},
 }
 
-func (d *Domain) decide(req *Request, now time.Time, t *trace) (Decision, error) {
-	if err := req.validate(everything); err != nil {
-		return Decision{}, err
-	}
-	var f found
-	if t == nil {
-		if decision, done := d.quick(req, now, &f); done {
-			return *decision, nil
-		}
-	}
+// decide goes through the stages; the request is well-formed.
+func (d *Domain) decide(req *Request, now time.Time, f found, t *trace) (Decision, error) {
 	e := newEvaluation(d, req, now, t)
 	defer e.release()
 	e.found = f

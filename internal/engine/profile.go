@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
 // profile is where users with the same memberships and roles stand (S3), and what they are given (S7). It is made when
@@ -27,8 +25,8 @@ type profile struct {
 	// restrictions are the user permissions of the groups, by name.
 	restrictions []*userPermission
 
-	// given is what it is given, by action.
-	given memo[*action, *given]
+	// given is what it is given, by type and action.
+	given givens
 	// joining are the profiles of those who are, by what the request says, in more groups; by the groups' names.
 	joining memo[string, *profile]
 }
@@ -207,49 +205,6 @@ func (p *profile) findRoles(d *Domain, u *user, now int64) {
 		}
 		return strings.Compare(a.role.ref.Name, b.role.ref.Name)
 	})
-}
-
-// given is what a profile is given of one action, where all of its roles are eligible (S7).
-type given struct {
-	cases []kase
-	// plain says that the decision is that, for a Read or Delete of whatever record, wherever special permissions, user
-	// permissions and the type have no say: there is no case, or each gives every record and all fields.
-	plain    bool
-	decision Decision
-}
-
-// giving finds what the profile is given of an action of a type.
-func (p *profile) giving(t *resourceType, a *action) *given {
-	if g, ok := p.given.get(a); ok {
-		return g
-	}
-	g := &given{}
-	s := standing{groups: p.groups, roles: p.roles, policy: p.policy}
-	for source := range s.sources {
-		for _, r := range source.naming(t) {
-			if r.gives(a) {
-				g.cases = append(g.cases, kase{rule: r, source: source})
-			}
-		}
-	}
-	if g.plain = !a.writes() && !slices.ContainsFunc(g.cases, func(c kase) bool { return !c.rule.unconditional(a) }); g.plain {
-		g.decision = plainDecision(a, g.cases)
-	}
-	p.given.put(a, g)
-	return g
-}
-
-func plainDecision(a *action, cases []kase) Decision {
-	e := evaluation{cases: slices.Clone(cases), found: found{action: a}}
-	if len(cases) == 0 {
-		e.deny(ReasonNoRule)
-		return e.decision
-	}
-	if a.class == v1alpha1.ClassRead {
-		e.decision.Fields = everyField
-	}
-	e.allow()
-	return e.decision
 }
 
 // memoSize is how much a memo remembers at the most. What is asked beyond is found out each time.

@@ -183,6 +183,49 @@ var reasons = []engine.Reason{
 	engine.ReasonUserPermission, engine.ReasonFieldNotAllowed, engine.ReasonUnrestrictedType, engine.ReasonRule,
 }
 
+// TestProofQuick holds the quick way against the naive evaluator, in domains where it is often taken, and again after
+// changes, when nothing of what was found before may be left.
+func TestProofQuick(t *testing.T) {
+	p := proofOf(t)
+	counts := map[engine.Reason]int{}
+	asked, quick := 0, 0
+	for i := range p.domains {
+		s := rand.New(rand.NewPCG(p.seed, uint64(i)))
+		objects := enginetest.PlainObjects(s)
+		domain := engine.Compile(objects)
+		const states = 3
+		for state := range states {
+			naive := enginetest.NewNaive(objects)
+			for range (p.requests + p.domains*states - 1) / (p.domains * states) {
+				req, now := enginetest.PlainRequest(s, objects), enginetest.Now(s)
+				want, err := decideAlike(naive, domain, req, now)
+				if err != nil {
+					t.Fatalf("seed %d, domain %d, state %d: %v\nThe domain:\n%s", p.seed, i, state, err, enginetest.Describe(objects))
+				}
+				if asked++; want.Reason == "" {
+					continue // it is malformed
+				}
+				if got, decided := domain.Quick(req, now); decided {
+					quick++
+					counts[got.Reason]++
+				}
+			}
+			change := enginetest.PlainChange(s, objects)
+			domain, _ = domain.With(change)
+			objects = enginetest.Apply(objects, change)
+		}
+	}
+	t.Logf("seed %d: %d of %d requests went the quick way; reasons: %v", p.seed, quick, asked, counts)
+	if quick*3 < asked {
+		t.Errorf("%d of %d requests went the quick way: too few to prove anything", quick, asked)
+	}
+	for _, reason := range []engine.Reason{engine.ReasonNoRule, engine.ReasonConditionNotMet, engine.ReasonUserPermission, engine.ReasonRule} {
+		if counts[reason]*100 < quick {
+			t.Errorf("the quick way says %s %d times of %d: too rarely to prove anything", reason, counts[reason], quick)
+		}
+	}
+}
+
 // TestProofDecideShrinks is TestProofDecide with rapid's random numbers: what fails here comes out small.
 func TestProofDecideShrinks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

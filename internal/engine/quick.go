@@ -1,47 +1,79 @@
 package engine
 
 import (
-	"slices"
 	"time"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
-// quick decides the most frequent requests without going through the stages: those where no stage but S7 has a say. The
-// answer is theirs. It is false for all other requests, such as every Create and Update, and everything about
-// superusers, admins, staff, special permissions, roles with restrictions, conditions, fields and user permissions; the
-// stages need not look again for what it found.
-func (d *Domain) quick(req *Request, now time.Time, f *found) (*Decision, bool) {
-	t := d.typeIndex[req.Resource.Type]
-	if t == nil {
-		return nil, false
-	}
-	a := t.actions[req.Action.Name]
-	f.resourceType, f.action = t, a
-	if a == nil || a.writes() || t.staffOnly || t.unrestricted {
-		return nil, false
-	}
-	if len(d.external) > 0 || len(d.conditional) > 0 || req.Subject.Type == AnonymousType || !d.policy.isUser(req.Subject.Type) {
-		return nil, false
+// quick decides the most frequent requests without going through the stages: a Read, a Delete, or an Update that
+// nothing but conditions looks at, of a user about whom nothing but rules and user permissions has anything to say.
+// The answer is that of the stages: see each step for those that it stands for. It is false for all other requests:
+// every Create, and everything about superusers, admins, staff, special permissions, roles with restrictions, presets
+// and validations. So it is wherever a step is not sure. The stages need not look again for what it found.
+func (d *Domain) quick(req *Request, now time.Time, f *found, decision *Decision) (decided bool) {
+	// S2, S3: a user, in groups that list it.
+	if req.Subject.Type == AnonymousType || !d.policy.isUser(req.Subject.Type) || len(d.external) > 0 || len(d.conditional) > 0 {
+		return false
 	}
 	u, _ := d.users.get(req.Subject.ID)
 	f.named, f.looked = u, true
 	if u != nil {
-		if account := u.account(); len(u.exceptions) > 0 || account != nil && (account.disabled || account.superuser) {
-			return nil, false
+		if account := u.account(); len(u.exceptions) > 0 || account != nil && (account.disabled || account.superuser) { // S2, S4, S6
+			return false
 		}
 	}
-	p := d.profileOf(u, now.Unix())
-	if p.admin || p.restricted {
-		return nil, false
+	seconds := now.Unix()
+	p := d.profileOf(u, seconds)
+	if p.admin || p.restricted { // S3, S4
+		return false
 	}
-	g := p.giving(t, a)
-	if !g.plain || d.policy.spec.StrictUserPermissions && len(t.links) > 0 {
-		return nil, false
+	// S1, S5, S7: what all with this profile are given.
+	g := p.given.find(req.Resource.Type, req.Action.Name)
+	if g == nil {
+		t := d.typeIndex[req.Resource.Type]
+		if t == nil {
+			return false
+		}
+		a := t.actions[req.Action.Name]
+		if f.resourceType, f.action = t, a; a == nil {
+			return false
+		}
+		g = p.giving(t, a)
 	}
-	concerns := func(p *userPermission) bool { return p.concerns(t) }
-	if u != nil && slices.ContainsFunc(u.restrictions, concerns) || slices.ContainsFunc(p.restrictions, concerns) {
-		return nil, false
+	f.resourceType, f.action = g.resourceType, g.action
+	if !g.quick {
+		return false
 	}
-	return &g.decision, true
+	answer := g.where(d, req, u) // S8
+	if answer == nil {
+		return false
+	}
+	if answer.Allow {
+		var all []*userPermission
+		if u != nil {
+			all = u.restrictions
+		}
+		if len(all)+len(p.restrictions) > 0 || d.policy.spec.StrictUserPermissions && len(g.resourceType.links) > 0 {
+			if submits(req, g.action) {
+				return false
+			}
+			check := quickCheck{domain: d, request: req, resourceType: g.resourceType, own: all, ofGroups: p.restrictions, now: seconds}
+			switch check.userPermissions(decision) { // S9
+			case quickPasses:
+			case quickDenies:
+				return true
+			case quickUnsure:
+				return false
+			}
+		}
+		// S10: what the request names may be more than what is covered.
+		if len(req.Action.Properties) > 0 && !coversEverything(answer.Fields) && g.action.class != v1alpha1.ClassDelete {
+			return false
+		}
+	}
+	*decision = *answer
+	return true
 }
 
 // found is what a request names, as far as it has been looked for.
@@ -52,8 +84,4 @@ type found struct {
 	looked       bool
 }
 
-// concerns says whether the permission may restrict requests about a type, at any time (S9).
-func (p *userPermission) concerns(t *resourceType) bool {
-	return p.actsOn(t.name) &&
-		(p.allow == t.name || slices.ContainsFunc(t.links, func(l link) bool { return l.target == p.allow }))
-}
+func coversEverything(fields []string) bool { return len(fields) == 1 && fields[0] == v1alpha1.Any }

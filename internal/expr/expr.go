@@ -56,6 +56,7 @@ type Program struct {
 	ast     *cel.Ast
 	program cel.Program
 	fast    *fastProgram // nil: the expression has no fast path
+	glance  *glance      // nil: a glance does not take it in
 
 	filterOnce sync.Once
 	plan       *plan
@@ -95,7 +96,11 @@ func compile(place Place, source string) (*Program, error) {
 		}
 		return nil, &Error{Message: err.Error()}
 	}
-	return &Program{source: source, place: place, ast: ast, program: program, fast: compileFast(ast.NativeRep().Expr())}, nil
+	p := &Program{source: source, place: place, ast: ast, program: program, fast: compileFast(ast.NativeRep().Expr())}
+	if p.fast != nil {
+		p.glance = compileGlance(ast.NativeRep().Expr())
+	}
+	return p, nil
 }
 
 // errorAt is an error at a location; at none, it means the whole expression.

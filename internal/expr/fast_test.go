@@ -54,6 +54,9 @@ func compareWithCEL(t rapid.TB, p *Program, in Input) bool {
 	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
 		t.Fatalf("%s\nwith %#v\n(-cel-go +fast path):\n%s", p.source, in, diff)
 	}
+	if holds, sure := p.Glance(&in); sure && (holds != want.Bool || want.BoolErr != "" || len(want.Resource)+len(want.Proposed) > 0) {
+		t.Fatalf("%s\nwith %#v\na glance says %v, cel-go %+v", p.source, in, holds, want)
+	}
 	_, answered, _ := p.fast.bool(&in)
 	if _, details, _ := p.program.Eval(&in); answered && *details.ActualCost() > uint64(p.fast.cost) {
 		t.Fatalf("%s\nwith %#v\ncosts %d, bound %d", p.source, in, *details.ActualCost(), p.fast.cost)

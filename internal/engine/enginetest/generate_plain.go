@@ -1,0 +1,154 @@
+package enginetest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// plainConditions are those that a glance takes in; each is about values that are there, or another, at times.
+var plainConditions = []v1alpha1.Expression{
+	"resource.properties.owner == subject.id",
+	"resource.properties.status in ['open', 'draft', 5]",
+	"resource.properties.status != 'done' && resource.properties.owner != 'bob'",
+	"resource.properties.amount <= subject.attributes.level || resource.properties.status == 'open'",
+	"resource.properties.company == subject.attributes.company",
+	"!(resource.properties.amount > 11) && resource.properties.amount >= 5",
+	"resource.properties.amount < 12.5",
+	"'c1' in resource.properties.company",
+	"context.mfa || resource.properties.owner < 'bob'",
+	"subject.properties.tier == 'gold'",
+	"action.properties.mode == 'all'",
+	"resource.type == 'order' || action.name == 'update'",
+	"subject.type == 'user' && resource.id != 'o1'",
+	"true",
+}
+
+// PlainObjects are Objects with little that takes a decision out of the ordinary: domains in which most have to do
+// with rules, their conditions, and user permissions.
+func PlainObjects(s Source) []engine.Object {
+	g := generator{s}
+	return slices.DeleteFunc(Objects(s), func(object engine.Object) bool { return !g.plain(object) })
+}
+
+// PlainChange is a Change for them.
+func PlainChange(s Source, objects []engine.Object) engine.Change {
+	change := Change(s, objects)
+	if change.Object != nil && !(generator{s}).plain(change.Object) {
+		change.Object = nil
+	}
+	return change
+}
+
+// plain takes out of an object, nearly always, what is out of the ordinary; false where nothing would be left.
+func (g generator) plain(object engine.Object) bool {
+	const most = 98
+	switch o := object.(type) {
+	case *v1alpha1.Group:
+		if chance(g, most) {
+			o.Spec.ExternalGroups = nil
+		}
+		if chance(g, most) {
+			o.Spec.MemberCondition = ""
+		}
+		g.plainRules(o.Spec.Rules)
+	case *v1alpha1.Role:
+		o.Spec.AdminAccess = o.Spec.AdminAccess && !chance(g, most)
+		if chance(g, most) {
+			o.Spec.Restrictions = nil
+		}
+		if chance(g, 60) { // a user often has the cases of one role, or none
+			o.Spec.AppAccess = false
+			o.Spec.Rules = o.Spec.Rules[:min(len(o.Spec.Rules), 2)]
+		}
+		g.plainRules(o.Spec.Rules)
+	case *v1alpha1.User:
+		o.Spec.Disabled = o.Spec.Disabled && !chance(g, 80)
+		o.Spec.Superuser = o.Spec.Superuser && !chance(g, 80)
+		if o.Spec.Attributes != nil && chance(g, 70) {
+			o.Spec.Attributes["level"] = jsonOf(pick[any](g, 5, 12, 200))
+		}
+		if len(o.Spec.Roles) == 0 {
+			o.Spec.Roles = append(o.Spec.Roles, v1alpha1.RoleRef{Name: v1alpha1.Name(pick(g, roleNames[:6]...))})
+		}
+	case *v1alpha1.ResourceType:
+		o.Spec.StaffOnly = o.Spec.StaffOnly && !chance(g, 80)
+		o.Spec.Unrestricted = o.Spec.Unrestricted && !chance(g, 80)
+		o.Spec.Fields = slices.DeleteFunc(o.Spec.Fields, func(f v1alpha1.Field) bool {
+			return strings.Contains(string(f.Name), ".") && chance(g, 85)
+		})
+	case *v1alpha1.UserPermission:
+		if chance(g, 60) {
+			o.Spec.TimeWindow = v1alpha1.TimeWindow{}
+		}
+		if chance(g, 60) {
+			o.Spec.ApplicableFor = nil
+		}
+	case *v1alpha1.SpecialPermission:
+		return !chance(g, most)
+	case *v1alpha1.PermissionPolicy:
+		o.Spec.StrictUserPermissions = o.Spec.StrictUserPermissions && !chance(g, 60)
+		g.plainRules(o.Spec.AppAccessRules)
+	}
+	return true
+}
+
+func (g generator) plainRules(rules []v1alpha1.Rule) {
+	for i := range rules {
+		r := &rules[i]
+		if chance(g, 85) {
+			r.Validations = nil
+		}
+		if chance(g, 85) {
+			r.Presets, r.PresetExpressions = nil, nil
+		}
+		if chance(g, 50) {
+			r.Fields = nil
+		}
+		if chance(g, 35) {
+			r.Resources = append(r.Resources, v1alpha1.Any)
+		}
+		if chance(g, 35) && r.Access == "" {
+			r.Actions = append(r.Actions, v1alpha1.Any)
+		}
+		if r.Condition != "" && chance(g, 92) {
+			r.Condition = pick(g, plainConditions...)
+		}
+	}
+}
+
+// PlainRequest is a Request that says most about its record, and seldom anything that nobody expects.
+func PlainRequest(s Source, objects []engine.Object) *engine.Request {
+	g := generator{s}
+	req := Request(s, objects)
+	if req.Action.Name == "create" && chance(s, 70) {
+		req.Action.Name = "read"
+	}
+	if chance(s, 85) {
+		req.Resource.Properties = g.properties(95)
+		for _, field := range []string{"company", "warehouse", "other"} {
+			if chance(s, 80) {
+				req.Resource.Properties[field] = pick(s, idsOf(linkTarget(field))...)
+			}
+		}
+	}
+	if chance(s, 70) {
+		req.Action.Properties = nil
+	}
+	if chance(s, 15) {
+		req.Action.Properties = with(req.Action.Properties, "mode", pick[any](s, "all", "one", nil))
+	}
+	return req
+}
+
+// linkTarget is the type that a field usually links to.
+func linkTarget(field string) string {
+	for _, f := range linkFields {
+		if string(f.Name) == field {
+			return f.LinksTo
+		}
+	}
+	return ""
+}

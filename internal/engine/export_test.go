@@ -1,0 +1,8 @@
+package engine
+
+import "time"
+
+// Quick gives the decision of a well-formed request where no stage is gone through; false where they are.
+func (d *Domain) Quick(req *Request, now time.Time) (decision Decision, decided bool) {
+	return decision, d.quick(req, now, &found{}, &decision)
+}

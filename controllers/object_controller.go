@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -189,13 +190,13 @@ func (d *dependencies) writeStatus(ctx context.Context, object client.Object, st
 	if err != nil {
 		return err
 	}
-	// The answer goes into an object of its own: this one's parts belong to the cache.
-	answer, ok := reflect.New(reflect.TypeOf(object).Elem()).Interface().(client.Object)
-	if !ok {
-		return fmt.Errorf("%T is no object", object)
+	gvk, err := d.client.GroupVersionKindFor(object)
+	if err != nil {
+		return err
 	}
-	answer.SetNamespace(object.GetNamespace())
-	answer.SetName(object.GetName())
+	// Of the answer nobody reads more than that it came.
+	answer := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
+	answer.SetGroupVersionKind(gvk)
 	return client.IgnoreNotFound(d.client.Status().Patch(ctx, answer, client.RawPatch(types.JSONPatchType, patch), fieldOwner))
 }
 

@@ -36,7 +36,8 @@ type EffectivePermissionsSpec struct {
 	User UserID `json:"user"`
 }
 
-// EffectivePermissionsStatus is what the user may do now.
+// EffectivePermissionsStatus is what the user may do now. The operator writes it as a whole, so its lists are atomic: to
+// keep track of who set each entry would cost the API server a multiple of the entries themselves.
 type EffectivePermissionsStatus struct {
 	CommonStatus `json:",inline"`
 	// superuser says that the User object has that flag.
@@ -50,13 +51,12 @@ type EffectivePermissionsStatus struct {
 	Disabled bool `json:"disabled"`
 	// groups that the user is in, sorted.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10000
 	Groups []string `json:"groups,omitempty"`
 	// roles that the user holds, sorted, each with what gives it.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10000
 	Roles []HeldRole `json:"roles,omitempty"`
 	// summary counts resource types by access.
@@ -65,8 +65,7 @@ type EffectivePermissionsStatus struct {
 	// permissions by resource type, sorted. Types with no access are left out unless a special permission
 	// says so.
 	// +optional
-	// +listType=map
-	// +listMapKey=resource
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10000
 	Permissions []EffectivePermission `json:"permissions,omitempty"`
 	// nextTransition is when a time window next changes something for this user.
@@ -87,7 +86,7 @@ type HeldRole struct {
 	// via are the objects that give it, as Kind/name, sorted. Empty: it is the public role of who has no
 	// other.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10000
 	Via []string `json:"via,omitempty"`
 }
@@ -120,28 +119,28 @@ type EffectivePermission struct {
 	Access Access `json:"access"`
 	// allowed are the actions allowed on every record, sorted; user permissions still restrict them.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Allowed []string `json:"allowed,omitempty"`
 	// conditional are the actions that depend on the record, the fields, the address or the second factor,
 	// sorted.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Conditional []string `json:"conditional,omitempty"`
 	// decidedBy are the objects that give, or refuse, as Kind/name, sorted.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10000
 	DecidedBy []string `json:"decidedBy,omitempty"`
 	// overridden are the objects that would have given access without the special permission, sorted.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10000
 	Overridden []string `json:"overridden,omitempty"`
 	// restrictedBy are the user permissions and strict link types that limit the records, sorted.
 	// +optional
-	// +listType=set
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=10000
 	RestrictedBy []string `json:"restrictedBy,omitempty"`
 }

@@ -79,32 +79,15 @@ func concerned(kind engine.Kind, u update) []string {
 	if everybodys {
 		affected = u.affected()
 	}
-	var names []string
 	if affected.All {
-		for _, object := range domain.Objects(kind) {
-			names = append(names, object.GetName())
-		}
-		return names
+		return domain.Names(kind)
 	}
+	var names []string
 	if kind == engine.KindUserPermission {
-		names = appendNames(names, domain.UserPermissionsOfGroups())
+		names = domain.NamesOfGroupPermissions()
 	}
 	for _, user := range affected.Users {
-		switch kind {
-		case engine.KindUser:
-			names = appendNames(names, domain.UserObjects(user))
-		case engine.KindUserPermission:
-			names = appendNames(names, domain.UserPermissionsOf(user))
-		case engine.KindSpecialPermission:
-			names = appendNames(names, domain.SpecialPermissionsOf(user))
-		}
-	}
-	return names
-}
-
-func appendNames[O client.Object](names []string, objects []O) []string {
-	for _, object := range objects {
-		names = append(names, object.GetName())
+		names = append(names, domain.NamesAbout(user, kind)...)
 	}
 	return names
 }

@@ -38,12 +38,8 @@ func lastAdmin(r *review) field.ErrorList {
 // again.
 func staying(d *engine.Domain) *engine.Domain {
 	var going []engine.Change
-	for _, kind := range engine.Kinds {
-		for _, object := range d.Objects(kind) {
-			if object.GetDeletionTimestamp() != nil {
-				going = append(going, engine.Remove(engine.Ref{Kind: kind, Name: object.GetName()}))
-			}
-		}
+	for _, ref := range d.Going() {
+		going = append(going, engine.Remove(ref))
 	}
 	if len(going) == 0 {
 		return d

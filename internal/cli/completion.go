@@ -78,11 +78,5 @@ func suggestRecords(d domain, _ []string, toComplete string) []string {
 
 // suggestObjects names the objects of a kind.
 func suggestObjects(kind engine.Kind) suggest {
-	return func(d domain, _ []string, _ string) []string {
-		var names []string
-		for _, object := range d.Objects(kind) {
-			names = append(names, object.GetName())
-		}
-		return names
-	}
+	return func(d domain, _ []string, _ string) []string { return d.Names(kind) }
 }

@@ -136,9 +136,9 @@ func (c *chains) givers(role string) []engine.Ref {
 		})
 	}
 	var givers []engine.Ref
-	for _, object := range c.domain.Objects(engine.KindUser) {
-		if user, ok := object.(*v1alpha1.User); ok && user.UserID() == c.user && gives(user.Spec.Roles) {
-			givers = append(givers, refOf(object))
+	for _, user := range c.domain.UserObjects(c.user) {
+		if gives(user.Spec.Roles) {
+			givers = append(givers, refOf(user))
 		}
 	}
 	for _, name := range c.groups() {

@@ -255,11 +255,9 @@ func (e *expansion) account() *v1alpha1.User {
 	if e.from.user != nil {
 		return e.from.user.DeepCopy()
 	}
-	for _, object := range e.from.domain.Objects(engine.KindUser) {
-		if known, ok := object.(*v1alpha1.User); ok && known.UserID() == id {
-			e.from.user = known
-			return known.DeepCopy()
-		}
+	if known := e.from.domain.UserObjects(id); len(known) > 0 {
+		e.from.user = known[0]
+		return known[0].DeepCopy()
 	}
 	user := &v1alpha1.User{}
 	user.Name = e.freeName(engine.KindUser, v1alpha1.EffectivePermissionsName(id))
@@ -274,7 +272,7 @@ func (e *expansion) account() *v1alpha1.User {
 func (e *expansion) freeName(kind engine.Kind, base string) string {
 	name := base
 	for n := 2; ; n++ {
-		if _, taken := e.from.domain.Lookup(engine.Ref{Kind: kind, Name: name}); !taken {
+		if _, _, taken := e.from.domain.Version(engine.Ref{Kind: kind, Name: name}); !taken {
 			return name
 		}
 		name = fmt.Sprintf("%s-%d", base, n)

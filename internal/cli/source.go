@@ -76,8 +76,8 @@ func (s *source) read(ctx context.Context, without ...engine.Kind) ([]engine.Obj
 // warn tells of what keeps objects, or parts of them, from taking effect.
 func warn(w io.Writer, d *engine.Domain) {
 	for _, kind := range engine.Kinds {
-		for _, object := range d.Objects(kind) {
-			ref := engine.Ref{Kind: kind, Name: object.GetName()}
+		for _, name := range d.Names(kind) {
+			ref := engine.Ref{Kind: kind, Name: name}
 			report, _ := d.Report(ref)
 			for _, problem := range report.Problems {
 				place := ref.String()

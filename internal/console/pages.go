@@ -42,10 +42,10 @@ func (c *Console) overview(v *view, _ *http.Request) error {
 		HasPolicy, HasNext bool
 	}{HasPolicy: d.HasPolicy()}
 	for _, kind := range engine.Kinds {
-		objects := d.Objects(kind)
-		body.Counts = append(body.Counts, count{kind, len(objects)})
-		for _, object := range objects {
-			ref := engine.Ref{Kind: kind, Name: object.GetName()}
+		names := d.Names(kind)
+		body.Counts = append(body.Counts, count{kind, len(names)})
+		for _, name := range names {
+			ref := engine.Ref{Kind: kind, Name: name}
 			report, _ := d.Report(ref)
 			body.Findings = append(body.Findings, findings(ref, &report)...)
 		}

@@ -184,7 +184,7 @@ func (c *comparison) restrictsByClaims(o *Object) bool {
 		case *v1alpha1.UserPermission:
 			name = string(object.Spec.Group)
 		case *v1alpha1.Group:
-			if len(side.d.UserPermissionsOfGroups()) > 0 {
+			if side.d.RestrictsGroups() {
 				name = object.Name
 			}
 		}

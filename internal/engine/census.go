@@ -130,7 +130,7 @@ func (d *Domain) SpecialPermissionState(name string, now time.Time) (SpecialPerm
 	if reason := windowReason(p.window, now.Unix()); reason != v1alpha1.ReasonActive {
 		return SpecialPermissionState{Reason: reason}, true
 	}
-	e := d.standingOf(string(p.object.Spec.User), now)
+	e := d.standingOf(string(p.spec.User), now)
 	defer e.release()
 	if e.unlimited() {
 		return SpecialPermissionState{Reason: v1alpha1.ReasonUserIsAdmin}, true

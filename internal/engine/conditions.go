@@ -110,7 +110,7 @@ func (e *evaluation) memberInput() *expr.Input {
 	in.Subject.Staff = e.staff
 	in.Subject.Properties = e.subjectProperties()
 	if account := e.account(); account != nil {
-		in.Subject.Attributes = account.attributes
+		in.Subject.Attributes = account.attributes.get()
 	}
 	in.Context, in.Now = e.request.Context, e.now
 	return in
@@ -150,7 +150,7 @@ func (e *evaluation) stored() expr.Properties {
 func (d *Domain) storedRecord(t *resourceType, id string) map[string]any {
 	of, _ := d.records.get(t.name)
 	if r := of.get(id); r != nil {
-		return r.properties
+		return r.properties.get()
 	}
 	return nil
 }
@@ -249,13 +249,13 @@ func (e *evaluation) defaults() map[string]any {
 			continue
 		}
 		for p := range e.restrictions(l.target) {
-			if p.fallback == "" {
+			if p.fallback() == "" {
 				continue
 			}
 			if e.defaultValues == nil {
 				e.defaultValues = map[string]any{}
 			}
-			e.defaultValues[l.field] = p.fallback
+			e.defaultValues[l.field] = p.fallback()
 			break
 		}
 	}

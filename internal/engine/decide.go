@@ -272,7 +272,7 @@ func (s *standing) exception(t *resourceType) (level v1alpha1.Access, winners []
 	if s.user == nil {
 		return "", nil
 	}
-	for _, p := range s.user.exceptions {
+	for _, p := range s.user.exceptions() {
 		if !p.window.inForce(s.at) {
 			continue
 		}

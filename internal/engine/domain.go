@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
@@ -69,33 +71,45 @@ func (d *Domain) Len() int {
 		d.specialPermissions.size + d.recordSets.size + d.policies.size
 }
 
-// Lookup gives an object as the domain holds it; it must not be changed.
+// Lookup gives an object as the domain holds it: its spec, and of its metadata the name, namespace, UID, generation and
+// times, of times the seconds. Of the kinds of which there are many, it is made anew each time. It must not be changed.
 func (d *Domain) Lookup(ref Ref) (Object, bool) {
-	c, ok := d.compiled(ref)
-	return c.object, ok
+	c, ok := d.of(ref.Kind).find(ref.Name)
+	if !ok {
+		return nil, false
+	}
+	return c.held(), true
 }
 
-// Objects are those of a kind, sorted by name; they must not be changed.
-func (d *Domain) Objects(kind Kind) []Object {
-	var names []string
-	switch kind {
-	case KindResourceType:
-		names = d.types.keys()
-	case KindRole:
-		names = d.roles.keys()
-	case KindGroup:
-		names = d.groups.keys()
-	case KindUser:
-		names = d.accounts.keys()
-	case KindUserPermission:
-		names = d.userPermissions.keys()
-	case KindSpecialPermission:
-		names = d.specialPermissions.keys()
-	case KindRecordSet:
-		names = d.recordSets.keys()
-	case KindPermissionPolicy:
-		names = d.policies.keys()
+// Version tells one state of an object from others: its UID and generation; false if the domain does not hold it.
+func (d *Domain) Version(ref Ref) (uid types.UID, generation int64, ok bool) {
+	c, ok := d.of(ref.Kind).find(ref.Name)
+	if !ok {
+		return "", 0, false
 	}
+	uid, generation = c.version()
+	return uid, generation, true
+}
+
+// Going are the objects that are being deleted and wait for finalizers, in no particular order.
+func (d *Domain) Going() []Ref {
+	var going []Ref
+	for _, kind := range Kinds {
+		for name, c := range d.of(kind).each {
+			if c.going() {
+				going = append(going, Ref{kind, name})
+			}
+		}
+	}
+	return going
+}
+
+// Names are those of the objects of a kind, sorted.
+func (d *Domain) Names(kind Kind) []string { return d.of(kind).keys() }
+
+// Objects are those of a kind, sorted by name, as Lookup gives them.
+func (d *Domain) Objects(kind Kind) []Object {
+	names := d.Names(kind)
 	objects := make([]Object, 0, len(names))
 	for _, name := range names {
 		object, _ := d.Lookup(Ref{kind, name})
@@ -107,12 +121,9 @@ func (d *Domain) Objects(kind Kind) []Object {
 // UserObjects are the Users with an id, the one that counts first. None of what this and its like give must be changed.
 func (d *Domain) UserObjects(id string) []*v1alpha1.User {
 	u, _ := d.users.get(id)
-	if u == nil {
-		return nil
-	}
-	objects := make([]*v1alpha1.User, len(u.accounts))
-	for i, a := range u.accounts {
-		objects[i] = a.object
+	var objects []*v1alpha1.User
+	for _, a := range u.accounts() {
+		objects = append(objects, a.object())
 	}
 	return objects
 }
@@ -132,78 +143,50 @@ func (d *Domain) UserPermissionsOfGroup(group string) []*v1alpha1.UserPermission
 	return userPermissionObjects(held)
 }
 
-// UserPermissionsOfGroups are those that name any group, in no particular order.
-func (d *Domain) UserPermissionsOfGroups() []*v1alpha1.UserPermission {
-	var objects []*v1alpha1.UserPermission
+// RestrictsGroups says whether any user permission names a group.
+func (d *Domain) RestrictsGroups() bool { return d.groupRestrictions.size > 0 }
+
+// NamesOfGroupPermissions are the names of the user permissions that name any group, in no particular order.
+func (d *Domain) NamesOfGroupPermissions() []string {
+	var names []string
 	for _, held := range d.groupRestrictions.all() {
-		objects = append(objects, userPermissionObjects(held)...)
+		for _, p := range held {
+			names = append(names, p.ref.Name)
+		}
 	}
-	return objects
+	return names
+}
+
+// NamesAbout are the names of the objects of a kind that are about one user: User, UserPermission or SpecialPermission.
+func (d *Domain) NamesAbout(user string, kind Kind) []string {
+	u, _ := d.users.get(user)
+	if u == nil {
+		return nil
+	}
+	var names []string
+	switch kind {
+	case KindUser:
+		for _, a := range u.accounts() {
+			names = append(names, a.ref.Name)
+		}
+	case KindUserPermission:
+		for _, p := range u.restrictions {
+			names = append(names, p.ref.Name)
+		}
+	case KindSpecialPermission:
+		for _, p := range u.exceptions() {
+			names = append(names, p.ref.Name)
+		}
+	}
+	return names
 }
 
 func userPermissionObjects(list []*userPermission) []*v1alpha1.UserPermission {
 	objects := make([]*v1alpha1.UserPermission, len(list))
 	for i, p := range list {
-		objects[i] = p.object
+		objects[i] = p.object()
 	}
 	return objects
-}
-
-// SpecialPermissionsOf are those that name a user, by name.
-func (d *Domain) SpecialPermissionsOf(user string) []*v1alpha1.SpecialPermission {
-	u, _ := d.users.get(user)
-	if u == nil {
-		return nil
-	}
-	objects := make([]*v1alpha1.SpecialPermission, len(u.exceptions))
-	for i, p := range u.exceptions {
-		objects[i] = p.object
-	}
-	return objects
-}
-
-// compiled is what every compiled object has.
-type compiled struct {
-	object   Object
-	problems []Problem
-}
-
-func (d *Domain) compiled(ref Ref) (compiled, bool) {
-	switch ref.Kind {
-	case KindResourceType:
-		if c, ok := d.types.get(ref.Name); ok {
-			return compiled{c.object, c.problems}, true
-		}
-	case KindRole:
-		if c, ok := d.roles.get(ref.Name); ok {
-			return compiled{c.object, c.problems}, true
-		}
-	case KindGroup:
-		if c, ok := d.groups.get(ref.Name); ok {
-			return compiled{c.object, c.problems}, true
-		}
-	case KindUser:
-		if c, ok := d.accounts.get(ref.Name); ok {
-			return compiled{c.object, c.problems}, true
-		}
-	case KindUserPermission:
-		if c, ok := d.userPermissions.get(ref.Name); ok {
-			return compiled{c.object, c.problems}, true
-		}
-	case KindSpecialPermission:
-		if c, ok := d.specialPermissions.get(ref.Name); ok {
-			return compiled{c.object, c.problems}, true
-		}
-	case KindRecordSet:
-		if c, ok := d.recordSets.get(ref.Name); ok {
-			return compiled{c.object, c.problems}, true
-		}
-	case KindPermissionPolicy:
-		if c, ok := d.policies.get(ref.Name); ok {
-			return compiled{c.object, c.problems}, true
-		}
-	}
-	return compiled{}, false
 }
 
 // Users are the known users, sorted: those named by a User, a Group's members, a UserPermission or a
@@ -276,7 +259,7 @@ type builder struct {
 	groupRestrictions  *tableEdit[[]*userPermission]
 
 	ownUsers      map[string]*user // copies that the builder may write
-	recordEdits   map[string]*tableEdit[[]*record]
+	recordEdits   map[string]recordsEdit
 	all           bool            // everybody is affected
 	changedGroups map[string]bool // whose members are affected
 	changedRoles  map[string]bool // whose holders are affected
@@ -297,7 +280,7 @@ func newBuilder(d *Domain) *builder {
 		records:            edit(d.records),
 		groupRestrictions:  edit(d.groupRestrictions),
 		ownUsers:           map[string]*user{},
-		recordEdits:        map[string]*tableEdit[[]*record]{},
+		recordEdits:        map[string]recordsEdit{},
 		changedGroups:      map[string]bool{},
 		changedRoles:       map[string]bool{},
 	}
@@ -384,11 +367,12 @@ func (b *builder) account(name string, object *v1alpha1.User) {
 	before, after := put(b.accounts, name, object, compileAccount)
 	if before != nil {
 		u := b.user(before.id)
-		u.accounts = slices.DeleteFunc(u.accounts, func(a *account) bool { return a == before })
+		u.setAccounts(slices.DeleteFunc(u.accounts(), func(a *account) bool { return a == before }))
 	}
 	if after != nil {
 		u := b.user(after.id)
-		u.accounts = insert(u.accounts, after, func(a, b *account) int { return older(a.object, b.object) })
+		after.id = u.id // one text for both
+		u.setAccounts(insert(u.accounts(), after, func(a, b *account) int { return a.older(&b.header) }))
 	}
 }
 
@@ -398,14 +382,17 @@ func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
 		if p == nil {
 			continue
 		}
-		if id := string(p.object.Spec.User); id != "" {
-			u := b.user(id)
+		if p.user != "" {
+			u := b.user(p.user)
+			if p == after {
+				p.user = u.id
+			}
 			u.restrictions = slices.DeleteFunc(u.restrictions, func(q *userPermission) bool { return q.ref.Name == name })
 			if p == after {
 				u.restrictions = insert(u.restrictions, after, byRef)
 			}
 		}
-		if group := string(p.object.Spec.Group); group != "" {
+		if group := p.group(); group != "" {
 			b.changedGroups[group] = true
 			held, _ := b.groupRestrictions.get(group)
 			held = slices.DeleteFunc(slices.Clone(held), func(q *userPermission) bool { return q.ref.Name == name })
@@ -429,11 +416,12 @@ func (b *builder) specialPermission(name string, object *v1alpha1.SpecialPermiss
 		if p == nil {
 			continue
 		}
-		u := b.user(string(p.object.Spec.User))
-		u.exceptions = slices.DeleteFunc(u.exceptions, func(q *specialPermission) bool { return q.ref.Name == name })
+		u := b.user(string(p.spec.User))
+		exceptions := slices.DeleteFunc(u.exceptions(), func(q *specialPermission) bool { return q.ref.Name == name })
 		if p == after {
-			u.exceptions = insert(u.exceptions, after, func(a, b *specialPermission) int { return cmp.Compare(a.ref.Name, b.ref.Name) })
+			exceptions = insert(exceptions, after, func(a, b *specialPermission) int { return cmp.Compare(a.ref.Name, b.ref.Name) })
 		}
+		u.setExceptions(exceptions)
 	}
 }
 
@@ -441,34 +429,24 @@ func (b *builder) recordSet(name string, object *v1alpha1.RecordSet) {
 	before, after := put(b.recordSets, name, object, compileRecordSet)
 	if before != nil {
 		of := b.recordsOf(before.resourceType)
-		for _, r := range before.records {
-			others, _ := of.get(r.id)
-			others = slices.DeleteFunc(slices.Clone(others), func(other *record) bool { return other.set == before })
-			if len(others) == 0 {
-				of.delete(r.id)
-				continue
-			}
-			of.set(r.id, others)
+		for i := range before.records {
+			of.remove(&before.records[i])
 		}
 	}
 	if after != nil {
 		of := b.recordsOf(after.resourceType)
-		for _, r := range after.records {
-			others, _ := of.get(r.id)
-			of.set(r.id, insert(slices.Clone(others), r, func(a, b *record) int { return older(a.set.object, b.set.object) }))
+		for i := range after.records {
+			of.add(&after.records[i])
 		}
 	}
 }
 
-func (b *builder) recordsOf(resourceType string) *tableEdit[[]*record] {
+func (b *builder) recordsOf(resourceType string) recordsEdit {
 	if of, ok := b.recordEdits[resourceType]; ok {
 		return of
 	}
-	var base table[[]*record]
-	if old, ok := b.records.get(resourceType); ok {
-		base = old.byID
-	}
-	of := edit(base)
+	old, _ := b.records.get(resourceType)
+	of := editRecords(old)
 	b.recordEdits[resourceType] = of
 	return of
 }
@@ -480,10 +458,10 @@ func (b *builder) user(id string) *user {
 	}
 	u := &user{id: id}
 	if old, ok := b.old.users.get(id); ok {
-		u.accounts = slices.Clone(old.accounts)
+		u.setAccounts(old.accounts())
 		u.memberships = slices.Clone(old.memberships)
 		u.restrictions = slices.Clone(old.restrictions)
-		u.exceptions = slices.Clone(old.exceptions)
+		u.setExceptions(slices.Clone(old.exceptions()))
 	}
 	b.ownUsers[id] = u
 	return u
@@ -508,10 +486,10 @@ func (b *builder) finish() (*Domain, *Delta) {
 		}
 	}
 	for name, of := range b.recordEdits {
-		if of.next.size == 0 {
+		if next := of.next(); next.byID.size == 0 {
 			b.records.delete(name)
 		} else {
-			b.records.set(name, newRecords(of.next))
+			b.records.set(name, next)
 		}
 	}
 	d := &Domain{
@@ -620,7 +598,7 @@ func (b *builder) touchedGroups(d *Domain) map[string]bool {
 }
 
 func (b *builder) touches(u *user, touched map[string]bool) bool {
-	for _, a := range u.accounts {
+	for _, a := range u.accounts() {
 		if slices.ContainsFunc(a.roles, func(ref roleRef) bool { return b.changedRoles[ref.name] }) {
 			return true
 		}

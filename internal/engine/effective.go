@@ -290,7 +290,7 @@ func (e *evaluation) nextTransition() (time.Time, bool) {
 		for _, p := range e.user.restrictions {
 			next.see(p.window)
 		}
-		for _, p := range e.user.exceptions {
+		for _, p := range e.user.exceptions() {
 			next.see(p.window)
 		}
 		if account := e.account(); account != nil {

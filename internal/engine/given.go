@@ -119,7 +119,7 @@ func (g *given) where(d *Domain, req *Request, u *user) *Decision {
 		Context:  req.Context,
 	}
 	if account := u.account(); account != nil {
-		in.Subject.Attributes = account.attributes
+		in.Subject.Attributes = account.attributes.get()
 	}
 	if d.policy.spec.SubjectProperties == v1alpha1.SubjectPropertiesTrust {
 		in.Subject.Properties = req.Subject.Properties

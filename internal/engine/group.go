@@ -10,7 +10,7 @@ import (
 
 // group is a compiled Group.
 type group struct {
-	object    *v1alpha1.Group
+	whole[*v1alpha1.Group]
 	ref       Ref
 	members   []v1alpha1.Member // as the object lists them
 	nested    []string          // groups whose members are members
@@ -18,12 +18,11 @@ type group struct {
 	condition *condition // memberCondition
 	roles     []roleRef
 	rules     ruleSet
-	problems  []Problem
 }
 
 func compileGroup(object *v1alpha1.Group) *group {
 	g := &group{
-		object:   object,
+		whole:    whole[*v1alpha1.Group]{object: object},
 		ref:      Ref{KindGroup, object.Name},
 		members:  object.Spec.Members,
 		nested:   texts(object.Spec.Groups),

@@ -9,19 +9,18 @@ import (
 
 // policy is the compiled PermissionPolicy, or the defaults where the domain has none.
 type policy struct {
-	object *v1alpha1.PermissionPolicy // nil: the domain has none
+	whole[*v1alpha1.PermissionPolicy]
 	// spec has the defaults filled in.
 	spec        v1alpha1.PermissionPolicySpec
 	app         ruleSet // appAccessRules
 	recommended ruleSet // recommendedRules; no decision reads them
-	problems    []Problem
 }
 
 // PolicyRef names the domain's only PermissionPolicy.
 var PolicyRef = Ref{KindPermissionPolicy, v1alpha1.PolicyName}
 
 func compilePolicy(object *v1alpha1.PermissionPolicy) *policy {
-	p := &policy{object: object, app: ruleSet{source: []Ref{PolicyRef}}}
+	p := &policy{whole: whole[*v1alpha1.PermissionPolicy]{object: object}, app: ruleSet{source: []Ref{PolicyRef}}}
 	if object != nil {
 		p.spec = *object.Spec.DeepCopy()
 		if object.Name != v1alpha1.PolicyName {

@@ -19,7 +19,7 @@ func (d *Domain) quick(req *Request, now time.Time, f *found, decision *Decision
 	u, _ := d.users.get(req.Subject.ID)
 	f.named, f.looked = u, true
 	if u != nil {
-		if account := u.account(); len(u.exceptions) > 0 || account != nil && (account.disabled || account.superuser) { // S2, S4, S6
+		if account := u.account(); len(u.exceptions()) > 0 || account != nil && (account.disabled || account.superuser) { // S2, S4, S6
 			return false
 		}
 	}

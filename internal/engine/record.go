@@ -11,17 +11,15 @@ import (
 
 // recordSet is a compiled RecordSet.
 type recordSet struct {
-	object       *v1alpha1.RecordSet
-	ref          Ref
+	header
 	resourceType string
-	records      []*record
-	problems     []Problem
+	records      []record
 }
 
 // record is one record of a set.
 type record struct {
 	id, parent string
-	properties map[string]any
+	properties values
 	set        *recordSet
 
 	above atomic.Pointer[above]
@@ -34,53 +32,99 @@ type above struct {
 }
 
 func compileRecordSet(object *v1alpha1.RecordSet) *recordSet {
-	s := &recordSet{
-		object:       object,
-		ref:          Ref{KindRecordSet, object.Name},
-		resourceType: string(object.Spec.ResourceType),
-		records:      make([]*record, 0, len(object.Spec.Records)),
-	}
+	var problems []Problem
+	s := &recordSet{resourceType: intern(string(object.Spec.ResourceType)), records: make([]record, len(object.Spec.Records))}
 	for i, source := range object.Spec.Records {
-		r := &record{id: string(source.ID), parent: string(source.Parent), set: s}
-		for key, value := range source.Properties {
-			if r.properties == nil {
-				r.properties = make(map[string]any, len(source.Properties))
-			}
-			parsed, err := parse(value)
-			if err != nil {
-				s.problems = append(s.problems, Problem{
-					Reason: v1alpha1.ReasonInvalid, Path: fmt.Sprintf("spec.records[%d].properties[%s]", i, key),
-					Value: string(value.Raw), Message: err.Error(),
-				})
-				continue
-			}
-			r.properties[key] = parsed
-		}
-		s.records = append(s.records, r)
+		r := &s.records[i]
+		r.id, r.parent, r.set = string(source.ID), string(source.Parent), s
+		r.properties.keep(source.Properties, func(name string, value v1alpha1.JSON, err error) {
+			problems = append(problems, Problem{
+				Reason: v1alpha1.ReasonInvalid, Path: fmt.Sprintf("spec.records[%d].properties[%s]", i, name),
+				Value: string(value.Raw), Message: err.Error(),
+			})
+		})
 	}
+	s.header = newHeader(KindRecordSet, object, problems)
 	return s
 }
 
-// records are those of one type, in one state. Under an id are all records that sets give for it, the one that counts
-// first.
+// object is the RecordSet, as far as it decides anything.
+func (s *recordSet) object() *v1alpha1.RecordSet {
+	object := &v1alpha1.RecordSet{ObjectMeta: s.meta(), Spec: v1alpha1.RecordSetSpec{ResourceType: v1alpha1.Name(s.resourceType)}}
+	for i := range s.records {
+		r := &s.records[i]
+		object.Spec.Records = append(object.Spec.Records, v1alpha1.Record{
+			ID: v1alpha1.RecordID(r.id), Parent: v1alpha1.RecordID(r.parent), Properties: r.properties.source(),
+		})
+	}
+	return object
+}
+
+// records are those of one type, in one state.
 type records struct {
-	byID  table[[]*record]
-	state uint64
+	byID table[*record] // those that count
+	// rivals are, of ids that several sets have, all records, the one that counts first.
+	rivals table[[]*record]
+	state  uint64
 }
 
 var recordStates atomic.Uint64
 
-func newRecords(byID table[[]*record]) *records { return &records{byID, recordStates.Add(1)} }
+// recordsEdit makes the next state.
+type recordsEdit struct {
+	byID   *tableEdit[*record]
+	rivals *tableEdit[[]*record]
+}
+
+func editRecords(base *records) recordsEdit {
+	if base == nil {
+		base = &records{}
+	}
+	return recordsEdit{edit(base.byID), edit(base.rivals)}
+}
+
+func (e recordsEdit) add(r *record) {
+	e.set(r.id, insert(e.of(r.id), r, func(a, b *record) int { return a.set.older(&b.set.header) }))
+}
+
+func (e recordsEdit) remove(r *record) {
+	e.set(r.id, slices.DeleteFunc(e.of(r.id), func(other *record) bool { return other == r }))
+}
+
+// of gives a copy of all records of an id, the one that counts first.
+func (e recordsEdit) of(id string) []*record {
+	if several, ok := e.rivals.get(id); ok {
+		return slices.Clone(several)
+	}
+	if one, ok := e.byID.get(id); ok {
+		return []*record{one}
+	}
+	return nil
+}
+
+func (e recordsEdit) set(id string, list []*record) {
+	switch len(list) {
+	case 0:
+		e.byID.delete(id)
+		return
+	case 1:
+		e.rivals.delete(id)
+	default:
+		e.rivals.set(id, list)
+	}
+	e.byID.set(id, list[0])
+}
+
+func (e recordsEdit) next() *records {
+	return &records{e.byID.next, e.rivals.next, recordStates.Add(1)}
+}
 
 func (r *records) get(id string) *record {
 	if r == nil {
 		return nil
 	}
 	found, _ := r.byID.get(id)
-	if len(found) == 0 {
-		return nil
-	}
-	return found[0]
+	return found
 }
 
 // above is the record that a record names as its parent. A record remembers it for as long as no record of the type
@@ -114,7 +158,8 @@ func (r *records) ancestors(id string, see func(id string) (stop bool)) {
 // cycles gives the problem of records in a set that are their own ancestors.
 func (r *records) cycles(set *recordSet) []Problem {
 	var ids []string
-	for _, rec := range set.records {
+	for i := range set.records {
+		rec := &set.records[i]
 		cyclic := false
 		r.ancestors(rec.id, func(id string) bool { cyclic = cyclic || id == rec.id; return cyclic })
 		if cyclic {
@@ -134,7 +179,8 @@ func (r *records) cycles(set *recordSet) []Problem {
 func (r *records) conflicts(set *recordSet) []Problem {
 	var ids []string
 	sets := map[string]bool{}
-	for _, rec := range set.records {
+	for i := range set.records {
+		rec := &set.records[i]
 		if winner := r.get(rec.id); winner != nil && winner.set != set {
 			ids = append(ids, rec.id)
 			sets[winner.set.ref.String()] = true

@@ -45,13 +45,13 @@ func Check(object Object) []Problem {
 	case *v1alpha1.Group:
 		return compileGroup(object).problems
 	case *v1alpha1.User:
-		return compileAccount(object).problems
+		return compileAccount(object).faults()
 	case *v1alpha1.UserPermission:
-		return compileUserPermission(object).problems
+		return compileUserPermission(object).faults()
 	case *v1alpha1.SpecialPermission:
-		return compileSpecialPermission(object).problems
+		return compileSpecialPermission(object).faults()
 	case *v1alpha1.RecordSet:
-		return compileRecordSet(object).problems
+		return compileRecordSet(object).faults()
 	case *v1alpha1.PermissionPolicy:
 		return compilePolicy(object).problems
 	}
@@ -60,13 +60,14 @@ func Check(object Object) []Problem {
 
 // Report tells of an object of the domain; false if the domain does not hold it.
 func (d *Domain) Report(ref Ref) (Report, bool) {
-	c, ok := d.compiled(ref)
+	c, ok := d.of(ref.Kind).find(ref.Name)
 	if !ok {
 		return Report{}, false
 	}
-	r := Report{Generation: c.object.GetGeneration(), Problems: slices.Clone(c.problems)}
+	_, generation := c.version()
+	r := Report{Generation: generation, Problems: slices.Clone(c.faults())}
 	names := references{domain: d}
-	switch object := c.object.(type) {
+	switch object := c.held().(type) {
 	case *v1alpha1.ResourceType:
 		for _, f := range object.Spec.Fields {
 			names.resourceType(f.LinksTo)
@@ -139,8 +140,8 @@ func (d *Domain) ServedRecords(set string) int {
 	}
 	of, _ := d.records.get(s.resourceType)
 	served := 0
-	for _, r := range s.records {
-		if winner := of.get(r.id); winner != nil && winner.set == s {
+	for i := range s.records {
+		if winner := of.get(s.records[i].id); winner != nil && winner.set == s {
 			served++
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 // resourceType is a compiled ResourceType.
 type resourceType struct {
-	object   *v1alpha1.ResourceType
+	whole[*v1alpha1.ResourceType]
 	name     string
 	areas    []string
 	actions  map[string]*action
@@ -19,7 +19,6 @@ type resourceType struct {
 	parent   string // parentField, or empty
 	required []string
 	open     ruleSet // the source of the case that an unrestricted type gives
-	problems []Problem
 
 	staffOnly, unrestricted bool
 }
@@ -62,7 +61,7 @@ func ActionsOf(object *v1alpha1.ResourceType) []v1alpha1.Action {
 
 func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 	t := &resourceType{
-		object:       object,
+		whole:        whole[*v1alpha1.ResourceType]{object: object},
 		name:         object.Name,
 		areas:        texts(object.Spec.Areas),
 		actions:      map[string]*action{},

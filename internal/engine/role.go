@@ -10,7 +10,7 @@ import (
 
 // role is a compiled Role, or a built-in one without an object.
 type role struct {
-	object       *v1alpha1.Role // nil: built in
+	whole[*v1alpha1.Role]
 	ref          Ref
 	adminAccess  bool
 	appAccess    bool
@@ -18,7 +18,6 @@ type role struct {
 	anywhere     bool // no allowedCIDRs
 	allowedCIDRs []netip.Prefix
 	rules        ruleSet
-	problems     []Problem
 }
 
 func (r *role) restricted() bool { return r.requireMFA || !r.anywhere }
@@ -30,7 +29,7 @@ func builtInRole(name string, admin bool) *role {
 
 func compileRole(object *v1alpha1.Role) *role {
 	r := &role{
-		object:      object,
+		whole:       whole[*v1alpha1.Role]{object: object},
 		ref:         Ref{KindRole, object.Name},
 		adminAccess: object.Spec.AdminAccess,
 		appAccess:   object.Spec.AppAccess,
@@ -93,9 +92,12 @@ type roleRef struct {
 }
 
 func compileRoleRefs(path string, refs []v1alpha1.RoleRef, problems *[]Problem) []roleRef {
+	if len(refs) == 0 {
+		return nil
+	}
 	compiled := make([]roleRef, len(refs))
 	for i, ref := range refs {
-		compiled[i] = roleRef{string(ref.Name), checkedWindow(fmt.Sprintf("%s[%d]", path, i), ref.TimeWindow, problems)}
+		compiled[i] = roleRef{intern(string(ref.Name)), checkedWindow(fmt.Sprintf("%s[%d]", path, i), ref.TimeWindow, problems)}
 	}
 	return compiled
 }

@@ -119,7 +119,7 @@ func (e *evaluation) tracePending() {
 }
 
 func (e *evaluation) traceExceptions(winning v1alpha1.Access) {
-	for _, p := range e.user.exceptions {
+	for _, p := range e.user.exceptions() {
 		level, says := p.on(e.resourceType)
 		switch {
 		case !says:
@@ -238,7 +238,7 @@ func (e *evaluation) tracePresets() {
 	}
 	for _, l := range e.resourceType.links {
 		for p := range e.restrictions(l.target) {
-			if value, ok := e.defaultValues[l.field]; ok && value == p.fallback {
+			if value, ok := e.defaultValues[l.field]; ok && value == p.fallback() {
 				e.trace.say(p.ref, "spec.default", "is the default of %s", l.field)
 				break
 			}

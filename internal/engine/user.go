@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -12,112 +11,216 @@ import (
 // user is what the domain's objects say of one known user: one that a User, a Group's members, a
 // UserPermission or a SpecialPermission names.
 type user struct {
-	id string
-	// accounts are the User objects of this id, the one that counts first.
-	accounts     []*account
-	memberships  []membership         // by group
-	restrictions []*userPermission    // its own, by name
-	exceptions   []*specialPermission // by name
+	id           string
+	first        *account          // the User object that counts, or nil
+	memberships  []membership      // by group
+	restrictions []*userPermission // its own, by name
+	rare         *rareUser
 
 	profile atomic.Pointer[profile] // the last one
 }
 
+// rareUser is what few users have.
+type rareUser struct {
+	rivals     []*account           // the User objects of the same id that do not count, by age
+	exceptions []*specialPermission // by name
+}
+
 // account is the User object that counts, or nil.
 func (u *user) account() *account {
-	if u == nil || len(u.accounts) == 0 {
+	if u == nil {
 		return nil
 	}
-	return u.accounts[0]
+	return u.first
+}
+
+// accounts gives a list of the User objects of the id, the one that counts first.
+func (u *user) accounts() []*account {
+	if u.account() == nil {
+		return nil
+	}
+	accounts := []*account{u.first}
+	if u.rare != nil {
+		accounts = append(accounts, u.rare.rivals...)
+	}
+	return accounts
+}
+
+// exceptions are the special permissions of the user, by name.
+func (u *user) exceptions() []*specialPermission {
+	if u.rare == nil {
+		return nil
+	}
+	return u.rare.exceptions
+}
+
+func (u *user) setAccounts(accounts []*account) {
+	u.first = nil
+	if len(accounts) > 0 {
+		u.first, accounts = accounts[0], accounts[1:]
+	}
+	u.setRare(rareUser{accounts, u.exceptions()})
+}
+
+func (u *user) setExceptions(exceptions []*specialPermission) {
+	rare := rareUser{exceptions: exceptions}
+	if u.rare != nil {
+		rare.rivals = u.rare.rivals
+	}
+	u.setRare(rare)
+}
+
+func (u *user) setRare(rare rareUser) {
+	u.rare = nil
+	if len(rare.rivals)+len(rare.exceptions) > 0 {
+		u.rare = &rare
+	}
 }
 
 func (u *user) named() bool {
-	return len(u.accounts)+len(u.memberships)+len(u.restrictions)+len(u.exceptions) > 0
+	return u.first != nil || u.rare != nil || len(u.memberships)+len(u.restrictions) > 0
 }
 
 // account is a compiled User.
 type account struct {
-	object     *v1alpha1.User
-	ref        Ref
-	id         string
-	disabled   bool
-	superuser  bool
-	staff      bool
-	roles      []roleRef
-	attributes map[string]any
-	problems   []Problem
+	header
+	id          string
+	hasID       bool // the object gives the id itself
+	displayName string
+	disabled    bool
+	superuser   bool
+	staff       bool
+	roles       []roleRef
+	attributes  values
 }
 
 func compileAccount(object *v1alpha1.User) *account {
+	var problems []Problem
 	a := &account{
-		object:    object,
-		ref:       Ref{KindUser, object.Name},
-		id:        object.UserID(),
-		disabled:  object.Spec.Disabled,
-		superuser: object.Spec.Superuser,
-		staff:     object.Spec.Staff,
+		id:          object.UserID(),
+		hasID:       object.Spec.ID != "",
+		displayName: object.Spec.DisplayName,
+		disabled:    object.Spec.Disabled,
+		superuser:   object.Spec.Superuser,
+		staff:       object.Spec.Staff,
+		roles:       compileRoleRefs("spec.roles", object.Spec.Roles, &problems),
 	}
-	a.roles = compileRoleRefs("spec.roles", object.Spec.Roles, &a.problems)
-	for key, value := range object.Spec.Attributes {
-		if a.attributes == nil {
-			a.attributes = make(map[string]any, len(object.Spec.Attributes))
-		}
-		parsed, err := parse(value)
-		if err != nil {
-			a.problems = append(a.problems, Problem{
-				Reason: v1alpha1.ReasonInvalid, Path: "spec.attributes[" + key + "]", Value: string(value.Raw), Message: err.Error(),
-			})
-			continue
-		}
-		a.attributes[key] = parsed
-	}
+	a.attributes.keep(object.Spec.Attributes, func(name string, value v1alpha1.JSON, err error) {
+		problems = append(problems, Problem{
+			Reason: v1alpha1.ReasonInvalid, Path: "spec.attributes[" + name + "]", Value: string(value.Raw), Message: err.Error(),
+		})
+	})
+	a.header = newHeader(KindUser, object, problems)
 	return a
 }
 
-// older orders objects that contradict each other: the older one wins, then the first by name.
-func older(a, b Object) int {
-	aTime, bTime := a.GetCreationTimestamp(), b.GetCreationTimestamp()
-	return cmp.Or(aTime.Compare(bTime.Time), cmp.Compare(a.GetName(), b.GetName()))
+// object is the User, as far as it decides anything.
+func (a *account) object() *v1alpha1.User {
+	object := &v1alpha1.User{ObjectMeta: a.meta(), Spec: v1alpha1.UserSpec{
+		DisplayName: a.displayName, Disabled: a.disabled, Superuser: a.superuser, Staff: a.staff, Attributes: a.attributes.source(),
+	}}
+	if a.hasID {
+		object.Spec.ID = v1alpha1.UserID(a.id)
+	}
+	for _, ref := range a.roles {
+		object.Spec.Roles = append(object.Spec.Roles, v1alpha1.RoleRef{Name: v1alpha1.Name(ref.name), TimeWindow: ref.window.source()})
+	}
+	return object
 }
 
 // userPermission is a compiled UserPermission.
 type userPermission struct {
-	object          *v1alpha1.UserPermission
-	ref             Ref
+	header
+	user            string
 	allow           string
-	values          []string // sorted
-	fallback        string   // the default; empty: none
+	values          []string // sorted if there are more than a few
 	applicableFor   []string
 	hideDescendants bool
 	window          window
-	problems        []Problem
+	rare            *rareUserPermission
 }
 
+// rareUserPermission is what few user permissions have.
+type rareUserPermission struct {
+	group    string
+	standard string   // spec.default, which is a default if it is one of the values
+	listed   []string // the values as they are listed; nil: in their order
+}
+
+// fewValues is up to how many values of a user permission are compared one by one.
+const fewValues = 8
+
 func compileUserPermission(object *v1alpha1.UserPermission) *userPermission {
+	var problems []Problem
 	p := &userPermission{
-		object:          object,
-		ref:             Ref{KindUserPermission, object.Name},
-		allow:           string(object.Spec.Allow),
+		user:            string(object.Spec.User),
+		allow:           intern(string(object.Spec.Allow)),
 		values:          texts(object.Spec.ForValues),
 		applicableFor:   texts(object.Spec.ApplicableFor),
 		hideDescendants: object.Spec.HideDescendants,
 	}
-	slices.Sort(p.values)
-	if p.names(string(object.Spec.Default)) {
-		p.fallback = string(object.Spec.Default)
+	rare := rareUserPermission{group: string(object.Spec.Group), standard: string(object.Spec.Default)}
+	if len(p.values) > fewValues && !slices.IsSorted(p.values) {
+		rare.listed = slices.Clone(p.values)
+		slices.Sort(p.values)
 	}
-	if (object.Spec.User == "") == (object.Spec.Group == "") {
-		p.problems = append(p.problems, Problem{
-			Reason: v1alpha1.ReasonInvalid, Path: "spec.user", Value: string(object.Spec.User), Message: "give exactly one of user, group",
+	if rare.group != "" || rare.standard != "" || rare.listed != nil {
+		p.rare = &rare
+	}
+	if (p.user == "") == (rare.group == "") {
+		problems = append(problems, Problem{
+			Reason: v1alpha1.ReasonInvalid, Path: "spec.user", Value: p.user, Message: "give exactly one of user, group",
 		})
 	}
-	p.window = checkedWindow("spec", object.Spec.TimeWindow, &p.problems)
+	p.window = checkedWindow("spec", object.Spec.TimeWindow, &problems)
+	p.header = newHeader(KindUserPermission, object, problems)
 	return p
+}
+
+// object is the UserPermission, as far as it decides anything.
+func (p *userPermission) object() *v1alpha1.UserPermission {
+	object := &v1alpha1.UserPermission{ObjectMeta: p.meta(), Spec: v1alpha1.UserPermissionSpec{
+		User: v1alpha1.UserID(p.user), Group: v1alpha1.Name(p.group()), Allow: v1alpha1.Name(p.allow),
+		ForValues: named[v1alpha1.RecordID](p.values), ApplicableFor: named[v1alpha1.Name](p.applicableFor),
+		HideDescendants: p.hideDescendants, TimeWindow: p.window.source(),
+	}}
+	if p.rare != nil {
+		object.Spec.Default = v1alpha1.RecordID(p.rare.standard)
+		if p.rare.listed != nil {
+			object.Spec.ForValues = named[v1alpha1.RecordID](p.rare.listed)
+		}
+	}
+	return object
+}
+
+// group is the name of the group whose members the permission restricts, or empty.
+func (p *userPermission) group() string {
+	if p.rare == nil {
+		return ""
+	}
+	return p.rare.group
+}
+
+// named is the reverse of texts.
+func named[T ~string](list []string) []T {
+	var converted []T
+	for _, element := range list {
+		converted = append(converted, T(element))
+	}
+	return converted
+}
+
+// fallback is the default of links to the type (S11); empty: there is none.
+func (p *userPermission) fallback() string {
+	if p.rare == nil || p.rare.standard == "" || !p.names(p.rare.standard) {
+		return ""
+	}
+	return p.rare.standard
 }
 
 // names says whether a record is one of the values.
 func (p *userPermission) names(id string) bool {
-	const few = 8
-	if len(p.values) <= few {
+	if len(p.values) <= fewValues {
 		return slices.Contains(p.values, id)
 	}
 	_, found := slices.BinarySearch(p.values, id)
@@ -131,34 +234,35 @@ func (p *userPermission) actsOn(resourceType string) bool {
 
 // specialPermission is a compiled SpecialPermission.
 type specialPermission struct {
-	object   *v1alpha1.SpecialPermission
-	ref      Ref
-	entries  []v1alpha1.SpecialPermissionEntry
-	window   window
-	problems []Problem
+	header
+	spec   v1alpha1.SpecialPermissionSpec
+	window window
 }
 
 func compileSpecialPermission(object *v1alpha1.SpecialPermission) *specialPermission {
-	p := &specialPermission{
-		object:  object,
-		ref:     Ref{KindSpecialPermission, object.Name},
-		entries: object.Spec.Permissions,
-	}
-	for i, entry := range p.entries {
+	var problems []Problem
+	p := &specialPermission{spec: object.Spec}
+	for i, entry := range p.spec.Permissions {
 		if len(entry.Resources) == 0 && len(entry.Areas) == 0 {
-			p.problems = append(p.problems, Problem{
+			problems = append(problems, Problem{
 				Reason: v1alpha1.ReasonInvalid, Path: fmt.Sprintf("spec.permissions[%d]", i), Message: "names nothing; give resources, areas, or both",
 			})
 		}
 	}
-	p.window = checkedWindow("spec", object.Spec.TimeWindow, &p.problems)
+	p.window = checkedWindow("spec", object.Spec.TimeWindow, &problems)
+	p.header = newHeader(KindSpecialPermission, object, problems)
 	return p
+}
+
+// object is the SpecialPermission, as far as it decides anything.
+func (p *specialPermission) object() *v1alpha1.SpecialPermission {
+	return &v1alpha1.SpecialPermission{ObjectMeta: p.meta(), Spec: p.spec}
 }
 
 // on is the most restrictive level that the object gives on a type, and false where it says nothing (S6).
 func (p *specialPermission) on(t *resourceType) (v1alpha1.Access, bool) {
 	level, says := v1alpha1.AccessFull, false
-	for _, entry := range p.entries {
+	for _, entry := range p.spec.Permissions {
 		if severity(entry.Access) < 0 || !entryNames(entry, t) {
 			continue
 		}

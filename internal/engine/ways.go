@@ -236,7 +236,7 @@ func (s *Standing) Limits(resourceType string) []Limit {
 	}
 	permissions := func(target string) (found []*v1alpha1.UserPermission) {
 		for p := range e.standing.restrictions(target, t.name) {
-			found = append(found, p.object)
+			found = append(found, p.object())
 		}
 		return found
 	}
@@ -290,7 +290,7 @@ func (s *Standing) Subject() (groups, roles []string, staff bool, attributes map
 	}
 	slices.Sort(roles)
 	if account := s.e.account(); account != nil {
-		attributes = account.attributes
+		attributes = account.attributes.get()
 	}
 	return s.e.groupNames(), roles, s.e.staff, attributes
 }
@@ -375,7 +375,7 @@ func gates(e *evaluation) []any {
 func inForce(e *evaluation) []*specialPermission {
 	var found []*specialPermission
 	if e.user != nil {
-		for _, p := range e.user.exceptions {
+		for _, p := range e.user.exceptions() {
 			if p.window.inForce(e.seconds) {
 				found = append(found, p)
 			}

@@ -4,6 +4,8 @@ import (
 	"math"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
@@ -21,6 +23,18 @@ func compileWindow(w v1alpha1.TimeWindow) window {
 		compiled.end = w.ExpiresAt.Unix()
 	}
 	return compiled
+}
+
+// source is the TimeWindow, to the second.
+func (w window) source() v1alpha1.TimeWindow {
+	var source v1alpha1.TimeWindow
+	if w.start != always.start {
+		source.StartsAt = new(metav1.Unix(w.start, 0))
+	}
+	if w.end != always.end {
+		source.ExpiresAt = new(metav1.Unix(w.end, 0))
+	}
+	return source
 }
 
 func (w window) inForce(now int64) bool { return w.start <= now && now < w.end }

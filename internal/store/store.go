@@ -204,7 +204,7 @@ func (s *Store) complete(namespace string, seen, wanted versions) bool {
 		if current := s.state(namespace); current != nil {
 			domain = current.Domain
 		}
-		if len(objects) != len(domain.Objects(kind)) {
+		if len(objects) != len(domain.Names(kind)) {
 			return false
 		}
 		for _, object := range objects {
@@ -212,7 +212,7 @@ func (s *Store) complete(namespace string, seen, wanted versions) bool {
 			if !ok {
 				return false
 			}
-			if held, holds := domain.Lookup(engine.Ref{Kind: kind, Name: o.GetName()}); !sameSpec(held, holds, o) {
+			if !holds(domain, engine.Ref{Kind: kind, Name: o.GetName()}, o) {
 				return false
 			}
 		}
@@ -294,7 +294,7 @@ func (s *Store) apply(namespace string, events map[engine.Ref]event) (Update, bo
 	next := &state{Snapshot{Namespace: namespace}, slices.Clone(current.versions)}
 	var changes []engine.Change
 	for ref, e := range events {
-		if held, ok := current.Domain.Lookup(ref); sameSpec(held, ok, e.object) {
+		if holds(current.Domain, ref, e.object) {
 			continue
 		}
 		changes = append(changes, engine.Change{Ref: ref, Object: e.object})
@@ -324,10 +324,11 @@ func (s *Store) apply(namespace string, events map[engine.Ref]event) (Update, bo
 	return Update{Snapshot: next.Snapshot, Previous: current.Domain, Changed: changed, Affected: delta.Affected}, true
 }
 
-// sameSpec says whether an object that the domain may hold and one that was heard of say the same.
-func sameSpec(held engine.Object, holds bool, heard engine.Object) bool {
-	if !holds || heard == nil {
-		return !holds && heard == nil
+// holds says whether a domain has an object as it was heard of last: not at all where that is nil.
+func holds(domain *engine.Domain, ref engine.Ref, heard engine.Object) bool {
+	uid, generation, ok := domain.Version(ref)
+	if !ok || heard == nil {
+		return !ok && heard == nil
 	}
-	return held.GetUID() == heard.GetUID() && held.GetGeneration() == heard.GetGeneration()
+	return uid == heard.GetUID() && generation == heard.GetGeneration()
 }

@@ -84,14 +84,14 @@ func (p *pending) version() uint64 {
 
 // settled says whether a domain shows what became of the change. The domain is at least as new as what was changed.
 func (p *pending) settled(domain *engine.Domain) bool {
-	held, exists := domain.Lookup(p.Ref)
+	uid, generation, exists := domain.Version(p.Ref)
 	switch {
 	case p.UID == "":
 		return exists
 	case !exists:
 		return true
 	}
-	return held.GetUID() != p.UID || held.GetGeneration() > p.Generation
+	return uid != p.UID || generation > p.Generation
 }
 
 // over says whether the change can no longer be stored.

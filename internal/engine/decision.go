@@ -1,9 +1,6 @@
 package engine
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Reason is the code that says which stage decided.
 type Reason string
@@ -115,66 +112,96 @@ type Violation struct {
 }
 
 // Message is one sentence for a person. It names no value of a record.
-func (d *Decision) Message() string {
-	by := refs(d.DecidedBy)
+func (d *Decision) Message() string { return string(d.AppendMessage(nil)) }
+
+// AppendMessage appends Message.
+func (d *Decision) AppendMessage(to []byte) []byte {
 	switch d.Reason {
 	case ReasonUnknownResourceType:
-		return "The resource type does not exist in this domain."
+		return append(to, "The resource type does not exist in this domain."...)
 	case ReasonUnknownAction:
-		return "The resource type does not declare this action."
+		return append(to, "The resource type does not declare this action."...)
 	case ReasonUnknownSubjectType:
-		return "The subject's type is not one of this domain's."
+		return append(to, "The subject's type is not one of this domain's."...)
 	case ReasonUserDisabled:
-		return "The user is disabled."
+		return append(to, "The user is disabled."...)
 	case ReasonSuperuser:
-		return "The user is a superuser."
+		return append(to, "The user is a superuser."...)
 	case ReasonAdminAccess:
-		return "The user holds a role with admin access" + by + "."
+		return appendRefs(to, "The user holds a role with admin access", d.DecidedBy)
 	case ReasonStaffRequired:
-		return "The resource type is for staff only."
+		return append(to, "The resource type is for staff only."...)
 	case ReasonSpecialPermission:
 		if d.Allow {
-			return "A special permission gives this action" + by + "."
+			return appendRefs(to, "A special permission gives this action", d.DecidedBy)
 		}
-		return "A special permission refuses this action" + by + "."
+		return appendRefs(to, "A special permission refuses this action", d.DecidedBy)
 	case ReasonRoleRestricted:
-		return "A role would give this action, but its restrictions do not hold: " + stepUpText(d.StepUp) + "."
+		return append(append(append(to, "A role would give this action, but its restrictions do not hold: "...), stepUpText(d.StepUp)...), '.')
 	case ReasonNoRule:
-		return "No rule gives this action."
+		return append(to, "No rule gives this action."...)
 	case ReasonConditionNotMet:
 		if len(d.MissingProperties) > 0 {
-			return "No rule's condition holds; these properties are unknown: " + strings.Join(d.MissingProperties, ", ") + "."
+			return appendTexts(to, "No rule's condition holds; these properties are unknown: ", d.MissingProperties, ", ")
 		}
-		return "No rule's condition holds."
+		return append(to, "No rule's condition holds."...)
 	case ReasonValidationFailed:
-		return "The submitted values are not valid: " + strings.Join(d.ValidationMessages, "; ") + "."
+		return appendTexts(to, "The submitted values are not valid: ", d.ValidationMessages, "; ")
 	case ReasonUserPermission:
-		fields := make([]string, 0, len(d.Violations))
-		for _, v := range d.Violations {
-			if field := fmt.Sprintf("%s (%s)", v.Field, v.Allow); len(fields) == 0 || fields[len(fields)-1] != field {
-				fields = append(fields, field)
-			}
-		}
-		return "User permissions do not allow this record: " + strings.Join(fields, ", ") + "."
+		return appendViolations(to, "User permissions do not allow this record: ", d.Violations)
 	case ReasonFieldNotAllowed:
-		return "These fields are not covered by any rule: " + strings.Join(d.Fields, ", ") + "."
+		return appendTexts(to, "These fields are not covered by any rule: ", d.Fields, ", ")
 	case ReasonUnrestrictedType:
-		return "The resource type is open to every user."
+		return append(to, "The resource type is open to every user."...)
 	case ReasonRule:
-		return "A rule gives this action" + by + "."
+		return appendRefs(to, "A rule gives this action", d.DecidedBy)
 	}
-	return string(d.Reason)
+	return append(to, d.Reason...)
 }
 
-func refs(list []Ref) string {
-	if len(list) == 0 {
-		return ""
+// appendRefs appends a sentence and in parentheses, if there are any, the objects behind it.
+func appendRefs(to []byte, sentence string, by []Ref) []byte {
+	to = append(to, sentence...)
+	for i, ref := range by {
+		if i == 0 {
+			to = append(to, " ("...)
+		} else {
+			to = append(to, ", "...)
+		}
+		to = append(append(append(to, ref.Kind...), '/'), ref.Name...)
 	}
-	names := make([]string, len(list))
-	for i, ref := range list {
-		names[i] = ref.String()
+	if len(by) > 0 {
+		to = append(to, ')')
 	}
-	return " (" + strings.Join(names, ", ") + ")"
+	return append(to, '.')
+}
+
+// appendTexts appends a sentence that ends in a list.
+func appendTexts(to []byte, sentence string, list []string, separator string) []byte {
+	to = append(to, sentence...)
+	for i, text := range list {
+		if i > 0 {
+			to = append(to, separator...)
+		}
+		to = append(to, text...)
+	}
+	return append(to, '.')
+}
+
+// appendViolations appends a sentence that ends in the fields of violations, each once: those of one field follow each
+// other.
+func appendViolations(to []byte, sentence string, list []Violation) []byte {
+	to = append(to, sentence...)
+	for i, v := range list {
+		if i > 0 {
+			if last := list[i-1]; last.Field == v.Field && last.Allow == v.Allow {
+				continue
+			}
+			to = append(to, ", "...)
+		}
+		to = append(append(append(append(to, v.Field...), " ("...), v.Allow...), ')')
+	}
+	return append(to, '.')
 }
 
 func stepUpText(missing []string) string {

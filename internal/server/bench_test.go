@@ -49,3 +49,36 @@ func BenchmarkHTTP(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkHandler answers without connections: what is left is the server's own.
+func BenchmarkHandler(b *testing.B) {
+	s, err := New(fixed{"shop": shop()}, Options{BindAddress: "127.0.0.1:0", Authn: AuthnNone, Log: logr.Discard()})
+	if err != nil {
+		b.Fatalf("New: %v", err)
+	}
+	const evaluation = `{"action":{"name":"read"},"context":{"ip":"192.0.2.7"},"resource":{"id":"o-1","type":"order"},"subject":{"id":"bob","type":"user"}}`
+	batch := `{"evaluations":[` + evaluation + strings.Repeat(","+evaluation, 99) + `]}`
+	for name, tc := range map[string]struct {
+		path, body string
+		decisions  int
+	}{
+		"evaluation":           {"/domains/shop/access/v1/evaluation", evaluation, 1},
+		"batch of 100":         {"/domains/shop/access/v1/evaluations", batch, 100},
+		"batch of 100 updates": {"/domains/shop/access/v1/evaluations", strings.ReplaceAll(batch, evaluation, anUpdate), 100},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			r := httptest.NewRequest(http.MethodPost, tc.path, nil)
+			r.Header.Set("Content-Type", "application/json")
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				r.Body, r.ContentLength = io.NopCloser(strings.NewReader(tc.body)), int64(len(tc.body))
+				s.Handler().ServeHTTP(w, r)
+				if w.Code != http.StatusOK {
+					b.Fatalf("status %d: %s", w.Code, w.Body)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*tc.decisions), "ns/decision")
+		})
+	}
+}

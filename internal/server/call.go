@@ -33,6 +33,8 @@ type call struct {
 	domain store.Snapshot
 	// status of the answer; 0 until there is one.
 	status int
+	// tally has the decisions that the metrics do not have yet.
+	tally tally
 }
 
 // serve answers the requests to a route.
@@ -51,23 +53,31 @@ func (s *Server) serve(rt *route) http.Handler {
 func (c *call) end() {
 	m := c.server.metrics
 	m.inFlight.Dec()
+	c.count()          // those before a panic
 	if c.status != 0 { // else the connection was cut off
 		m.answered(c.route.name, c.domain.Namespace, c.status, c.server.opts.Clock.Since(c.began))
 	}
 }
 
-// decided notes a decision.
-func (c *call) decided(req *engine.Request, decision string, reason engine.Reason, by []engine.Ref, took time.Duration) {
-	c.server.metrics.decided(c.route.name, c.domain.Namespace, decision, string(reason))
+// count counts the decisions that the call has made.
+func (c *call) count() {
+	c.server.metrics.decided(c.route.name, c.domain.Namespace, c.tally)
+	c.tally = nil
+}
+
+// decided notes a decision that took from a time until now.
+func (c *call) decided(req *engine.Request, decision string, reason engine.Reason, by []engine.Ref, began time.Time) {
+	c.tally.add(decision, string(reason))
 	traceID := c.traceDecision(decision, string(reason))
 	if !c.server.decisionLog.wants(decision) {
 		return
 	}
+	now := c.now()
 	line := &decisionLine{
-		Time: c.now().UTC(), RequestID: c.requestID(), TraceID: traceID, Interface: c.route.name, Domain: c.domain.Namespace,
+		Time: now.UTC(), RequestID: c.requestID(), TraceID: traceID, Interface: c.route.name, Domain: c.domain.Namespace,
 		SubjectType: clip(req.Subject.Type), SubjectID: clip(req.Subject.ID), Action: clip(req.Action.Name),
 		ResourceType: clip(req.Resource.Type), ResourceID: clip(req.Resource.ID),
-		Decision: decision, Reason: string(reason), Revision: c.domain.Revision, LatencySeconds: took.Seconds(),
+		Decision: decision, Reason: string(reason), Revision: c.domain.Revision, LatencySeconds: now.Sub(began).Seconds(),
 	}
 	if c.caller != nil {
 		line.Caller = c.caller.GetName()
@@ -80,7 +90,10 @@ func (c *call) decided(req *engine.Request, decision string, reason engine.Reaso
 
 // decide makes a decision, with the trace if that is wanted, and notes it.
 func (c *call) decide(req *engine.Request, now time.Time, explain bool) (decided engine.Decision, trace []engine.TraceStage, err error) {
-	began := c.server.opts.Clock.Now()
+	var began time.Time
+	if c.server.decisionLog != nil { // nobody else wants to know
+		began = c.now()
+	}
 	if explain {
 		decided, trace, err = c.domain.Domain.Explain(req, now)
 	} else {
@@ -93,7 +106,7 @@ func (c *call) decide(req *engine.Request, now time.Time, explain bool) (decided
 	if decided.Allow {
 		decision = allowed
 	}
-	c.decided(req, decision, decided.Reason, decided.DecidedBy, c.server.opts.Clock.Since(began))
+	c.decided(req, decision, decided.Reason, decided.DecidedBy, began)
 	return decided, trace, nil
 }
 
@@ -122,6 +135,7 @@ func (c *call) run() {
 		return
 	}
 	body, err := c.answer()
+	c.count()
 	if err != nil {
 		c.writeError(err)
 		return
@@ -192,11 +206,11 @@ func (c *call) authorize(namespace string, right subresource) error {
 	return c.server.callers.authorize(c.Context(), c.caller, namespace, right)
 }
 
-// state finds the state of the route's domain from which to answer. What the body has to say about it is in its
-// options; where there is no body, it is the zero object.
-func (c *call) state(body object) error {
+// state finds the state of the route's domain from which to answer. It is at least as new as a revision that the body
+// asks for, if it does.
+func (c *call) state(revision string) error {
 	namespace, _ := c.namespace()
-	found, err := c.find(namespace, body)
+	found, err := c.find(namespace, revision)
 	if err == nil && !found {
 		err = statusErrorf(http.StatusNotFound, "the domain %q does not exist", namespace)
 	}
@@ -204,13 +218,9 @@ func (c *call) state(body object) error {
 }
 
 // find finds the state of a domain from which to answer; false where there is no such domain. It is at least as new
-// as the revisions that options.at_least_revision and the query's at_least_revision ask for.
-func (c *call) find(namespace string, body object) (found bool, err error) {
-	wanted := body.object("options").string(atLeastRevision)
-	if err := body.err(); err != nil {
-		return false, err
-	}
-	if err := c.wait(namespace, wanted, "options."+atLeastRevision); err != nil {
+// as the revisions that the body's options and the query's at_least_revision ask for, where they do.
+func (c *call) find(namespace, revision string) (found bool, err error) {
+	if err := c.wait(namespace, revision, "options."+atLeastRevision); err != nil {
 		return false, err
 	}
 	if c.URL.RawQuery != "" {

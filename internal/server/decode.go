@@ -1,11 +1,12 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
+	"sync"
 	"unicode/utf8"
 
 	kjson "sigs.k8s.io/json"
@@ -21,32 +22,34 @@ const (
 
 const jsonType = "application/json"
 
-// readBody reads a body that is JSON as far as its headers, size, encoding and depth can tell. Calls limit the size to
+// readBody reads a body that is JSON as far as its headers, size and encoding can tell. Calls limit the size to
 // maxBody.
-func readBody(r *http.Request) ([]byte, error) {
+func readBody(r *http.Request) (string, error) {
 	if sent := r.Header.Get("Content-Type"); sent != jsonType {
 		if media, _, err := mime.ParseMediaType(sent); err != nil || media != jsonType {
-			return nil, statusErrorf(http.StatusBadRequest, "Content-Type: must be "+jsonType)
+			return "", statusErrorf(http.StatusBadRequest, "Content-Type: must be "+jsonType)
 		}
 	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	body, _ := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	body.Reset()
+	if _, err := body.ReadFrom(r.Body); err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			return nil, statusErrorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
+			return "", statusErrorf(http.StatusRequestEntityTooLarge, "the body is larger than %d bytes", maxBody)
 		}
-		return nil, statusErrorf(http.StatusBadRequest, "the body ends too early")
+		return "", statusErrorf(http.StatusBadRequest, "the body ends too early")
 	}
-	if !utf8.Valid(body) {
-		return nil, statusErrorf(http.StatusBadRequest, "the body is not UTF-8")
+	if !utf8.Valid(body.Bytes()) {
+		return "", statusErrorf(http.StatusBadRequest, "the body is not UTF-8")
 	}
-	if tooDeep(body) {
-		return nil, statusErrorf(http.StatusBadRequest, "the body is nested deeper than %d levels", maxDepth)
-	}
-	return body, nil
+	return body.String(), nil
 }
 
+// bodies are buffers to read bodies into, each of which grows to at most twice maxBody.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // tooDeep looks at brackets outside strings. What is no JSON at all is for the decoder to say.
-func tooDeep(body []byte) bool {
+func tooDeep(body string) bool {
 	depth, inString := 0, false
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
@@ -68,8 +71,11 @@ func tooDeep(body []byte) bool {
 
 // decodeJSON decodes a whole body, strictly: names are compared exactly and appear once, integers stay integers
 // (int64), and nothing follows. Fields that target does not have are ignored.
-func decodeJSON(body []byte, target any) error {
-	duplicates, err := kjson.UnmarshalStrict(body, target, kjson.DisallowDuplicateFields)
+func decodeJSON(body string, target any) error {
+	if tooDeep(body) {
+		return statusErrorf(http.StatusBadRequest, "the body is nested deeper than %d levels", maxDepth)
+	}
+	duplicates, err := kjson.UnmarshalStrict([]byte(body), target, kjson.DisallowDuplicateFields)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if wrong.Field == "" {
 			return statusErrorf(http.StatusBadRequest, "the body is not valid: %s is out of range", wrong.Value)
@@ -93,9 +99,6 @@ type object struct {
 	problem *error
 }
 
-// noBody is what a request without a body has to say.
-var noBody = newObject(nil)
-
 func newObject(fields map[string]any) object { return object{fields: fields, problem: new(error)} }
 
 // readObject reads the object that is the body of a request.
@@ -104,7 +107,12 @@ func readObject(r *http.Request) (object, error) {
 	if err != nil {
 		return object{}, err
 	}
-	value, plain := parsePlain(string(body))
+	return parseObject(body)
+}
+
+// parseObject reads the object that a body is.
+func parseObject(body string) (object, error) {
+	value, plain := parsePlain(body)
 	if !plain {
 		value = nil
 		if err := decodeJSON(body, &value); err != nil {
@@ -146,6 +154,12 @@ func field[T any](o object, key, message string) T {
 		*o.problem = malformed(o.at(key), message)
 	}
 	return value
+}
+
+// revision reads the option that says how new the state must be that answers.
+func (o object) revision() (string, error) {
+	revision := o.object("options").string(atLeastRevision)
+	return revision, o.err()
 }
 
 // request reads the parts of an evaluation. Which of them are required is for the engine to say.

@@ -16,7 +16,7 @@ type effectivePermissions struct {
 // effectivePermissions answers what a known user may do. With the query's resource it tells of that type alone,
 // even when that is nothing.
 func (c *call) effectivePermissions() (any, error) {
-	if err := c.state(noBody); err != nil {
+	if err := c.state(""); err != nil {
 		return nil, err
 	}
 	domain, user, now := c.domain.Domain, c.PathValue("user"), c.now()

@@ -59,52 +59,59 @@ type traceEntry struct {
 
 // evaluation answers AuthZEN access evaluations.
 func (c *call) evaluation() (any, error) {
-	body, err := readObject(c.Request)
+	body, err := readBody(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	return c.evaluateOne(body)
+	asked, err := parseEvaluation(body)
+	if err != nil {
+		return nil, err
+	}
+	return c.evaluateOne(asked)
 }
 
 // evaluateOne answers a body that is one evaluation.
-func (c *call) evaluateOne(body object) (any, error) {
-	explain, err := c.wantsTrace(body)
+func (c *call) evaluateOne(asked *asked) (any, error) {
+	explain, err := c.wantsTrace(&asked.options)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.state(body); err != nil {
+	if err := c.state(asked.options.revision); err != nil {
 		return nil, err
 	}
-	return c.evaluate(body, c.now(), explain)
+	decided, trace, err := c.evaluate(&asked.one, c.now(), explain)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := appendDecision(make([]byte, 0, 2*usualDecision), &decided, trace, c.domain.Revision)
+	return encoded(answer), err
 }
 
 // evaluate decides one evaluation. On an error there is no decision.
-func (c *call) evaluate(evaluation object, now time.Time, explain bool) (*Decision, error) {
-	req, err := evaluation.request()
-	if err != nil {
-		return nil, err
+func (c *call) evaluate(e *evaluation, now time.Time, explain bool) (engine.Decision, []engine.TraceStage, error) {
+	if e.problem != nil {
+		return engine.Decision{}, nil, e.problem
 	}
-	if req.Resource.ID == "" {
-		return nil, malformed("resource.id", "is required")
+	if e.Resource.ID == "" {
+		return engine.Decision{}, nil, malformed("resource.id", "is required")
 	}
-	decided, trace, err := c.decide(req, now, explain)
-	if err != nil {
-		return nil, err
-	}
-	return NewDecision(&decided, trace, c.domain.Revision), nil
+	return c.decide(&e.Request, now, explain)
 }
 
 // wantsTrace reads options.explain and the query's explain; either will do.
-func (c *call) wantsTrace(body object) (bool, error) {
-	explain := body.object("options").bool("explain")
-	if query := c.URL.Query().Get("explain"); query != "" {
-		asked, err := strconv.ParseBool(query)
-		if err != nil {
-			return false, malformed("explain", "must be true or false")
-		}
-		explain = explain || asked
+func (c *call) wantsTrace(opts *evaluationOptions) (bool, error) {
+	if c.URL.RawQuery == "" {
+		return opts.explain, nil
 	}
-	return explain, body.err()
+	query := c.URL.Query().Get("explain")
+	if query == "" {
+		return opts.explain, nil
+	}
+	explain, err := strconv.ParseBool(query)
+	if err != nil {
+		return false, malformed("explain", "must be true or false")
+	}
+	return explain || opts.explain, nil
 }
 
 // NewDecision is what the engine decided as AuthZEN writes it, with the trace and the revision where they are

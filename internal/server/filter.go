@@ -42,7 +42,11 @@ func (c *call) filter() (any, error) {
 	if !slices.Contains(filter.Formats, format) {
 		return nil, malformed("format", "must be "+oneOf(filter.Formats))
 	}
-	if err := c.state(body); err != nil {
+	revision, err := body.revision()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.state(revision); err != nil {
 		return nil, err
 	}
 	now := c.now()
@@ -54,7 +58,7 @@ func (c *call) filter() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.decided(req, string(encoded.Kind), found.Reason, found.DecidedBy, c.server.opts.Clock.Since(now))
+	c.decided(req, string(encoded.Kind), found.Reason, found.DecidedBy, now)
 	return newFilterAnswer(&found, encoded, format, c.domain.Revision)
 }
 

@@ -17,7 +17,7 @@ type metadata struct {
 
 // metadata answers where the interfaces of a domain are: on the host that the caller has asked, by whatever name.
 func (c *call) metadata() (any, error) {
-	if err := c.state(noBody); err != nil {
+	if err := c.state(""); err != nil {
 		return nil, err
 	}
 	if c.Host == "" {

@@ -74,7 +74,28 @@ func (m *metrics) answered(name, domain string, status int, took time.Duration) 
 	m.seconds.WithLabelValues(name).Observe(took.Seconds())
 }
 
-// decided counts a decision.
-func (m *metrics) decided(name, domain, decision, reason string) {
-	m.decisions.WithLabelValues(name, domain, decision, reason).Inc()
+// tally are decisions by how they came out; a batch has many that came out alike.
+type tally []tallied
+
+type tallied struct {
+	decision, reason string
+	count            int
+}
+
+// add adds a decision.
+func (t *tally) add(decision, reason string) {
+	for i := range *t {
+		if known := &(*t)[i]; known.decision == decision && known.reason == reason {
+			known.count++
+			return
+		}
+	}
+	*t = append(*t, tallied{decision, reason, 1})
+}
+
+// decided counts decisions.
+func (m *metrics) decided(name, domain string, made tally) {
+	for _, d := range made {
+		m.decisions.WithLabelValues(name, domain, d.decision, d.reason).Add(float64(d.count))
+	}
 }

@@ -176,19 +176,12 @@ type errorAnswer struct {
 
 // writeJSON answers with a value. Nothing is sent before all of it is known to be JSON.
 func (c *call) writeJSON(value any) {
-	body, err := encodeAnswer(value)
+	body, err := encode(value)
 	if err != nil {
 		c.writeError(fmt.Errorf("encode the answer: %w", err))
 		return
 	}
 	c.write(http.StatusOK, append(body, '\n'))
-}
-
-func encodeAnswer(value any) ([]byte, error) {
-	if a, ok := value.(appender); ok {
-		return a.appendJSON(make([]byte, 0, 512))
-	}
-	return encode(value)
 }
 
 func (c *call) write(status int, body []byte) {

@@ -73,7 +73,11 @@ func (s search) answer(c *call) (any, error) {
 	if s.needsID && req.Resource.ID == "" {
 		return nil, malformed("resource.id", "is required")
 	}
-	if err := c.state(body); err != nil {
+	revision, err := body.revision()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.state(revision); err != nil {
 		return nil, err
 	}
 	cursor, err := cursorOf(body, s.path, c.domain)

@@ -18,7 +18,7 @@ type domainStatus struct {
 
 // domainStatus answers what this replica serves.
 func (c *call) domainStatus() (any, error) {
-	if err := c.state(noBody); err != nil {
+	if err := c.state(""); err != nil {
 		return nil, err
 	}
 	behind := c.now().Sub(c.server.domains.Heard())

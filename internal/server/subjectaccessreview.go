@@ -28,7 +28,7 @@ func (c *call) subjectAccessReview() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.state(noBody); err != nil {
+	if err := c.state(""); err != nil {
 		return nil, err
 	}
 	return c.review(review)
@@ -49,7 +49,7 @@ func (c *call) subjectAccessReviewByNamespace() (any, error) {
 	if err := c.authorize(namespace, c.route.right); err != nil {
 		return nil, err
 	}
-	found, err := c.find(namespace, noBody)
+	found, err := c.find(namespace, "")
 	if err != nil {
 		return nil, err
 	}

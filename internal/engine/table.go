@@ -3,14 +3,13 @@ package engine
 import (
 	"hash/maphash"
 	"iter"
-	"maps"
 	"slices"
 )
 
 // table is a map from strings that is cheap to derive another from: the entries lie in shards, and an edit
 // copies only the shards that it writes. A table itself never changes.
 type table[V any] struct {
-	shards []map[string]V // nil or shardCount long
+	shards []*shard[V] // nil or shardCount long
 	size   int
 }
 
@@ -18,23 +17,33 @@ const shardCount = 256
 
 var tableSeed = maphash.MakeSeed()
 
-func shardOf(key string) int { return int(maphash.String(tableSeed, key) % shardCount) }
+// A key's hash says, in different bits, which shard it is in, where the search in the shard begins, and its mark.
+func tableHash(key string) uint64 { return maphash.String(tableSeed, key) }
+
+func shardOf(hash uint64) int { return int(hash % shardCount) }
 
 func (t table[V]) get(key string) (V, bool) {
-	if t.size == 0 {
-		var none V
-		return none, false
+	if t.size > 0 {
+		hash := tableHash(key)
+		if s := t.shards[shardOf(hash)]; s != nil {
+			if i := s.find(key, hash); i >= 0 {
+				return s.entries[i].value, true
+			}
+		}
 	}
-	value, ok := t.shards[shardOf(key)][key]
-	return value, ok
+	var none V
+	return none, false
 }
 
 // all gives the entries in no particular order.
 func (t table[V]) all() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
-		for _, shard := range t.shards {
-			for key, value := range shard {
-				if !yield(key, value) {
+		for _, s := range t.shards {
+			if s == nil {
+				continue
+			}
+			for i, mark := range s.marks {
+				if mark != 0 && !yield(s.entries[i].key, s.entries[i].value) {
 					return
 				}
 			}
@@ -77,34 +86,116 @@ func edit[V any](base table[V]) *tableEdit[V] { return &tableEdit[V]{base: base,
 func (e *tableEdit[V]) get(key string) (V, bool) { return e.next.get(key) }
 
 func (e *tableEdit[V]) set(key string, value V) {
-	shard := e.own(key)
-	if _, ok := shard[key]; !ok {
+	hash := tableHash(key)
+	if e.own(hash).set(key, hash, value) {
 		e.next.size++
 	}
-	shard[key] = value
 }
 
 func (e *tableEdit[V]) delete(key string) {
 	if _, ok := e.next.get(key); !ok {
 		return
 	}
-	delete(e.own(key), key)
+	hash := tableHash(key)
+	e.own(hash).delete(key, hash)
 	e.next.size--
 }
 
-func (e *tableEdit[V]) own(key string) map[string]V {
+// own gives the shard of a hash, copied.
+func (e *tableEdit[V]) own(hash uint64) *shard[V] {
 	if !e.dirty {
 		e.dirty = true
-		shards := make([]map[string]V, shardCount)
+		shards := make([]*shard[V], shardCount)
 		copy(shards, e.base.shards)
 		e.next.shards = shards
 	}
-	i := shardOf(key)
+	i := shardOf(hash)
 	if !e.owned[i] {
 		e.owned[i] = true
-		if e.next.shards[i] = maps.Clone(e.next.shards[i]); e.next.shards[i] == nil {
-			e.next.shards[i] = map[string]V{}
-		}
+		e.next.shards[i] = e.next.shards[i].clone()
 	}
 	return e.next.shards[i]
+}
+
+// shard is a hash table with linear probing: an entry stands at its place by hash, or after it with no empty place
+// between.
+type shard[V any] struct {
+	marks   []byte // a power of two; 0: there is no entry
+	entries []entry[V]
+	size    int
+}
+
+type entry[V any] struct {
+	key   string
+	value V
+}
+
+func placeOf(hash uint64) int { return int(hash / shardCount & (1<<32 - 1)) }
+
+func markOf(hash uint64) byte { return byte(hash>>57) | 1<<7 }
+
+func (s *shard[V]) clone() *shard[V] {
+	if s == nil {
+		const fewest = 4
+		return &shard[V]{marks: make([]byte, fewest), entries: make([]entry[V], fewest)}
+	}
+	return &shard[V]{slices.Clone(s.marks), slices.Clone(s.entries), s.size}
+}
+
+// find gives where a key's entry is, or -1.
+func (s *shard[V]) find(key string, hash uint64) int {
+	mark, last := markOf(hash), len(s.marks)-1
+	for i := placeOf(hash) & last; s.marks[i] != 0; i = (i + 1) & last {
+		if s.marks[i] == mark && s.entries[i].key == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// set says whether the key is new.
+func (s *shard[V]) set(key string, hash uint64, value V) bool {
+	if i := s.find(key, hash); i >= 0 {
+		s.entries[i].value = value
+		return false
+	}
+	if s.size++; s.size > len(s.marks)-len(s.marks)/8-1 {
+		s.grow()
+	}
+	s.put(entry[V]{key, value}, hash)
+	return true
+}
+
+func (s *shard[V]) put(another entry[V], hash uint64) {
+	last := len(s.marks) - 1
+	i := placeOf(hash) & last
+	for s.marks[i] != 0 {
+		i = (i + 1) & last
+	}
+	s.marks[i], s.entries[i] = markOf(hash), another
+}
+
+func (s *shard[V]) grow() {
+	old := *s
+	s.marks, s.entries = make([]byte, 2*len(old.marks)), make([]entry[V], 2*len(old.entries))
+	for i, mark := range old.marks {
+		if mark != 0 {
+			s.put(old.entries[i], tableHash(old.entries[i].key))
+		}
+	}
+}
+
+// delete removes the entry of a key that is there, and closes the gap.
+func (s *shard[V]) delete(key string, hash uint64) {
+	last := len(s.marks) - 1
+	gap := s.find(key, hash)
+	for i := (gap + 1) & last; s.marks[i] != 0; i = (i + 1) & last {
+		// An entry moves up unless its own place is after the gap.
+		if own := placeOf(tableHash(s.entries[i].key)); (i-own)&last >= (i-gap)&last {
+			s.marks[gap], s.entries[gap] = s.marks[i], s.entries[i]
+			gap = i
+		}
+	}
+	s.marks[gap], s.entries[gap] = 0, entry[V]{}
+	s.size--
 }

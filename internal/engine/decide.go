@@ -12,13 +12,16 @@ import (
 
 // Decide answers a request as of now. The error is a *RequestError: the request is malformed, and there is
 // no decision.
-func (d *Domain) Decide(req *Request, now time.Time) (decision Decision, err error) {
+func (d *Domain) Decide(req *Request, now time.Time) (Decision, error) {
 	if err := req.validate(everything); err != nil {
 		return Decision{}, err
 	}
 	var f found
-	if d.quick(req, now, &f, &decision) {
-		return decision, nil
+	switch decision, refused := d.quick(req, now, &f); {
+	case decision != nil:
+		return *decision, nil
+	case refused != nil:
+		return refused.decision(), nil
 	}
 	return d.decide(req, now, f, nil)
 }

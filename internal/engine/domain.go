@@ -28,6 +28,8 @@ type Domain struct {
 
 	users   table[*user] // known users by id
 	records table[*records]
+	// recordState tells one state of all records from others.
+	recordState uint64
 	// admin and public are the built-in roles, where a policy makes them and no object defines them.
 	admin, public *role
 	// within gives for a group those that its members are in, itself included.
@@ -480,6 +482,8 @@ func insert[E any](list []E, element E, compare func(a, b E) int) []E {
 func (b *builder) finish() (*Domain, *Delta) {
 	for id, u := range b.ownUsers {
 		if u.named() {
+			account := u.account()
+			u.special = len(u.exceptions()) > 0 || account != nil && (account.disabled || account.superuser)
 			b.users.set(id, u)
 		} else {
 			b.users.delete(id)
@@ -512,6 +516,10 @@ func (b *builder) finish() (*Domain, *Delta) {
 		typeList:    b.old.typeList,
 		typeIndex:   b.old.typeIndex,
 		era:         b.old.era,
+		recordState: b.old.recordState,
+	}
+	if b.records.dirty {
+		d.recordState = recordStates.Add(1)
 	}
 	if b.policies.dirty || b.types.dirty || b.roles.dirty || b.groups.dirty || b.groupRestrictions.dirty {
 		d.era = newEra()

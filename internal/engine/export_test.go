@@ -4,5 +4,12 @@ import "time"
 
 // Quick gives the decision of a well-formed request where no stage is gone through; false where they are.
 func (d *Domain) Quick(req *Request, now time.Time) (decision Decision, decided bool) {
-	return decision, d.quick(req, now, &found{}, &decision)
+	answer, refused := d.quick(req, now, &found{})
+	switch {
+	case answer != nil:
+		return *answer, true
+	case refused != nil:
+		return refused.decision(), true
+	}
+	return Decision{}, false
 }

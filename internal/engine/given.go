@@ -24,6 +24,8 @@ type given struct {
 	alike *Decision
 	// none is the answer where no condition holds, each for a property's value.
 	none *Decision
+	// attributes says that some condition reads the user's.
+	attributes bool
 	// some are the answers where some conditions hold, by the bits of the cases that are live.
 	some memo[uint64, *Decision]
 }
@@ -70,6 +72,7 @@ func (g *given) answerAhead() {
 		c := &g.cases[i]
 		always = always || c.rule.condition == nil
 		conditional = conditional || c.rule.condition != nil
+		g.attributes = g.attributes || c.rule.condition.reads("subject", "attributes")
 		alike = alike && c.source == g.cases[0].source && (c.rule.allFields || g.action.class == v1alpha1.ClassDelete)
 	}
 	switch {
@@ -112,13 +115,12 @@ func (g *given) where(d *Domain, req *Request, u *user) *Decision {
 	if g.always != nil {
 		return g.always
 	}
-	in := expr.Input{
-		Subject:  expr.Subject{Type: req.Subject.Type, ID: req.Subject.ID},
-		Action:   expr.Action{Name: req.Action.Name, Properties: req.Action.Properties},
-		Resource: expr.Resource{Type: req.Resource.Type, ID: req.Resource.ID, Properties: expr.Properties{Over: req.Resource.Properties}},
-		Context:  req.Context,
-	}
-	if account := u.account(); account != nil {
+	var in expr.Input
+	in.Subject.Type, in.Subject.ID = req.Subject.Type, req.Subject.ID
+	in.Action.Name, in.Action.Properties = req.Action.Name, req.Action.Properties
+	in.Resource.Type, in.Resource.ID, in.Resource.Properties.Over = req.Resource.Type, req.Resource.ID, req.Resource.Properties
+	in.Context = req.Context
+	if account := u.account(); account != nil && g.attributes {
 		in.Subject.Attributes = account.attributes.get()
 	}
 	if d.policy.spec.SubjectProperties == v1alpha1.SubjectPropertiesTrust {
@@ -160,6 +162,11 @@ func (g *given) where(d *Domain, req *Request, u *user) *Decision {
 	return answer
 }
 
+// reads says whether a condition names a path, or anything below it.
+func (c *condition) reads(path ...string) bool {
+	return c != nil && c.program != nil && c.program.Reads(path...)
+}
+
 // glance says whether a condition holds, where it is sure without a full evaluation.
 func (c *condition) glance(in *expr.Input) (holds, sure bool) {
 	switch {
@@ -172,7 +179,13 @@ func (c *condition) glance(in *expr.Input) (holds, sure bool) {
 }
 
 // givens are found by the names of type and action, without a lock: who adds one makes another table.
-type givens struct{ table atomic.Pointer[[]*given] }
+type givens struct{ table atomic.Pointer[[]givenEntry] }
+
+// givenEntry has the names beside it, so that a look-up need not go and get them.
+type givenEntry struct {
+	resourceType, action string
+	given                *given // nil: the place is empty
+}
 
 // find gives nil for what nobody asked for yet.
 func (g *givens) find(resourceType, action string) *given {
@@ -180,21 +193,21 @@ func (g *givens) find(resourceType, action string) *given {
 	if table == nil {
 		return nil
 	}
-	slots := *table
-	for i := givenSlot(resourceType, action); ; i++ {
-		found := slots[i&uint64(len(slots)-1)]
-		if found == nil || found.action.name == action && found.resourceType.name == resourceType {
-			return found
+	entries := *table
+	for i := givenPlace(resourceType, action); ; i++ {
+		entry := &entries[i&(len(entries)-1)]
+		if entry.given == nil || entry.action == action && entry.resourceType == resourceType {
+			return entry.given
 		}
 	}
 }
 
-func givenSlot(resourceType, action string) uint64 {
-	slot := maphash.String(tableSeed, resourceType)
+func givenPlace(resourceType, action string) int {
+	place := int(maphash.String(tableSeed, resourceType) >> 1)
 	if action != "" {
-		slot += uint64(action[0]) // few actions of a type start alike
+		place += int(action[0]) // few actions of a type start alike
 	}
-	return slot
+	return place
 }
 
 // put remembers what is given, unless that is too much already, or somebody else puts something at the same time.
@@ -203,25 +216,26 @@ func (g *givens) put(another *given) {
 	all := []*given{another}
 	if old != nil {
 		for _, known := range *old {
-			if known != nil {
-				all = append(all, known)
+			if known.given != nil {
+				all = append(all, known.given)
 			}
 		}
 	}
 	if len(all) > memoSize {
 		return
 	}
-	size := 2 // a power of two, with half of the slots free
+	size := 2 // a power of two, and half of the places stay empty
 	for size < 2*len(all) {
 		size *= 2
 	}
-	slots := make([]*given, size)
+	entries := make([]givenEntry, size)
 	for _, known := range all {
-		i := givenSlot(known.resourceType.name, known.action.name)
-		for slots[i&uint64(size-1)] != nil {
+		entry := givenEntry{known.resourceType.name, known.action.name, known}
+		i := givenPlace(entry.resourceType, entry.action)
+		for entries[i&(size-1)].given != nil {
 			i++
 		}
-		slots[i&uint64(size-1)] = known
+		entries[i&(size-1)] = entry
 	}
-	g.table.CompareAndSwap(old, &slots)
+	g.table.CompareAndSwap(old, &entries)
 }

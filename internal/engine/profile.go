@@ -12,21 +12,22 @@ import (
 // profile is where users with the same memberships and roles stand (S3), and what they are given (S7). It is made when
 // the first of them asks, and serves as long as the domain's types, roles, groups and policy stay as they are.
 type profile struct {
+	// What quick looks at comes first, so that it lies together.
+
 	era uint64
 	// It holds from one second until another, when a time window opens or closes.
 	from, until int64
-
-	policy   *policy
-	groups   []*group   // by name
-	roles    []heldRole // those of groups first, each part by name; all taken for eligible
-	roleless bool
-	// admin says that some role has adminAccess, restricted that some role has restrictions.
-	admin, restricted bool
-	// restrictions are the user permissions of the groups, by name.
-	restrictions []*userPermission
-
 	// given is what it is given, by type and action.
 	given givens
+	// restrictions are the user permissions of the groups, by name.
+	restrictions []*userPermission
+	// admin says that some role has adminAccess, restricted that some role has restrictions.
+	admin, restricted bool
+	roleless          bool
+
+	policy *policy
+	groups []*group   // by name
+	roles  []heldRole // those of groups first, each part by name; all taken for eligible
 	// joining are the profiles of those who are, by what the request says, in more groups; by the groups' names.
 	joining memo[string, *profile]
 }

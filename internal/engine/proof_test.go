@@ -205,9 +205,15 @@ func TestProofQuick(t *testing.T) {
 				if asked++; want.Reason == "" {
 					continue // it is malformed
 				}
-				if got, decided := domain.Quick(req, now); decided {
-					quick++
-					counts[got.Reason]++
+				got, decided := domain.Quick(req, now)
+				if !decided {
+					continue
+				}
+				quick++
+				counts[got.Reason]++
+				staged, _, err := domain.Explain(req, now)
+				if err := cmp.Or(err, differ(staged, got)); err != nil { // what the rules do not fix, too
+					t.Fatalf("seed %d, domain %d, state %d: request %s at %s %v\nThe domain:\n%s", p.seed, i, state, text(req), now, err, enginetest.Describe(objects))
 				}
 			}
 			change := enginetest.PlainChange(s, objects)

@@ -8,46 +8,45 @@ import (
 
 // quick decides the most frequent requests without going through the stages: a Read, a Delete, or an Update that
 // nothing but conditions looks at, of a user about whom nothing but rules and user permissions has anything to say.
-// The answer is that of the stages: see each step for those that it stands for. It is false for all other requests:
+// The answer is that of the stages: see each step for those that it stands for. Where a user permission denies, it
+// gives the refusal instead. It gives neither for all other requests:
 // every Create, and everything about superusers, admins, staff, special permissions, roles with restrictions, presets
 // and validations. So it is wherever a step is not sure. The stages need not look again for what it found.
-func (d *Domain) quick(req *Request, now time.Time, f *found, decision *Decision) (decided bool) {
+func (d *Domain) quick(req *Request, now time.Time, f *found) (*Decision, *refusal) {
 	// S2, S3: a user, in groups that list it.
 	if req.Subject.Type == AnonymousType || !d.policy.isUser(req.Subject.Type) || len(d.external) > 0 || len(d.conditional) > 0 {
-		return false
+		return nil, nil
 	}
 	u, _ := d.users.get(req.Subject.ID)
 	f.named, f.looked = u, true
-	if u != nil {
-		if account := u.account(); len(u.exceptions()) > 0 || account != nil && (account.disabled || account.superuser) { // S2, S4, S6
-			return false
-		}
+	if u != nil && u.special { // S2, S4, S6
+		return nil, nil
 	}
 	seconds := now.Unix()
 	p := d.profileOf(u, seconds)
 	if p.admin || p.restricted { // S3, S4
-		return false
+		return nil, nil
 	}
 	// S1, S5, S7: what all with this profile are given.
 	g := p.given.find(req.Resource.Type, req.Action.Name)
 	if g == nil {
 		t := d.typeIndex[req.Resource.Type]
 		if t == nil {
-			return false
+			return nil, nil
 		}
 		a := t.actions[req.Action.Name]
 		if f.resourceType, f.action = t, a; a == nil {
-			return false
+			return nil, nil
 		}
 		g = p.giving(t, a)
 	}
 	f.resourceType, f.action = g.resourceType, g.action
 	if !g.quick {
-		return false
+		return nil, nil
 	}
 	answer := g.where(d, req, u) // S8
 	if answer == nil {
-		return false
+		return nil, nil
 	}
 	if answer.Allow {
 		var all []*userPermission
@@ -56,24 +55,21 @@ func (d *Domain) quick(req *Request, now time.Time, f *found, decision *Decision
 		}
 		if len(all)+len(p.restrictions) > 0 || d.policy.spec.StrictUserPermissions && len(g.resourceType.links) > 0 {
 			if submits(req, g.action) {
-				return false
+				return nil, nil
 			}
-			check := quickCheck{domain: d, request: req, resourceType: g.resourceType, own: all, ofGroups: p.restrictions, now: seconds}
-			switch check.userPermissions(decision) { // S9
-			case quickPasses:
-			case quickDenies:
-				return true
-			case quickUnsure:
-				return false
+			var check quickCheck
+			check.domain, check.request, check.resourceType, check.now = d, req, g.resourceType, seconds
+			check.own, check.ofGroups = all, p.restrictions
+			if refused, sure := check.userPermissions(); !sure || refused != nil { // S9
+				return nil, refused
 			}
 		}
 		// S10: what the request names may be more than what is covered.
 		if len(req.Action.Properties) > 0 && !coversEverything(answer.Fields) && g.action.class != v1alpha1.ClassDelete {
-			return false
+			return nil, nil
 		}
 	}
-	*decision = *answer
-	return true
+	return answer, nil
 }
 
 // found is what a request names, as far as it has been looked for.

@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
 // quickCheck is S9 for a request that stores nothing new: what a Read, a Delete, and an Update that submits nothing and
 // presets nothing say about the stored properties. It is sure where every value that is restricted is a text, and at
-// most one is not allowed.
+// most one is not allowed, by the only user permission for its type.
 type quickCheck struct {
 	domain        *Domain
 	request       *Request
@@ -15,99 +17,93 @@ type quickCheck struct {
 	now           int64
 }
 
-// verdict is what a quick check comes to.
-type verdict int
+// refusal is a denial with what it has to say, in one piece.
+type refusal struct {
+	by         [1]Ref
+	violations [1]Violation
+}
 
-const (
-	quickUnsure verdict = iota
-	quickPasses
-	quickDenies // the decision is made
-)
+func (r *refusal) decision() Decision {
+	return Decision{Reason: ReasonUserPermission, DecidedBy: r.by[:], Violations: r.violations[:]}
+}
 
-func (c *quickCheck) userPermissions(decision *Decision) verdict {
+// userPermissions gives a refusal where there is something to refuse.
+func (c *quickCheck) userPermissions() (refused *refusal, sure bool) {
 	t := c.resourceType
-	failed := Violation{}
-	if c.restricted(t.name) && !c.allowed(t.name, c.request.Resource.ID) {
-		failed = Violation{Field: "id", Value: c.request.Resource.ID, Allow: t.name, Cause: CauseNotAllowed}
+	if first, more := c.restricting(t.name); first != nil && !c.allows(first, more, c.request.Resource.ID) {
+		if more {
+			return nil, false
+		}
+		refused = first.refuse("id", c.request.Resource.ID)
 	}
 	for i := range t.links {
 		l := &t.links[i]
 		if l.ignored || l.parent {
 			continue
 		}
-		if !c.restricted(l.target) {
+		first, more := c.restricting(l.target)
+		if first == nil {
 			if c.domain.policy.strict(l.target) {
-				return quickUnsure
+				return nil, false
 			}
 			continue
 		}
 		value := c.request.Resource.Properties[l.path[0]]
 		id, isText := value.(string)
 		if len(l.path) > 1 || !isText || id == "" {
-			return quickUnsure
+			return nil, false
 		}
-		if c.allowed(l.target, id) {
+		if c.allows(first, more, id) {
 			continue
 		}
-		if failed.Field != "" {
-			return quickUnsure
+		if more || refused != nil {
+			return nil, false
 		}
-		failed = Violation{Field: l.field, Value: value, Allow: l.target, Cause: CauseNotAllowed}
+		refused = first.refuse(l.field, value)
 	}
-	if failed.Field == "" {
-		return quickPasses
-	}
-	c.deny(failed, decision)
-	return quickDenies
+	return refused, true
 }
 
-// acts says whether a user permission is for a type of link, and restricts this request (S9).
-func (c *quickCheck) acts(p *userPermission, allow string) bool {
-	return p.allow == allow && p.actsOn(c.resourceType.name) && p.window.inForce(c.now)
-}
-
-func (c *quickCheck) restricted(allow string) bool {
+// restricting finds the first user permission for a type that restricts this request, and says whether there are more.
+func (c *quickCheck) restricting(allow string) (first *userPermission, more bool) {
 	for _, p := range c.own {
 		if c.acts(p, allow) {
-			return true
+			if first != nil {
+				return first, true
+			}
+			first = p
 		}
 	}
 	for _, p := range c.ofGroups {
 		if c.acts(p, allow) {
-			return true
+			if first != nil {
+				return first, true
+			}
+			first = p
 		}
 	}
-	return false
+	return first, false
 }
 
-// allowed says whether a record is in Allowed(T).
-func (c *quickCheck) allowed(allow, id string) bool {
-	of, _ := c.domain.records.get(allow)
-	for _, list := range [...][]*userPermission{c.own, c.ofGroups} {
-		for _, p := range list {
-			if c.acts(p, allow) && (p.names(id) || !p.hideDescendants && of.below(id, p)) {
-				return true
-			}
-		}
-	}
-	return false
+func (c *quickCheck) acts(p *userPermission, allow string) bool {
+	return p.allow == allow && p.actsOn(c.resourceType.name) && p.window.inForce(c.now)
 }
 
-// deny makes the decision; one permission, which is usual, takes one allocation.
-func (c *quickCheck) deny(failed Violation, decision *Decision) {
-	one := &struct {
-		by         [1]Ref
-		violations [1]Violation
-	}{violations: [1]Violation{failed}}
-	by := one.by[:0]
-	for _, list := range [...][]*userPermission{c.own, c.ofGroups} {
-		for _, p := range list {
-			if c.acts(p, failed.Allow) {
-				by = append(by, p.ref)
-			}
-		}
+// allows says whether a record is in Allowed(T) by the first user permission, or one of the others if there are more.
+func (c *quickCheck) allows(first *userPermission, more bool, id string) bool {
+	if first.allows(c.domain, id) {
+		return true
 	}
-	*decision = Decision{Reason: ReasonUserPermission, DecidedBy: sortRefs(by), Violations: one.violations[:]}
+	other := func(p *userPermission) bool { return c.acts(p, first.allow) && p.allows(c.domain, id) }
+	return more && (slices.ContainsFunc(c.own, other) || slices.ContainsFunc(c.ofGroups, other))
+}
+
+func (p *userPermission) refuse(field string, value any) *refusal {
+	var r refusal
+	r.by[0] = p.ref
+	v := &r.violations[0]
+	v.Field, v.Value, v.Allow, v.Cause = field, value, p.allow, CauseNotAllowed
+	return &r
 }
 
 // submits says whether an Update gives values.
@@ -119,9 +115,64 @@ func submits(req *Request, a *action) bool {
 	return len(values) > 0
 }
 
-// below says whether a user permission names any record above one.
-func (r *records) below(id string, p *userPermission) bool {
+// allows says whether a record is one of the values of a user permission or, unless it hides them, below one.
+func (p *userPermission) allows(d *Domain, id string) bool {
+	if p.hideDescendants || len(p.values) > fewValues {
+		of, _ := d.records.get(p.allow)
+		return p.names(id) || !p.hideDescendants && of.below(id, p.names)
+	}
+	roots := p.rootsIn(d)
+	current := roots.of.get(id)
+	if current == nil {
+		return p.names(id)
+	}
+	mark, steps := current, 0
+	for {
+		for _, root := range roots.records {
+			if current == root {
+				return true
+			}
+		}
+		next := roots.of.above(current)
+		if next == nil {
+			return current.parent != "" && p.names(current.parent) // a parent that is in no RecordSet
+		}
+		if next == mark {
+			return false // it is a cycle
+		}
+		if steps++; steps&(steps-1) == 0 {
+			mark = next
+		}
+		current = next
+	}
+}
+
+// roots are the records that a user permission names, in one state of the RecordSets.
+type roots struct {
+	state   uint64
+	of      *records
+	records []*record
+}
+
+// rootsIn finds the roots; the user permission remembers them for as long as no record changes.
+func (p *userPermission) rootsIn(d *Domain) *roots {
+	if last := p.roots.Load(); last != nil && last.state == d.recordState {
+		return last
+	}
+	found := &roots{state: d.recordState}
+	found.of, _ = d.records.get(p.allow)
+	for _, value := range p.values {
+		if r := found.of.get(value); r != nil {
+			found.records = append(found.records, r)
+		}
+	}
+	p.roots.Store(found)
+	return found
+}
+
+// below says whether a record above one is such.
+func (r *records) below(id string, such func(id string) bool) bool {
 	found := false
-	r.ancestors(id, func(ancestor string) bool { found = p.names(ancestor); return found })
+	r.ancestors(id, func(ancestor string) bool { found = such(ancestor); return found })
 	return found
 }

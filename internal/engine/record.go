@@ -133,6 +133,10 @@ func (r *records) above(of *record) *record {
 	if last := of.above.Load(); last != nil && last.state == r.state {
 		return last.record
 	}
+	return r.findAbove(of)
+}
+
+func (r *records) findAbove(of *record) *record {
 	parent := r.get(of.parent)
 	of.above.Store(&above{r.state, parent})
 	return parent

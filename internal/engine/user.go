@@ -18,6 +18,9 @@ type user struct {
 	rare         *rareUser
 
 	profile atomic.Pointer[profile] // the last one
+	// special says that more than rules and user permissions decide: the user is disabled or a superuser (S2, S4), or
+	// there are special permissions (S6).
+	special bool
 }
 
 // rareUser is what few users have.
@@ -138,6 +141,8 @@ type userPermission struct {
 	hideDescendants bool
 	window          window
 	rare            *rareUserPermission
+
+	roots atomic.Pointer[roots] // the last ones
 }
 
 // rareUserPermission is what few user permissions have.

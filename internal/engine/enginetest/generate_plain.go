@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -77,7 +78,7 @@ func (g generator) plain(object engine.Object) bool {
 		o.Spec.StaffOnly = o.Spec.StaffOnly && !chance(g, 80)
 		o.Spec.Unrestricted = o.Spec.Unrestricted && !chance(g, 80)
 		o.Spec.Fields = slices.DeleteFunc(o.Spec.Fields, func(f v1alpha1.Field) bool {
-			return strings.Contains(string(f.Name), ".") && chance(g, 85)
+			return strings.Contains(string(f.Name), ".") && chance(g, 75)
 		})
 	case *v1alpha1.UserPermission:
 		if chance(g, 60) {
@@ -86,10 +87,18 @@ func (g generator) plain(object engine.Object) bool {
 		if chance(g, 60) {
 			o.Spec.ApplicableFor = nil
 		}
+		if chance(g, 20) { // more than are compared one by one
+			for i := range 9 {
+				o.Spec.ForValues = append(o.Spec.ForValues, v1alpha1.RecordID(fmt.Sprint("more-", i)))
+			}
+		}
 	case *v1alpha1.SpecialPermission:
 		return !chance(g, most)
 	case *v1alpha1.PermissionPolicy:
 		o.Spec.StrictUserPermissions = o.Spec.StrictUserPermissions && !chance(g, 60)
+		if chance(g, 25) {
+			o.Spec.SubjectProperties = v1alpha1.SubjectPropertiesIgnore
+		}
 		g.plainRules(o.Spec.AppAccessRules)
 	}
 	return true
@@ -128,11 +137,17 @@ func PlainRequest(s Source, objects []engine.Object) *engine.Request {
 	}
 	if chance(s, 85) {
 		req.Resource.Properties = g.properties(95)
-		for _, field := range []string{"company", "warehouse", "other"} {
+		for _, field := range linkFields {
 			if chance(s, 80) {
-				req.Resource.Properties[field] = pick(s, idsOf(linkTarget(field))...)
+				name, _, isPath := strings.Cut(string(field.Name), ".")
+				if !isPath || chance(s, 15) { // a text where a path should go on is no value of it
+					req.Resource.Properties[name] = pick(s, idsOf(field.LinksTo)...)
+				}
 			}
 		}
+	}
+	if chance(s, 30) {
+		req.Subject.Properties = with(req.Subject.Properties, "tier", "gold")
 	}
 	if chance(s, 70) {
 		req.Action.Properties = nil
@@ -141,14 +156,4 @@ func PlainRequest(s Source, objects []engine.Object) *engine.Request {
 		req.Action.Properties = with(req.Action.Properties, "mode", pick[any](s, "all", "one", nil))
 	}
 	return req
-}
-
-// linkTarget is the type that a field usually links to.
-func linkTarget(field string) string {
-	for _, f := range linkFields {
-		if string(f.Name) == field {
-			return f.LinksTo
-		}
-	}
-	return ""
 }

@@ -56,7 +56,7 @@ func (t *target) connect() (*connection, error) {
 	if t.secure {
 		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // a certificate that the server made itself
 	}
-	return &connection{c, bufio.NewReader(c)}, nil
+	return &connection{c, bufio.NewReaderSize(c, 64<<10)}, nil // an answer to a batch is read at once
 }
 
 // ask sends a request and reads the whole answer, which it gives if it is wanted.
@@ -80,20 +80,47 @@ func (c *connection) ask(request []byte, body io.Writer) error {
 	return err
 }
 
-// connections runs work on some connections at the same time, and gives their first error.
-func (t *target) connections(count int, work func(*connection) error) error {
+// open opens connections. Each has sent a request and has its answer: handshakes, and what servers do for a new
+// connection, are not what is measured.
+func (t *target) open(count int) (connections, error) {
+	opened := make(connections, count)
 	errs := make([]error, count)
-	var working sync.WaitGroup
+	var opening sync.WaitGroup
 	for i := range count {
-		working.Go(func() {
+		opening.Go(func() {
 			c, err := t.connect()
-			if err != nil {
-				errs[i] = err
-				return
+			if err == nil {
+				opened[i] = c
+				err = c.ask(t.requests[i%len(t.requests)], io.Discard)
 			}
-			defer c.Close()
-			errs[i] = work(c)
+			errs[i] = err
 		})
+	}
+	opening.Wait()
+	err := errors.Join(errs...)
+	if err != nil {
+		opened.close()
+	}
+	return opened, err
+}
+
+// connections are some to the same target.
+type connections []*connection
+
+func (all connections) close() {
+	for _, c := range all {
+		if c != nil {
+			_ = c.Close()
+		}
+	}
+}
+
+// each works with all at the same time, and gives their first errors.
+func (all connections) each(work func(*connection) error) error {
+	errs := make([]error, len(all))
+	var working sync.WaitGroup
+	for i, c := range all {
+		working.Go(func() { errs[i] = work(c) })
 	}
 	working.Wait()
 	return errors.Join(errs...)
@@ -101,10 +128,10 @@ func (t *target) connections(count int, work func(*connection) error) error {
 
 // closedLoop has each connection send its next request when it has the answer to the last. It gives how many
 // were answered in that time.
-func (t *target) closedLoop(ctx context.Context, connections int, d time.Duration) (answered int, err error) {
+func (t *target) closedLoop(ctx context.Context, all connections, d time.Duration) (answered int, err error) {
 	var next, done atomic.Int64
 	end := time.Now().Add(d)
-	err = t.connections(connections, func(c *connection) error {
+	err = all.each(func(c *connection) error {
 		for time.Now().Before(end) && ctx.Err() == nil {
 			request := t.requests[int(next.Add(1))%len(t.requests)]
 			if err := c.ask(request, io.Discard); err != nil {
@@ -119,15 +146,16 @@ func (t *target) closedLoop(ctx context.Context, connections int, d time.Duratio
 
 // openLoop sends requests by a schedule, whether earlier ones have been answered or not, as far as there are
 // connections. Latencies count from when a request was due: a server that stalls is charged for every request
-// that had to wait.
-func (t *target) openLoop(ctx context.Context, connections int, rate float64, d time.Duration) ([]time.Duration, error) {
+// that had to wait. It also gives how late each request was sent, for want of a connection or because the client did not
+// get to it.
+func (t *target) openLoop(ctx context.Context, all connections, rate float64, d time.Duration) (took, late []time.Duration, err error) {
 	total := int(rate * d.Seconds())
-	took := make([]time.Duration, total)
+	took, late = make([]time.Duration, total), make([]time.Duration, total)
 	due := make([]time.Time, total)
 	slots := make(chan int, total)
 	go func() {
 		defer close(slots)
-		began := time.Now().Add(50 * time.Millisecond) // when all are connected
+		began := time.Now().Add(10 * time.Millisecond) // when all wait
 		for i := range total {
 			due[i] = began.Add(time.Duration(float64(i) / rate * float64(time.Second)))
 			sleepUntil(due[i])
@@ -137,8 +165,9 @@ func (t *target) openLoop(ctx context.Context, connections int, rate float64, d 
 			slots <- i
 		}
 	}()
-	err := t.connections(connections, func(c *connection) error {
+	err = all.each(func(c *connection) error {
 		for i := range slots {
+			late[i] = time.Since(due[i])
 			if err := c.ask(t.requests[i%len(t.requests)], io.Discard); err != nil {
 				return err
 			}
@@ -146,7 +175,7 @@ func (t *target) openLoop(ctx context.Context, connections int, rate float64, d 
 		}
 		return nil
 	})
-	return took, errors.Join(err, ctx.Err())
+	return took, late, errors.Join(err, ctx.Err())
 }
 
 // sleepUntil is more exact than time.Sleep, which an idle program's runtime lets end up to a millisecond late.

@@ -40,6 +40,8 @@ type serverResult struct {
 		Rate        float64 `json:"requests_per_s"` // half the highest
 		Connections int     `json:"connections"`
 		latency
+		// SentP99 is how late the client sent a request, which is a part of its latency.
+		SentP99 float64 `json:"sent_p99_ms"`
 	} `json:"open_loop"`
 	Batch struct {
 		Size              int     `json:"size"`
@@ -72,6 +74,7 @@ type contestant struct {
 	// samples of each round, whose medians count.
 	rps, cpu                 map[int][]float64
 	p50, p99, p999, worst    []float64
+	sent                     []float64
 	batchRPS, batchCPU, rate []float64
 }
 
@@ -142,7 +145,7 @@ func serverCommand(ctx context.Context, args []string) error {
 			if err := c.measure(ctx, *each); err != nil {
 				return fmt.Errorf("%s: %w", c.result.Server, err)
 			}
-			say("Round %d: %s: %.0f requests/s, p99 %.2f ms", round+1, c.result.Server, c.highest(), c.p99[round])
+			say("Round %d: %s: %.0f requests/s, p99 %.2f ms, sent after %.2f ms", round+1, c.result.Server, c.highest(), c.p99[round], c.sent[round])
 		}
 	}
 	for i, c := range running {
@@ -160,39 +163,60 @@ func serverCommand(ctx context.Context, args []string) error {
 
 // measure is one round.
 func (c *contestant) measure(ctx context.Context, each time.Duration) error {
-	if _, err := c.single.closedLoop(ctx, 8, each/4); err != nil { // warm
+	if _, _, err := c.closed(ctx, c.single, 8, each/4); err != nil { // warm
 		return err
 	}
 	if c.rps == nil {
 		c.rps, c.cpu = map[int][]float64{}, map[int][]float64{}
 	}
-	closed := func(t *target, connections int) (rps, cpu float64, err error) {
-		before, began := c.process.cpu(), time.Now()
-		answered, err := t.closedLoop(ctx, connections, each)
-		if err != nil {
-			return 0, 0, err
-		}
-		took := time.Since(began)
-		return float64(answered) / took.Seconds(), float64((c.process.cpu() - before).Microseconds()) / float64(answered), nil
-	}
-	for _, connections := range []int{1, 8, 64} {
-		rps, cpu, err := closed(c.single, connections)
+	for _, count := range []int{1, 8, 64} {
+		rps, cpu, err := c.closed(ctx, c.single, count, each)
 		if err != nil {
 			return err
 		}
-		c.rps[connections], c.cpu[connections] = append(c.rps[connections], rps), append(c.cpu[connections], cpu)
+		c.rps[count], c.cpu[count] = append(c.rps[count], rps), append(c.cpu[count], cpu)
 	}
-	rate := c.highest() / 2
-	took, err := c.single.openLoop(ctx, openConnections, rate, each*3/2)
+	if err := c.open(ctx, c.highest()/2, each*3/2); err != nil {
+		return err
+	}
+	rps, cpu, err := c.closed(ctx, c.batch, batchConnections, each)
+	c.batchRPS, c.batchCPU = append(c.batchRPS, rps), append(c.batchCPU, cpu)
+	return err
+}
+
+// closed asks over some connections for a time. It gives the requests that were answered in a second, and what each cost
+// the server's process, in microseconds of a processor.
+func (c *contestant) closed(ctx context.Context, t *target, count int, d time.Duration) (rps, cpu float64, err error) {
+	all, err := t.open(count)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer all.close()
+	before, began := c.process.cpu(), time.Now()
+	answered, err := t.closedLoop(ctx, all, d)
+	if err != nil {
+		return 0, 0, err
+	}
+	took := time.Since(began)
+	return float64(answered) / took.Seconds(), float64((c.process.cpu() - before).Microseconds()) / float64(answered), nil
+}
+
+// open asks by a schedule.
+func (c *contestant) open(ctx context.Context, rate float64, d time.Duration) error {
+	all, err := c.single.open(openConnections)
+	if err != nil {
+		return err
+	}
+	defer all.close()
+	took, late, err := c.single.openLoop(ctx, all, rate, d)
 	if err != nil {
 		return err
 	}
 	l := percentiles(took)
 	c.result.OpenLoop.Count += l.Count
 	c.rate, c.p50, c.p99, c.p999, c.worst = append(c.rate, rate), append(c.p50, l.P50), append(c.p99, l.P99), append(c.p999, l.P999), append(c.worst, l.Max)
-	rps, cpu, err := closed(c.batch, batchConnections)
-	c.batchRPS, c.batchCPU = append(c.batchRPS, rps), append(c.batchCPU, cpu)
-	return err
+	c.sent = append(c.sent, percentiles(late).P99)
+	return nil
 }
 
 // highest is the best rate of the last round.
@@ -213,6 +237,7 @@ func (c *contestant) summarize() {
 	}
 	r.OpenLoop.Rate, r.OpenLoop.Connections = median(c.rate), openConnections
 	r.OpenLoop.P50, r.OpenLoop.P99, r.OpenLoop.P999, r.OpenLoop.Max = median(c.p50), median(c.p99), median(c.p999), slices.Max(c.worst)
+	r.OpenLoop.SentP99 = median(c.sent)
 	r.Batch.Size, r.Batch.Connections = batchSize, batchConnections
 	r.Batch.RequestsPerSec = median(c.batchRPS)
 	r.Batch.DecisionsPerSec = batchSize * r.Batch.RequestsPerSec

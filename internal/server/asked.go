@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/remit-authz/remit/internal/engine"
@@ -127,6 +128,9 @@ const (
 	partOptions
 )
 
+// usualBatch is the length of a batch for which there is room at once.
+const usualBatch = 128
+
 // add adds a part, and says whether it is new.
 func (p *parts) add(part parts) bool {
 	had := *p&part != 0
@@ -208,7 +212,12 @@ func (a *again[T]) read(p *plain, into *T, read func(*T) bool) bool {
 
 func (p *plainEvaluations) evaluations(list *[]evaluation) bool {
 	*p = plainEvaluations{plain: p.plain} // the defaults, which are less deep, are no evaluation before
+	began := p.at
 	return p.elements(func() bool {
+		if len(*list) == 1 { // make room for as many as there are if all are as long as the first
+			size := p.at - began
+			*list = slices.Grow(*list, min((len(p.text)-p.at)/size+1, usualBatch))
+		}
 		*list = append(*list, evaluation{})
 		e := &(*list)[len(*list)-1]
 		return len(*list) <= maxEvaluations && p.members(func(name string) bool { return p.part(name, e) })

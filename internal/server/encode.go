@@ -31,7 +31,7 @@ func encode(value any) ([]byte, error) {
 }
 
 // usualDecision is about as many bytes as a decision has.
-const usualDecision = 256
+const usualDecision = 192
 
 // appendDecision appends a decision as encode writes that of NewDecision. One with a trace is nothing that has to be
 // fast.

@@ -32,7 +32,9 @@ func (p *plain) space() {
 
 // next says whether a character comes next, after space, and goes past it if so.
 func (p *plain) next(c byte) bool {
-	p.space()
+	if p.at == len(p.text) || p.text[p.at] != c { // most clients write no space
+		p.space()
+	}
 	if p.at < len(p.text) && p.text[p.at] == c {
 		p.at++
 		return true

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -184,11 +185,22 @@ func (c *call) writeJSON(value any) {
 	c.write(http.StatusOK, append(body, '\n'))
 }
 
+// Headers of every answer. They are shared: nobody may change the values.
+var (
+	contentType = []string{jsonType}
+	noStore     = []string{"no-store"} // the next answer may be another
+	noSniff     = []string{"nosniff"}
+)
+
+// countedBody is the length, in bytes, up to which net/http itself says how long a body is.
+const countedBody = 2 << 10
+
 func (c *call) write(status int, body []byte) {
 	header := c.w.Header()
-	header.Set("Content-Type", jsonType)
-	header.Set("Cache-Control", "no-store") // the next answer may be another
-	header.Set("X-Content-Type-Options", "nosniff")
+	header["Content-Type"], header["Cache-Control"], header["X-Content-Type-Options"] = contentType, noStore, noSniff
+	if len(body) > countedBody {
+		header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	c.status = status
 	c.w.WriteHeader(status)
 	_, _ = c.w.Write(body) // a caller who has gone cannot be told

@@ -127,3 +127,38 @@ func TestAbortedRequestsStayAborted(t *testing.T) {
 	post(s, "/domains/shop/access/v1/evaluation", goodEvaluation)
 	t.Error("no panic")
 }
+
+// TestHeaders has a short answer, a long one, and none.
+func TestHeaders(t *testing.T) {
+	address, _ := started(t, fixed{"shop": shop()}, Options{PlainHTTP: true})
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+	}{
+		"short": {`{"evaluations": [` + goodEvaluation + `]}`, http.StatusOK},
+		"long":  {`{"evaluations": [` + goodEvaluation + strings.Repeat(","+goodEvaluation, 99) + `]}`, http.StatusOK},
+		"none":  {`{"evaluations": 1}`, http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/domains/shop/access/v1/evaluations", strings.NewReader(tc.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/json")
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatalf("ask: %v", err)
+			}
+			body, err := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			if err != nil || response.StatusCode != tc.status || response.ContentLength != int64(len(body)) {
+				t.Errorf("status %d, %d bytes of %d, error %v", response.StatusCode, len(body), response.ContentLength, err)
+			}
+			for name, want := range map[string]string{"Content-Type": "application/json", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} {
+				if got := response.Header.Get(name); got != want {
+					t.Errorf("%s: %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}

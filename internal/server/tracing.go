@@ -75,6 +75,9 @@ func (s *Server) traced(rt *route, next http.Handler) http.Handler {
 
 // traceDecision notes a decision in the span of the call, and gives the id of its trace; empty where there is none.
 func (c *call) traceDecision(decision, reason string) (traceID string) {
+	if c.server.opts.TracerProvider == nil {
+		return ""
+	}
 	span := trace.SpanFromContext(c.Context())
 	if span.IsRecording() {
 		span.AddEvent("decision", trace.WithAttributes(

@@ -4,22 +4,55 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"unique"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/store"
 )
 
 // CacheOptions are what the controllers, and the store, ask of the manager's cache. Of EffectivePermissions, which say
-// as much as all other objects together and exist for every user, it keeps a digest of the status in the status' place.
+// as much as all other objects together and exist for every user, it keeps a digest of the status in the status' place;
+// of all others what the store keeps, with texts shared that most conditions have.
 func CacheOptions() cache.Options {
 	options := store.CacheOptions()
+	trim := options.DefaultTransform
+	options.DefaultTransform = func(object any) (any, error) {
+		shareTexts(object)
+		return trim(object)
+	}
 	options.ByObject = map[client.Object]cache.ByObject{&v1alpha1.EffectivePermissions{}: {Transform: digestStatus}}
 	return options
 }
+
+// shareTexts lets an object, which nobody else has yet, share with others what is the same in most.
+func shareTexts(object any) {
+	o, ok := object.(engine.Object)
+	if !ok {
+		return // a deletion that was not seen
+	}
+	if _, ok := engine.KindOf(o); !ok {
+		return
+	}
+	o.SetNamespace(shared(o.GetNamespace()))
+	if typed, ok := object.(client.Object); ok {
+		_, common := statusOf(typed)
+		shareConditions(common.Conditions)
+	}
+}
+
+func shareConditions(conditions []metav1.Condition) {
+	for i := range conditions {
+		c := &conditions[i]
+		c.Type, c.Status, c.Reason, c.Message = shared(c.Type), shared(c.Status), shared(c.Reason), shared(c.Message)
+	}
+}
+
+func shared[T ~string](text T) T { return unique.Make(text).Value() }
 
 // managedLabels are those of every EffectivePermissions; many objects share them.
 var managedLabels = map[string]string{managedByLabel: managedByRemit}
@@ -36,7 +69,7 @@ func digestStatus(object any) (any, error) {
 	}
 	trimmed := &v1alpha1.EffectivePermissions{
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: full.Namespace, Name: full.Name, UID: full.UID, ResourceVersion: full.ResourceVersion,
+			Namespace: shared(full.Namespace), Name: full.Name, UID: full.UID, ResourceVersion: full.ResourceVersion,
 			Generation: full.Generation, DeletionTimestamp: full.DeletionTimestamp,
 		},
 		Spec: full.Spec,
@@ -45,18 +78,9 @@ func digestStatus(object any) (any, error) {
 		trimmed.Labels = managedLabels
 	}
 	trimmed.Status.Conditions = full.Status.Conditions
-	for i := range trimmed.Status.Conditions {
-		usual(&trimmed.Status.Conditions[i])
-	}
+	shareConditions(trimmed.Status.Conditions)
 	trimmed.Status.ObservedRevision = digest
 	return trimmed, nil
-}
-
-// usual lets a condition that says what most do share its texts with them.
-func usual(c *metav1.Condition) {
-	if c.Type == v1alpha1.ConditionReady && c.Reason == v1alpha1.ReasonServed && c.Message == effectiveMessage {
-		c.Type, c.Reason, c.Message = v1alpha1.ConditionReady, v1alpha1.ReasonServed, effectiveMessage
-	}
 }
 
 // digestOf tells statuses apart that say different things. A newer revision alone says nothing different.

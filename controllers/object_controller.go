@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	goruntime "runtime"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -48,12 +49,15 @@ type objectReconciler struct {
 func changedObjects(kind engine.Kind) func(update) []reconcile.Request {
 	return func(u update) []reconcile.Request {
 		var names []string
-		for ref := range u.changed {
-			if ref.Kind == kind {
-				names = append(names, ref.Name)
+		for _, part := range u.changed {
+			for _, ref := range part {
+				if ref.Kind == kind {
+					names = append(names, ref.Name)
+				}
 			}
 		}
-		return requestsFor(u.snapshot.Namespace, names)
+		slices.Sort(names)
+		return requestsFor(u.snapshot.Namespace, slices.Compact(names))
 	}
 }
 

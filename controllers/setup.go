@@ -127,7 +127,7 @@ func newObjectController(mgr ctrl.Manager, d *dependencies, kind engine.Kind, r 
 		return nil, err
 	}
 	return c, errors.Join(
-		c.Watch(newUpdates(d.domains, changedObjects(kind), concernedObjects(kind))),
+		c.Watch(newUpdates(d, changedObjects(kind), concernedObjects(kind))),
 		c.Watch(&writes[reconcile.Request]{cache: mgr.GetCache(), object: object, requests: statusRequests}),
 	)
 }
@@ -141,7 +141,7 @@ func newUserController(mgr ctrl.Manager, d *dependencies) (controller.TypedContr
 		return nil, err
 	}
 	return c, errors.Join(
-		c.Watch(newUpdates(d.domains, fewAffected, manyAffected)),
+		c.Watch(newUpdates(d, fewAffected, manyAffected)),
 		c.Watch(&writes[userRequest]{cache: mgr.GetCache(), object: &v1alpha1.EffectivePermissions{}, requests: writtenRequests}),
 	)
 }

@@ -41,13 +41,17 @@ const laterEvery = time.Second
 type update struct {
 	snapshot store.Snapshot
 	previous *engine.Domain
-	changed  map[engine.Ref]bool
+	// changed are the objects that each part of the update wrote or deleted. All controllers share them.
+	changed [][]engine.Ref
 	// affects finds the users that each part of the update affects.
 	affects []func() engine.Affected
 }
 
 // affected are the users who are affected by any part of the update, sorted.
 func (u *update) affected() engine.Affected {
+	if len(u.affects) == 1 {
+		return u.affects[0]()
+	}
 	users := map[string]bool{}
 	for _, part := range u.affects {
 		affected := part()
@@ -63,19 +67,19 @@ func (u *update) affected() engine.Affected {
 
 // follow adds a later update of the same domain.
 func (u *update) follow(later update) {
-	if u.changed == nil {
+	if u.snapshot.Domain == nil {
 		*u = later
-		u.changed = maps.Clone(later.changed)
 		return
 	}
 	u.snapshot = later.snapshot
-	maps.Copy(u.changed, later.changed)
+	u.changed = append(u.changed, later.changed...)
 	u.affects = append(u.affects, later.affects...)
 }
 
 // updates is a source of requests: what the store tells of, and at the start everything that it holds.
 type updates[R comparable] struct {
-	domains *store.Store
+	domains  *store.Store
+	thinking thinking
 	// soon and later ask for what an update may have changed.
 	soon, later func(update) []R
 
@@ -84,8 +88,8 @@ type updates[R comparable] struct {
 	filled  chan struct{}
 }
 
-func newUpdates[R comparable](domains *store.Store, soon, later func(update) []R) *updates[R] {
-	return &updates[R]{domains: domains, soon: soon, later: later, pending: map[string]*update{}, filled: make(chan struct{}, 1)}
+func newUpdates[R comparable](d *dependencies, soon, later func(update) []R) *updates[R] {
+	return &updates[R]{domains: d.domains, thinking: d.thinking, soon: soon, later: later, pending: map[string]*update{}, filled: make(chan struct{}, 1)}
 }
 
 func (u *updates[R]) String() string { return "updates of domains" }
@@ -118,7 +122,7 @@ func (u *updates[R]) run(ctx context.Context, q priorityqueue.PriorityQueue[R]) 
 				due = time.After(wait) // one namespace's turn; the others are looked at then, too
 				continue
 			}
-			add(q, handler.LowPriority, u.later(*update))
+			u.ask(q, handler.LowPriority, u.later, *update)
 			delete(waiting, namespace)
 			last[namespace] = time.Now()
 			if update.snapshot.Domain.Len() == 0 {
@@ -132,13 +136,18 @@ func (u *updates[R]) run(ctx context.Context, q priorityqueue.PriorityQueue[R]) 
 		case <-u.filled:
 		}
 		for namespace, taken := range u.take() {
-			add(q, 0, u.soon(*taken))
+			u.ask(q, 0, u.soon, *taken)
 			if waiting[namespace] == nil {
 				waiting[namespace] = &update{}
 			}
 			waiting[namespace].follow(*taken)
 		}
 	}
+}
+
+// ask finds out what an update calls for, which takes its time in a large domain, and queues it.
+func (u *updates[R]) ask(q priorityqueue.PriorityQueue[R], priority int, requests func(update) []R, about update) {
+	u.thinking.compute(func() { add(q, priority, requests(about)) })
 }
 
 // WaitForSync waits until the store is ready: before, nothing exists.
@@ -159,11 +168,9 @@ func (u *updates[R]) note(news store.Update) {
 	if u.pending[namespace] == nil {
 		u.pending[namespace] = &update{}
 	}
-	part := update{snapshot: news.Snapshot, previous: news.Previous, changed: map[engine.Ref]bool{}, affects: []func() engine.Affected{news.Affected}}
-	for _, ref := range news.Changed {
-		part.changed[ref] = true
-	}
-	u.pending[namespace].follow(part)
+	u.pending[namespace].follow(update{
+		snapshot: news.Snapshot, previous: news.Previous, changed: [][]engine.Ref{news.Changed}, affects: []func() engine.Affected{news.Affected},
+	})
 	select {
 	case u.filled <- struct{}{}:
 	default:

@@ -35,7 +35,7 @@ func follow(states ...[]engine.Change) []store.Update {
 
 // noted gives some updates as a source does that had no time for them before.
 func noted(updates ...store.Update) update {
-	u := newUpdates[userRequest](store.New(nil, logr.Discard()), nil, nil)
+	u := newUpdates[userRequest](&dependencies{domains: store.New(nil, logr.Discard()), thinking: newThinking()}, nil, nil)
 	for _, update := range updates {
 		u.note(update)
 	}

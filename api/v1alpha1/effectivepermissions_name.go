@@ -28,7 +28,7 @@ var (
 // addresses, it is a readable slug and a hash of the id. No two ids share a name: an id that is a valid
 // name but looks like a slug and a hash is treated as one that is not.
 func EffectivePermissionsName(user string) string {
-	if len(validation.IsDNS1123Subdomain(user)) == 0 && !madeName.MatchString(user) {
+	if !strings.ContainsFunc(user, strange) && len(validation.IsDNS1123Subdomain(user)) == 0 && !madeName.MatchString(user) {
 		return user
 	}
 	slug := unreadable.ReplaceAllString(strings.ToLower(user), "-")
@@ -38,4 +38,10 @@ func EffectivePermissionsName(user string) string {
 	}
 	sum := sha256.Sum256([]byte(user))
 	return slug + "-" + hex.EncodeToString(sum[:])[:hashLength]
+}
+
+// strange tells what no name of an object has. To look for it first spares most ids, which are e-mail addresses, a
+// message about what names are like.
+func strange(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.'
 }

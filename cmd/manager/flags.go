@@ -52,6 +52,7 @@ type config struct {
 
 	metricsBindAddress string
 	metricsSecure      bool
+	pprofBindAddress   string
 
 	leaderElect bool
 
@@ -90,6 +91,7 @@ func parse(args []string, out io.Writer) (*config, error) {
 	flags.StringVar(&cfg.probeBindAddress, "health-probe-bind-address", ":8081", "`host:port` of /healthz and /readyz; 0 turns them off")
 	flags.StringVar(&cfg.metricsBindAddress, "metrics-bind-address", off, "`host:port` of /metrics; 0 turns it off")
 	flags.BoolVar(&cfg.metricsSecure, "metrics-secure", true, "serve /metrics over TLS, to whom the API server lets read it")
+	flags.StringVar(&cfg.pprofBindAddress, "pprof-bind-address", off, "`host:port`, on loopback, of Go's profiles at /debug/pprof; 0 turns them off")
 	flags.BoolVar(&cfg.leaderElect, "leader-elect", false, "have replicas agree on one that writes status; all of them decide either way")
 	flags.StringVar(&cfg.webhookHost, "webhook-host", "", "`address` to serve admission webhooks at; empty: every address")
 	flags.IntVar(&cfg.webhookPort, "webhook-port", 9443, "`port` to serve admission webhooks at; 0 turns them off")
@@ -130,6 +132,7 @@ func (c *config) validate() error {
 		bindAddress("health-probe-bind-address", c.probeBindAddress),
 		bindAddress("metrics-bind-address", c.metricsBindAddress),
 		bindAddress("decision-bind-address", c.decisionBindAddress),
+		loopback("pprof-bind-address", c.pprofBindAddress),
 		port("webhook-port", c.webhookPort),
 		c.validateCertificates(),
 		namespace("namespace", c.namespace),
@@ -155,6 +158,18 @@ func (c *config) validateCertificates() error {
 func bindAddress(flag, value string) error {
 	if _, _, err := net.SplitHostPort(value); err != nil && value != off {
 		return fmt.Errorf("--%s is %q; it must be host:port, :port, or 0 for none", flag, value)
+	}
+	return nil
+}
+
+// loopback is about what anybody who reaches it may read.
+func loopback(flag, value string) error {
+	if value == off {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(value)
+	if err != nil || host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return fmt.Errorf("--%s is %q; it must be localhost:port, 127.0.0.1:port or [::1]:port, or 0 for none", flag, value)
 	}
 	return nil
 }

@@ -30,20 +30,22 @@ func TestDefaults(t *testing.T) {
 
 func TestFlagsThatMakeNoSense(t *testing.T) {
 	for args, want := range map[string]string{
-		"serve":                            `unexpected argument "serve"`,
-		"--decision-bind-address=8443":     `--decision-bind-address is "8443"; it must be host:port`,
-		"--metrics-bind-address=localhost": `--metrics-bind-address is "localhost"`,
-		"--health-probe-bind-address=":     `--health-probe-bind-address is ""`,
-		"--webhook-port=70000":             "--webhook-port is 70000",
-		"--webhook-port=-1":                "--webhook-port is -1",
-		"--default-domain=Sales":           `--default-domain is "Sales"; it must be the name of a namespace`,
-		"--decision-max-concurrent=0":      "--decision-max-concurrent is 0; it must be 1 or more",
-		"--decision-log-allow-every=0":     "--decision-log-allow-every is 0; it must be 1 or more",
-		"--namespace=a/b":                  `--namespace is "a/b"`,
-		"--cert-secret=certs":              "--cert-secret needs --webhook-cert-dir",
+		"serve":                                                  `unexpected argument "serve"`,
+		"--decision-bind-address=8443":                           `--decision-bind-address is "8443"; it must be host:port`,
+		"--metrics-bind-address=localhost":                       `--metrics-bind-address is "localhost"`,
+		"--health-probe-bind-address=":                           `--health-probe-bind-address is ""`,
+		"--webhook-port=70000":                                   "--webhook-port is 70000",
+		"--webhook-port=-1":                                      "--webhook-port is -1",
+		"--default-domain=Sales":                                 `--default-domain is "Sales"; it must be the name of a namespace`,
+		"--pprof-bind-address=:6060":                             `--pprof-bind-address is ":6060"; it must be localhost:port`,
+		"--pprof-bind-address=10.0.0.1:1":                        `--pprof-bind-address is "10.0.0.1:1"`,
+		"--decision-max-concurrent=0":                            "--decision-max-concurrent is 0; it must be 1 or more",
+		"--decision-log-allow-every=0":                           "--decision-log-allow-every is 0; it must be 1 or more",
+		"--namespace=a/b":                                        `--namespace is "a/b"`,
+		"--cert-secret=certs":                                    "--cert-secret needs --webhook-cert-dir",
 		"--cert-secret=a --webhook-cert-dir=/a --cert-services=": "--cert-secret needs --cert-services",
-		"--decision-port=1":                       "flag provided but not defined",
-		"--webhook-port=70000 --default-domain=A": "--default-domain",
+		"--decision-port=1":                                      "flag provided but not defined",
+		"--webhook-port=70000 --default-domain=A":                "--default-domain",
 	} {
 		t.Run(args, func(t *testing.T) {
 			_, err := parse(strings.Fields(args), &bytes.Buffer{})

@@ -82,6 +82,7 @@ func run(ctx context.Context, cfg *config) error {
 		Cache:                  controllers.CacheOptions(),
 		Metrics:                cfg.metrics(),
 		HealthProbeBindAddress: cfg.probeBindAddress,
+		PprofBindAddress:       cfg.pprofBindAddress,
 		WebhookServer:          webhooks,
 	})
 	if err != nil {

@@ -220,7 +220,7 @@ func (c *cluster) installWebhooks() error {
 // manager is the real manager, with the rights that it has in a cluster.
 type manager struct {
 	*process
-	probes, decisions, metrics string // addresses
+	probes, decisions, metrics, profiles string // addresses
 	// ready is how long it took from the start of the process until /readyz said so.
 	ready time.Duration
 }
@@ -245,7 +245,7 @@ func (c *cluster) startManager(ctx context.Context, patience time.Duration, args
 		return nil, err
 	}
 	m := &manager{}
-	for _, address := range []*string{&m.probes, &m.decisions, &m.metrics} {
+	for _, address := range []*string{&m.probes, &m.decisions, &m.metrics, &m.profiles} {
 		if *address, err = freeAddress(); err != nil {
 			return nil, err
 		}
@@ -263,6 +263,7 @@ func (c *cluster) startManager(ctx context.Context, patience time.Duration, args
 		"--health-probe-bind-address=" + m.probes,
 		"--metrics-bind-address=" + m.metrics,
 		"--metrics-secure=false",
+		"--pprof-bind-address=" + m.profiles,
 	}, args...)...)
 	if err != nil {
 		return nil, err

@@ -98,6 +98,7 @@ type scale struct {
 	writers, changes int
 	managerPath      string
 	profile          bool
+	only             string
 
 	results  scaleResults
 	cluster  *cluster
@@ -118,7 +119,8 @@ func scaleCommand(ctx context.Context, args []string) error {
 	flags.IntVar(&s.writers, "writers", 16, "parallel writers that load the domain")
 	flags.IntVar(&s.changes, "changes", 100, "changes of each kind")
 	flags.StringVar(&s.managerPath, "manager", "bin/manager", "the manager's program")
-	flags.BoolVar(&s.profile, "profile", false, "write profiles of the API server")
+	flags.BoolVar(&s.profile, "profile", false, "write profiles of the API server and of the manager")
+	flags.StringVar(&s.only, "only", "", "the `kind` of objects to change; empty: of all kinds that are measured")
 	bound := flags.Duration("bound", 40*time.Minute, "after this, stop and write what there is")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -182,11 +184,12 @@ func (s *scale) run(ctx context.Context) (err error) {
 	s.results.ColdStartSec = s.manager.ready.Seconds()
 	s.results.Memory.AtReady, _ = s.manager.memory()
 	defer func() { s.results.Memory.AtEnd, s.results.Memory.Peak = s.manager.memory() }()
+	s.profileHeap(ctx, "ready")
 	say("Ready after %.1f s, with %d MiB", s.results.ColdStartSec, s.results.Memory.AtReady>>20)
 
 	ready := time.Now()
 	probing := s.probe(ctx)
-	go s.profileAPIServer(ctx, "status")
+	go s.profileAll(ctx, "status")
 	idleSince, err := s.waitUntilCurrent(ctx)
 	s.results.Decisions.WhileWriting = percentiles(probing())
 	if err != nil {
@@ -203,6 +206,7 @@ func (s *scale) run(ctx context.Context) (err error) {
 	status.UsersPerSec = float64(s.Users) / status.Seconds
 	status.OfCreates = status.WritesPerSec / s.results.Load.CreatesPerSec
 	s.results.Memory.AllCurrent, _ = s.manager.memory()
+	s.profileHeap(ctx, "current")
 	say("All status is current after %.1f s: %d writes, %.0f/s, %.2f of %.0f creates/s; %d MiB", status.Seconds, status.Writes,
 		status.WritesPerSec, status.OfCreates, s.results.Load.CreatesPerSec, s.results.Memory.AllCurrent>>20)
 
@@ -399,8 +403,8 @@ func (s *scale) apiWrites(ctx context.Context) (int, error) {
 	return int(sum), err
 }
 
-// profileAPIServer writes what the API server spends its time on for a while, where that was asked for.
-func (s *scale) profileAPIServer(ctx context.Context, during string) {
+// profileAll writes what the API server and the manager spend their time on for a while, where that was asked for.
+func (s *scale) profileAll(ctx context.Context, during string) {
 	if !s.profile {
 		return
 	}
@@ -408,11 +412,33 @@ func (s *scale) profileAPIServer(ctx context.Context, during string) {
 	if err != nil {
 		return
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(s.cluster.config.Host, "/")+"/debug/pprof/profile?seconds=10", http.NoBody)
+	const seconds = "/debug/pprof/profile?seconds=10"
+	var both sync.WaitGroup
+	both.Go(func() {
+		s.writeProfile(ctx, c, strings.TrimSuffix(s.cluster.config.Host, "/")+seconds, "kube-apiserver-"+during)
+	})
+	both.Go(func() {
+		s.writeProfile(ctx, http.DefaultClient, "http://"+s.manager.profiles+seconds, "manager-"+during)
+	})
+	both.Wait()
+}
+
+// profileHeap writes what the manager's memory is used for, where that was asked for.
+func (s *scale) profileHeap(ctx context.Context, when string) {
+	if s.profile {
+		s.writeProfile(ctx, http.DefaultClient, "http://"+s.manager.profiles+"/debug/pprof/heap?gc=1", "manager-heap-"+when)
+	}
+}
+
+func (s *scale) writeProfile(ctx context.Context, c *http.Client, url, name string) {
+	if !strings.Contains(url, "://") {
+		url = "https://" + url
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return
 	}
-	for { // while another profile is being taken, the API server refuses this one
+	for { // while another profile is being taken, this one is refused
 		response, err := c.Do(request)
 		if err != nil {
 			return
@@ -420,7 +446,7 @@ func (s *scale) profileAPIServer(ctx context.Context, during string) {
 		profile, err := io.ReadAll(response.Body)
 		response.Body.Close()
 		if err == nil && response.StatusCode == http.StatusOK {
-			_ = os.WriteFile(filepath.Join(folder, "kube-apiserver-"+during+".prof"), profile, 0o644)
+			_ = os.WriteFile(filepath.Join(folder, name+".prof"), profile, 0o644)
 			return
 		}
 		if sleep(ctx, time.Second) != nil {
@@ -635,6 +661,9 @@ func (s *scale) measureChanges(ctx context.Context) error {
 		},
 	}
 	for _, k := range kinds {
+		if s.only != "" && s.only != k.kind {
+			continue
+		}
 		// What the change before still has written would disturb this one.
 		settled, cancel := context.WithTimeout(ctx, 3*time.Minute)
 		_, err := s.waitUntilIdle(settled)
@@ -649,7 +678,7 @@ func (s *scale) measureChanges(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("informer of %s: %w", k.kind, err)
 		}
-		go s.profileAPIServer(ctx, k.kind)
+		go s.profileAll(ctx, k.kind)
 		c, err := s.measureChange(ctx, k.object, k.question, k.patch, heard)
 		stop()
 		if err != nil {

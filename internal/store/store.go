@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
@@ -74,10 +76,26 @@ func New(objects cache.Cache, log logr.Logger) *Store {
 	return &Store{cache: objects, log: log, queue: newQueue(), progress: newProgress(), synced: make(chan struct{})}
 }
 
-// CacheOptions are what the store asks of the cache that it reads from: no managed fields, which may be as
-// large as the objects themselves and which nobody reads, and informers that know when they last heard anything.
+// CacheOptions are what the store asks of the cache that it reads from: objects without managed fields and without
+// kubectl's copy of what was last applied, each of which may be as large as the object itself and which nobody reads;
+// and informers that know when they last heard anything.
 func CacheOptions() cache.Options {
-	return cache.Options{DefaultTransform: cache.TransformStripManagedFields(), NewInformer: newInformer}
+	return cache.Options{DefaultTransform: trim, NewInformer: newInformer}
+}
+
+// trim takes away what nobody reads.
+func trim(object any) (any, error) {
+	o, ok := object.(metav1.Object)
+	if !ok {
+		return object, nil // a deletion that was not seen
+	}
+	o.SetManagedFields(nil)
+	annotations := o.GetAnnotations()
+	delete(annotations, corev1.LastAppliedConfigAnnotation)
+	if len(annotations) == 0 {
+		o.SetAnnotations(nil)
+	}
+	return object, nil
 }
 
 // Domain gives the current state of a namespace's domain. It is false for a namespace without any object of

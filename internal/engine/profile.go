@@ -45,6 +45,22 @@ var eras atomic.Uint64
 
 func newEra() *era { return &era{number: eras.Add(1), shared: map[string]*profile{}} }
 
+// find gives a profile that holds, nil if there is none yet.
+func (e *era) find(key string, now int64) *profile {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p := e.shared[key]; p != nil && p.holds(now) {
+		return p
+	}
+	return nil
+}
+
+func (e *era) share(key string, p *profile) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.shared[key] = p
+}
+
 // profileOf gives the profile of a user, or of one that nothing names where it is nil.
 func (d *Domain) profileOf(u *user, now int64) *profile {
 	last := &d.era.nobody
@@ -54,13 +70,12 @@ func (d *Domain) profileOf(u *user, now int64) *profile {
 	if p := last.Load(); p != nil && p.era == d.era.number && p.holds(now) {
 		return p
 	}
-	d.era.mu.Lock()
-	defer d.era.mu.Unlock()
 	key := u.standsBy()
-	p := d.era.shared[key]
-	if p == nil || !p.holds(now) {
+	p := d.era.find(key, now)
+	if p == nil {
+		// Nobody waits while it is made. Whoever makes the same one meanwhile makes an equal one.
 		p = d.newProfile(u, nil, now)
-		d.era.shared[key] = p
+		d.era.share(key, p)
 	}
 	last.Store(p)
 	return p

@@ -141,7 +141,7 @@ func (d *Domain) SpecialPermissionState(name string, now time.Time) (SpecialPerm
 			continue
 		}
 		_, winners := e.exception(t)
-		if slices.Contains(winners, p.ref) {
+		if slices.Contains(winners, p.ref()) {
 			state.ResourceTypes = append(state.ResourceTypes, t.name)
 		} else {
 			state.OverruledBy = append(state.OverruledBy, winners...)

@@ -199,7 +199,7 @@ func (e *evaluation) subject() bool {
 		e.user, _ = e.domain.users.get(e.request.Subject.ID)
 	}
 	if account := e.account(); account != nil && account.disabled {
-		return e.deny(ReasonUserDisabled, account.ref)
+		return e.deny(ReasonUserDisabled, account.ref())
 	}
 	if e.trace != nil {
 		e.traceSubject()
@@ -219,7 +219,7 @@ func (e *evaluation) groupsAndRoles() bool {
 // superuserOrAdmin is S4: nothing below can limit them.
 func (e *evaluation) superuserOrAdmin() bool {
 	if account := e.account(); account != nil && account.superuser {
-		return e.allowEverything(ReasonSuperuser, account.ref)
+		return e.allowEverything(ReasonSuperuser, account.ref())
 	}
 	var admins []Ref
 	for i := range e.roles {
@@ -283,9 +283,9 @@ func (s *standing) exception(t *resourceType) (level v1alpha1.Access, winners []
 		switch {
 		case !says:
 		case len(winners) == 0 || severity(l) > severity(level):
-			level, winners = l, []Ref{p.ref}
+			level, winners = l, []Ref{p.ref()}
 		case severity(l) == severity(level):
-			winners = append(winners, p.ref)
+			winners = append(winners, p.ref())
 		}
 	}
 	return level, winners

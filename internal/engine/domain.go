@@ -153,7 +153,7 @@ func (d *Domain) NamesOfGroupPermissions() []string {
 	var names []string
 	for _, held := range d.groupRestrictions.all() {
 		for _, p := range held {
-			names = append(names, p.ref.Name)
+			names = append(names, p.name)
 		}
 	}
 	return names
@@ -169,15 +169,15 @@ func (d *Domain) NamesAbout(user string, kind Kind) []string {
 	switch kind {
 	case KindUser:
 		for _, a := range u.accounts() {
-			names = append(names, a.ref.Name)
+			names = append(names, a.name)
 		}
 	case KindUserPermission:
 		for _, p := range u.restrictions {
-			names = append(names, p.ref.Name)
+			names = append(names, p.name)
 		}
 	case KindSpecialPermission:
 		for _, p := range u.exceptions() {
-			names = append(names, p.ref.Name)
+			names = append(names, p.name)
 		}
 	}
 	return names
@@ -389,7 +389,7 @@ func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
 			if p == after {
 				p.user = u.id
 			}
-			u.restrictions = slices.DeleteFunc(u.restrictions, func(q *userPermission) bool { return q.ref.Name == name })
+			u.restrictions = slices.DeleteFunc(u.restrictions, func(q *userPermission) bool { return q.name == name })
 			if p == after {
 				u.restrictions = insert(u.restrictions, after, byRef)
 			}
@@ -397,7 +397,7 @@ func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
 		if group := p.group(); group != "" {
 			b.changedGroups[group] = true
 			held, _ := b.groupRestrictions.get(group)
-			held = slices.DeleteFunc(slices.Clone(held), func(q *userPermission) bool { return q.ref.Name == name })
+			held = slices.DeleteFunc(slices.Clone(held), func(q *userPermission) bool { return q.name == name })
 			if p == after {
 				held = insert(held, after, byRef)
 			}
@@ -410,7 +410,7 @@ func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
 	}
 }
 
-func byRef(a, b *userPermission) int { return cmp.Compare(a.ref.Name, b.ref.Name) }
+func byRef(a, b *userPermission) int { return cmp.Compare(a.name, b.name) }
 
 func (b *builder) specialPermission(name string, object *v1alpha1.SpecialPermission) {
 	before, after := put(b.specialPermissions, name, object, compileSpecialPermission)
@@ -419,9 +419,9 @@ func (b *builder) specialPermission(name string, object *v1alpha1.SpecialPermiss
 			continue
 		}
 		u := b.user(string(p.spec.User))
-		exceptions := slices.DeleteFunc(u.exceptions(), func(q *specialPermission) bool { return q.ref.Name == name })
+		exceptions := slices.DeleteFunc(u.exceptions(), func(q *specialPermission) bool { return q.name == name })
 		if p == after {
-			exceptions = insert(exceptions, after, func(a, b *specialPermission) int { return cmp.Compare(a.ref.Name, b.ref.Name) })
+			exceptions = insert(exceptions, after, func(a, b *specialPermission) int { return cmp.Compare(a.name, b.name) })
 		}
 		u.setExceptions(exceptions)
 	}

@@ -95,7 +95,7 @@ func (s *standing) via(role string) []string {
 		}
 	}
 	if account := s.account(); account != nil && slices.ContainsFunc(account.roles, gives) {
-		via = append(via, account.ref.String())
+		via = append(via, account.ref().String())
 	}
 	return via
 }
@@ -150,7 +150,7 @@ func (e *evaluation) effectiveOn(t *resourceType) (p v1alpha1.EffectivePermissio
 func (e *evaluation) levelOn(t *resourceType, l *level) {
 	account := e.account()
 	if account != nil && account.disabled {
-		l.decidedBy, l.exempt = []Ref{account.ref}, true
+		l.decidedBy, l.exempt = []Ref{account.ref()}, true
 		return
 	}
 	everything := func(unconditional bool, by ...Ref) {
@@ -160,7 +160,7 @@ func (e *evaluation) levelOn(t *resourceType, l *level) {
 		l.decidedBy = append(l.decidedBy, by...)
 	}
 	if account != nil && account.superuser {
-		everything(true, account.ref)
+		everything(true, account.ref())
 		l.exempt = true
 		return
 	}
@@ -252,7 +252,7 @@ func (e *evaluation) restrictedBy(t *resourceType) []Ref {
 	var by []Ref
 	see := func(target string) {
 		for p := range e.standing.restrictions(target, t.name) {
-			by = append(by, p.ref)
+			by = append(by, p.ref())
 		}
 	}
 	see(t.name)

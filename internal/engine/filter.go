@@ -167,7 +167,7 @@ func (c *restrictionCheck) allowedIDs(allow string) ([]string, error) {
 	var first Ref
 	for p := range c.restrictions(allow) {
 		if len(ids) == 0 {
-			first = p.ref
+			first = p.ref()
 		}
 		for _, value := range p.values {
 			ids[value] = true

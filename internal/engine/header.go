@@ -13,7 +13,7 @@ import (
 // header is what the domain keeps of the metadata of an object of a kind of which there are many. Labels, annotations
 // and status decide nothing.
 type header struct {
-	ref        Ref
+	name       string
 	namespace  unique.Handle[string]
 	uid        uuid.UUID
 	generation int64
@@ -28,9 +28,9 @@ type rareHeader struct {
 	problems []Problem
 }
 
-func newHeader(kind Kind, object Object, problems []Problem) header {
+func newHeader(object Object, problems []Problem) header {
 	h := header{
-		ref:        Ref{kind, object.GetName()},
+		name:       object.GetName(),
 		namespace:  unique.Make(object.GetNamespace()),
 		generation: object.GetGeneration(),
 		created:    object.GetCreationTimestamp().Unix(),
@@ -49,7 +49,7 @@ func newHeader(kind Kind, object Object, problems []Problem) header {
 
 // meta is the metadata of the object.
 func (h *header) meta() metav1.ObjectMeta {
-	m := metav1.ObjectMeta{Namespace: h.namespace.Value(), Name: h.ref.Name, UID: h.identity(), Generation: h.generation}
+	m := metav1.ObjectMeta{Namespace: h.namespace.Value(), Name: h.name, UID: h.identity(), Generation: h.generation}
 	if created := (time.Unix(h.created, 0)); !created.IsZero() {
 		m.CreationTimestamp = metav1.NewTime(created)
 	}
@@ -82,7 +82,7 @@ func (h *header) faults() []Problem {
 
 // older orders objects that contradict each other: the older one wins, then the first by name.
 func (h *header) older(than *header) int {
-	return cmp.Or(cmp.Compare(h.created, than.created), cmp.Compare(h.ref.Name, than.ref.Name))
+	return cmp.Or(cmp.Compare(h.created, than.created), cmp.Compare(h.name, than.name))
 }
 
 // intern lets equal names share their memory, where few names are used over and over.

@@ -27,6 +27,11 @@ func (p *userPermission) held() Object    { return p.object() }
 func (p *specialPermission) held() Object { return p.object() }
 func (s *recordSet) held() Object         { return s.object() }
 
+func (a *account) ref() Ref           { return Ref{KindUser, a.name} }
+func (p *userPermission) ref() Ref    { return Ref{KindUserPermission, p.name} }
+func (p *specialPermission) ref() Ref { return Ref{KindSpecialPermission, p.name} }
+func (s *recordSet) ref() Ref         { return Ref{KindRecordSet, s.name} }
+
 // holder has the objects of one kind.
 type holder interface {
 	find(name string) (compiled, bool)

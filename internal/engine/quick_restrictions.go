@@ -100,7 +100,7 @@ func (c *quickCheck) allows(first *userPermission, more bool, id string) bool {
 
 func (p *userPermission) refuse(field string, value any) *refusal {
 	var r refusal
-	r.by[0] = p.ref
+	r.by[0] = p.ref()
 	v := &r.violations[0]
 	v.Field, v.Value, v.Allow, v.Cause = field, value, p.allow, CauseNotAllowed
 	return &r

@@ -44,7 +44,7 @@ func compileRecordSet(object *v1alpha1.RecordSet) *recordSet {
 			})
 		})
 	}
-	s.header = newHeader(KindRecordSet, object, problems)
+	s.header = newHeader(object, problems)
 	return s
 }
 
@@ -187,7 +187,7 @@ func (r *records) conflicts(set *recordSet) []Problem {
 		rec := &set.records[i]
 		if winner := r.get(rec.id); winner != nil && winner.set != set {
 			ids = append(ids, rec.id)
-			sets[winner.set.ref.String()] = true
+			sets[winner.set.ref().String()] = true
 		}
 	}
 	if len(ids) == 0 {

@@ -92,10 +92,10 @@ func (d *Domain) Report(ref Ref) (Report, bool) {
 		r.Advice = d.ruleAdvice("spec.rules", &group.rules)
 	case *v1alpha1.User:
 		names.roles(object.Spec.Roles)
-		if winner := d.accountOf(object.UserID()); winner != nil && winner.ref != ref {
+		if winner := d.accountOf(object.UserID()); winner != nil && winner.ref() != ref {
 			r.Problems = append(r.Problems, Problem{
 				Reason: v1alpha1.ReasonConflict, Path: "spec.id", Value: object.UserID(),
-				Message: "the older " + winner.ref.String() + " has this id already, and it counts; delete one of the two",
+				Message: "the older " + winner.ref().String() + " has this id already, and it counts; delete one of the two",
 			})
 		}
 	case *v1alpha1.UserPermission:

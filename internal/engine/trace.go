@@ -66,7 +66,7 @@ func (e *evaluation) traceSubject() {
 	case account == nil:
 		e.trace.say(Ref{}, "subject.id", "the user has no User object, others name it")
 	default:
-		e.trace.say(account.ref, "", "is the user's account, not disabled")
+		e.trace.say(account.ref(), "", "is the user's account, not disabled")
 	}
 }
 
@@ -111,7 +111,7 @@ func (e *evaluation) tracePending() {
 		}
 	}
 	if account := e.account(); account != nil {
-		refs(account.ref, account.roles)
+		refs(account.ref(), account.roles)
 	}
 	for _, g := range e.groups {
 		refs(g.ref, g.roles)
@@ -124,11 +124,11 @@ func (e *evaluation) traceExceptions(winning v1alpha1.Access) {
 		switch {
 		case !says:
 		case !p.window.inForce(e.seconds):
-			e.trace.say(p.ref, "spec.permissions", "says %s, but not for now", level)
+			e.trace.say(p.ref(), "spec.permissions", "says %s, but not for now", level)
 		case severity(level) < severity(winning):
-			e.trace.say(p.ref, "spec.permissions", "says %s; the more restrictive %s wins", level, winning)
+			e.trace.say(p.ref(), "spec.permissions", "says %s; the more restrictive %s wins", level, winning)
 		default:
-			e.trace.say(p.ref, "spec.permissions", "says %s, instead of what roles say", level)
+			e.trace.say(p.ref(), "spec.permissions", "says %s, instead of what roles say", level)
 		}
 	}
 }
@@ -215,7 +215,7 @@ func (e *evaluation) traceViolation(v Violation) {
 		e.trace.say(PolicyRef, "spec.strictUserPermissions", said, v.Field, v.Allow)
 	}
 	for p := range e.restrictions(v.Allow) {
-		e.trace.say(p.ref, "spec.forValues", said, v.Field, v.Allow)
+		e.trace.say(p.ref(), "spec.forValues", said, v.Field, v.Allow)
 	}
 }
 
@@ -239,7 +239,7 @@ func (e *evaluation) tracePresets() {
 	for _, l := range e.resourceType.links {
 		for p := range e.restrictions(l.target) {
 			if value, ok := e.defaultValues[l.field]; ok && value == p.fallback() {
-				e.trace.say(p.ref, "spec.default", "is the default of %s", l.field)
+				e.trace.say(p.ref(), "spec.default", "is the default of %s", l.field)
 				break
 			}
 		}

@@ -113,7 +113,7 @@ func compileAccount(object *v1alpha1.User) *account {
 			Reason: v1alpha1.ReasonInvalid, Path: "spec.attributes[" + name + "]", Value: string(value.Raw), Message: err.Error(),
 		})
 	})
-	a.header = newHeader(KindUser, object, problems)
+	a.header = newHeader(object, problems)
 	return a
 }
 
@@ -178,7 +178,7 @@ func compileUserPermission(object *v1alpha1.UserPermission) *userPermission {
 		})
 	}
 	p.window = checkedWindow("spec", object.Spec.TimeWindow, &problems)
-	p.header = newHeader(KindUserPermission, object, problems)
+	p.header = newHeader(object, problems)
 	return p
 }
 
@@ -255,7 +255,7 @@ func compileSpecialPermission(object *v1alpha1.SpecialPermission) *specialPermis
 		}
 	}
 	p.window = checkedWindow("spec", object.Spec.TimeWindow, &problems)
-	p.header = newHeader(KindSpecialPermission, object, problems)
+	p.header = newHeader(object, problems)
 	return p
 }
 

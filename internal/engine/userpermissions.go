@@ -124,7 +124,7 @@ func (c *restrictionCheck) fail(field string, value any, allow string, cause Vio
 		c.by = append(c.by, PolicyRef) // it is strict
 	}
 	for p := range c.restrictions(allow) {
-		c.by = append(c.by, p.ref)
+		c.by = append(c.by, p.ref())
 	}
 	v := Violation{Field: field, Value: value, Allow: allow, Cause: cause}
 	for _, known := range c.violations {

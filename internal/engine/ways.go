@@ -141,9 +141,9 @@ func (s *Standing) Ways(resourceType string) (ways map[string][]Way, refusedBy [
 	account := e.account()
 	switch {
 	case account != nil && account.disabled:
-		return ways, []Ref{account.ref}
+		return ways, []Ref{account.ref()}
 	case account != nil && account.superuser:
-		everything(Way{Source: account.ref, Exempt: true}, t.names...)
+		everything(Way{Source: account.ref(), Exempt: true}, t.names...)
 		return ways, nil
 	}
 	if admins := e.adminRoles(false); len(admins) > 0 {

@@ -109,12 +109,9 @@ func (g *given) answer(live uint64) *Decision {
 	return &e.decision
 }
 
-// where finds the answer for a request of a user: the conditions of S8, as far as a glance at them is enough. It is nil
-// where it is not: where a property is missing, for example, which an answer may have to name.
+// where finds the answer where it is not always the same: by the conditions of S8, as far as a glance at them is enough.
+// It is nil where it is not: where a property is missing, for example, which an answer may have to name.
 func (g *given) where(d *Domain, req *Request, u *user) *Decision {
-	if g.always != nil {
-		return g.always
-	}
 	var in expr.Input
 	in.Subject.Type, in.Subject.ID = req.Subject.Type, req.Subject.ID
 	in.Action.Name, in.Action.Properties = req.Action.Name, req.Action.Properties

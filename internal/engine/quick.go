@@ -9,12 +9,15 @@ import (
 // quick decides the most frequent requests without going through the stages: a Read, a Delete, or an Update that
 // nothing but conditions looks at, of a user about whom nothing but rules and user permissions has anything to say.
 // The answer is that of the stages: see each step for those that it stands for. Where a user permission denies, it
-// gives the refusal instead. It gives neither for all other requests:
-// every Create, and everything about superusers, admins, staff, special permissions, roles with restrictions, presets
-// and validations. So it is wherever a step is not sure. The stages need not look again for what it found.
+// gives the refusal instead. It gives neither for all other requests – every Create, and everything about superusers,
+// admins, staff, special permissions, roles with restrictions, presets and validations – and wherever a step is not
+// sure. The stages need not look again for what it found.
 func (d *Domain) quick(req *Request, now time.Time, f *found) (*Decision, *refusal) {
 	// S2, S3: a user, in groups that list it.
-	if req.Subject.Type == AnonymousType || !d.policy.isUser(req.Subject.Type) || len(d.external) > 0 || len(d.conditional) > 0 {
+	if req.Subject.Type == AnonymousType || !d.policy.isUser(req.Subject.Type) {
+		return nil, nil
+	}
+	if len(d.external) > 0 && len(req.Subject.Properties) > 0 || len(d.conditional) > 0 {
 		return nil, nil
 	}
 	u, _ := d.users.get(req.Subject.ID)
@@ -44,23 +47,15 @@ func (d *Domain) quick(req *Request, now time.Time, f *found) (*Decision, *refus
 	if !g.quick {
 		return nil, nil
 	}
-	answer := g.where(d, req, u) // S8
+	answer := g.always // S8
 	if answer == nil {
-		return nil, nil
+		if answer = g.where(d, req, u); answer == nil {
+			return nil, nil
+		}
 	}
 	if answer.Allow {
-		var all []*userPermission
-		if u != nil {
-			all = u.restrictions
-		}
-		if len(all)+len(p.restrictions) > 0 || d.policy.spec.StrictUserPermissions && len(g.resourceType.links) > 0 {
-			if submits(req, g.action) {
-				return nil, nil
-			}
-			var check quickCheck
-			check.domain, check.request, check.resourceType, check.now = d, req, g.resourceType, seconds
-			check.own, check.ofGroups = all, p.restrictions
-			if refused, sure := check.userPermissions(); !sure || refused != nil { // S9
+		if u != nil && len(u.restrictions) > 0 || len(p.restrictions) > 0 || d.policy.spec.StrictUserPermissions && len(g.resourceType.links) > 0 {
+			if refused, sure := d.quickUserPermissions(req, g, u, p, seconds); !sure || refused != nil { // S9
 				return nil, refused
 			}
 		}

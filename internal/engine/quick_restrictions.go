@@ -11,7 +11,6 @@ import (
 // most one is not allowed, by the only user permission for its type.
 type quickCheck struct {
 	domain        *Domain
-	request       *Request
 	resourceType  *resourceType
 	own, ofGroups []*userPermission
 	now           int64
@@ -27,14 +26,22 @@ func (r *refusal) decision() Decision {
 	return Decision{Reason: ReasonUserPermission, DecidedBy: r.by[:], Violations: r.violations[:]}
 }
 
-// userPermissions gives a refusal where there is something to refuse.
-func (c *quickCheck) userPermissions() (refused *refusal, sure bool) {
-	t := c.resourceType
-	if first, more := c.restricting(t.name); first != nil && !c.allows(first, more, c.request.Resource.ID) {
+// quickUserPermissions gives a refusal where there is something to refuse.
+func (d *Domain) quickUserPermissions(req *Request, g *given, u *user, p *profile, now int64) (refused *refusal, sure bool) {
+	if submits(req, g.action) {
+		return nil, false
+	}
+	var c quickCheck
+	c.domain, c.resourceType, c.ofGroups, c.now = d, g.resourceType, p.restrictions, now
+	if u != nil {
+		c.own = u.restrictions
+	}
+	t := g.resourceType
+	if first, more := c.restricting(t.name); first != nil && !c.allows(first, more, req.Resource.ID) {
 		if more {
 			return nil, false
 		}
-		refused = first.refuse("id", c.request.Resource.ID)
+		refused = first.refuse("id", req.Resource.ID)
 	}
 	for i := range t.links {
 		l := &t.links[i]
@@ -48,7 +55,7 @@ func (c *quickCheck) userPermissions() (refused *refusal, sure bool) {
 			}
 			continue
 		}
-		value := c.request.Resource.Properties[l.path[0]]
+		value := req.Resource.Properties[l.path[0]]
 		id, isText := value.(string)
 		if len(l.path) > 1 || !isText || id == "" {
 			return nil, false

@@ -65,6 +65,9 @@ func (r *Request) validate(needs requirements) error {
 	case r.Resource.Type == "":
 		return &RequestError{"resource.type", "is required"}
 	}
+	if len(r.Action.Properties) == 0 {
+		return nil
+	}
 	if values, ok := r.Action.Properties["values"]; ok && values != nil {
 		object, ok := values.(map[string]any)
 		if !ok {

@@ -31,7 +31,11 @@ var plainConditions = []v1alpha1.Expression{
 // with rules, their conditions, and user permissions.
 func PlainObjects(s Source) []engine.Object {
 	g := generator{s}
-	return slices.DeleteFunc(Objects(s), func(object engine.Object) bool { return !g.plain(object) })
+	objects := Objects(s)
+	for i := range s.IntN(8) { // several for one type, often
+		objects = append(objects, g.userPermission(fmt.Sprint("more-", i)))
+	}
+	return slices.DeleteFunc(objects, func(object engine.Object) bool { return !g.plain(object) })
 }
 
 // PlainChange is a Change for them.

@@ -133,24 +133,28 @@ func (p *userPermission) allows(d *Domain, id string) bool {
 	if current == nil {
 		return p.names(id)
 	}
-	mark, steps := current, 0
+	if slices.Contains(roots.records, current) {
+		return true
+	}
+	mark, steps := current, 0 // as in ancestors
 	for {
-		for _, root := range roots.records {
-			if current == root {
-				return true
+		for _, next := range &roots.of.above(current).records {
+			if next == nil {
+				return current.parent != "" && p.names(current.parent) // which is in no set
 			}
+			for _, root := range roots.records {
+				if next == root {
+					return true
+				}
+			}
+			current = next
 		}
-		next := roots.of.above(current)
-		if next == nil {
-			return current.parent != "" && p.names(current.parent) // a parent that is in no RecordSet
-		}
-		if next == mark {
-			return false // it is a cycle
+		if current == mark {
+			return false
 		}
 		if steps++; steps&(steps-1) == 0 {
-			mark = next
+			mark = current
 		}
-		current = next
 	}
 }
 

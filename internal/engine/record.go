@@ -25,10 +25,11 @@ type record struct {
 	above atomic.Pointer[above]
 }
 
-// above is the record above another one, in one state of the records of their type; nil: there is none.
+// above are the nearest records above another one, in one state of the records of their type: as many as fit beside each
+// other in a line of the processor's cache. The first nil is where there is none.
 type above struct {
-	state  uint64
-	record *record
+	state   uint64
+	records [7]*record
 }
 
 func compileRecordSet(object *v1alpha1.RecordSet) *recordSet {
@@ -127,34 +128,57 @@ func (r *records) get(id string) *record {
 	return found
 }
 
-// above is the record that a record names as its parent. A record remembers it for as long as no record of the type
-// changes.
-func (r *records) above(of *record) *record {
+// above are the records above a record. It remembers them for as long as no record of the type changes.
+func (r *records) above(of *record) *above {
 	if last := of.above.Load(); last != nil && last.state == r.state {
-		return last.record
+		return last
 	}
-	return r.findAbove(of)
+	found := &above{state: r.state}
+	current := of
+	for i := range found.records {
+		if current = r.parent(current); current == nil {
+			break
+		}
+		found.records[i] = current
+	}
+	of.above.Store(found)
+	return found
 }
 
-func (r *records) findAbove(of *record) *record {
-	parent := r.get(of.parent)
-	of.above.Store(&above{r.state, parent})
-	return parent
+// parent is the record that a record names as its parent, if there is one.
+func (r *records) parent(of *record) *record {
+	if of.parent == "" {
+		return nil
+	}
+	return r.get(of.parent)
 }
 
 // ancestors calls see with the ids above a record in the tree, from the nearest on, until see says stop. It
 // ends on cycles too, after every record of the cycle was seen.
 func (r *records) ancestors(id string, see func(id string) (stop bool)) {
-	slow, steps := r.get(id), 0 // the slow end of a race that detects cycles
-	for current := slow; current != nil && current.parent != ""; current = r.above(current) {
-		if see(current.parent) {
+	current := r.get(id)
+	if current == nil {
+		return
+	}
+	mark, steps := current, 0 // to come back to it means a cycle
+	for {
+		for _, next := range &r.above(current).records {
+			if next == nil {
+				if current.parent != "" {
+					see(current.parent) // which is in no set
+				}
+				return
+			}
+			if see(next.id) {
+				return
+			}
+			current = next
+		}
+		if current == mark {
 			return
 		}
-		if steps++; steps%2 == 0 {
-			slow = r.above(slow)
-		}
-		if current.parent == slow.id {
-			return
+		if steps++; steps&(steps-1) == 0 {
+			mark = current
 		}
 	}
 }
@@ -163,11 +187,8 @@ func (r *records) ancestors(id string, see func(id string) (stop bool)) {
 func (r *records) cycles(set *recordSet) []Problem {
 	var ids []string
 	for i := range set.records {
-		rec := &set.records[i]
-		cyclic := false
-		r.ancestors(rec.id, func(id string) bool { cyclic = cyclic || id == rec.id; return cyclic })
-		if cyclic {
-			ids = append(ids, rec.id)
+		if id := set.records[i].id; r.cyclic(id) {
+			ids = append(ids, id)
 		}
 	}
 	if len(ids) == 0 {
@@ -177,6 +198,23 @@ func (r *records) cycles(set *recordSet) []Problem {
 		Reason: v1alpha1.ReasonParentCycle, Path: "spec.records",
 		Message: "records that are their own ancestors: " + summary(ids) + "; user permissions take each for a descendant of the others; mend their parents",
 	}}
+}
+
+// cyclic says whether a record is its own ancestor. It leaves nothing behind: all records are asked about, for status.
+func (r *records) cyclic(id string) bool {
+	slow, steps := r.get(id), 0 // the slow end of a race that detects cycles further up
+	for current := slow; current != nil; {
+		if current.parent == id {
+			return true
+		}
+		if current = r.parent(current); current == slow {
+			return false
+		}
+		if steps++; steps%2 == 0 {
+			slow = r.parent(slow)
+		}
+	}
+	return false
 }
 
 // conflicts gives the problem of records in a set that an older set has too.

@@ -70,6 +70,9 @@ type scaleResults struct {
 	Decisions struct {
 		WhileWriting latency `json:"while_writing_status"`
 		Idle         latency `json:"idle"`
+		// Of the bare handler of `bench server`, asked the same in the same way at the same time.
+		BareWhileWriting latency `json:"bare_handler_while_writing_status"`
+		BareIdle         latency `json:"bare_handler_idle"`
 	} `json:"decision_latency"`
 	Changes []change `json:"changes"`
 }
@@ -187,11 +190,21 @@ func (s *scale) run(ctx context.Context) (err error) {
 	s.profileHeap(ctx, "ready")
 	say("Ready after %.1f s, with %d MiB", s.results.ColdStartSec, s.results.Memory.AtReady>>20)
 
+	bare, bareEndpoint, err := startBareHandler("https", "-tls")
+	if err != nil {
+		return err
+	}
+	defer bare.stop()
+	if err := waitFor(ctx, bare, bareEndpoint+"/healthz"); err != nil {
+		return err
+	}
+	decisions := "https://" + s.manager.decisions + "/domains/" + namespace
+
 	ready := time.Now()
-	probing := s.probe(ctx)
+	probing, probingBare := s.probe(ctx, decisions), s.probe(ctx, bareEndpoint)
 	go s.profileAll(ctx, "status")
 	idleSince, err := s.waitUntilCurrent(ctx)
-	s.results.Decisions.WhileWriting = percentiles(probing())
+	s.results.Decisions.WhileWriting, s.results.Decisions.BareWhileWriting = percentiles(probing()), percentiles(probingBare())
 	if err != nil {
 		return fmt.Errorf("waiting for status: %w", err)
 	}
@@ -210,11 +223,11 @@ func (s *scale) run(ctx context.Context) (err error) {
 	say("All status is current after %.1f s: %d writes, %.0f/s, %.2f of %.0f creates/s; %d MiB", status.Seconds, status.Writes,
 		status.WritesPerSec, status.OfCreates, s.results.Load.CreatesPerSec, s.results.Memory.AllCurrent>>20)
 
-	probing = s.probe(ctx)
+	probing, probingBare = s.probe(ctx, decisions), s.probe(ctx, bareEndpoint)
 	if err := sleep(ctx, 10*time.Second); err != nil {
 		return err
 	}
-	s.results.Decisions.Idle = percentiles(probing())
+	s.results.Decisions.Idle, s.results.Decisions.BareIdle = percentiles(probing()), percentiles(probingBare())
 	return s.measureChanges(ctx)
 }
 
@@ -508,7 +521,12 @@ func (s *scale) notCurrent(ctx context.Context) (int, error) {
 
 // ask evaluates, as an application does.
 func (s *scale) ask(ctx context.Context, body []byte) (bool, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "https://"+s.manager.decisions+"/domains/"+namespace+"/access/v1/evaluation", bytes.NewReader(body))
+	return s.askAt(ctx, "https://"+s.manager.decisions+"/domains/"+namespace, body)
+}
+
+// askAt asks the server at an endpoint.
+func (s *scale) askAt(ctx context.Context, endpoint string, body []byte) (bool, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint+"/access/v1/evaluation", bytes.NewReader(body))
 	if err != nil {
 		return false, err
 	}
@@ -530,9 +548,9 @@ func (s *scale) ask(ctx context.Context, body []byte) (bool, error) {
 	return decision.Decision, json.Unmarshal(answer, &decision)
 }
 
-// probe asks for decisions about many users, 100 a second, until the function that it gives is called, which
+// probe asks a server for decisions about many users, 100 a second, until the function that it gives is called, which
 // returns how long each took from the moment at which it was due.
-func (s *scale) probe(ctx context.Context) (stop func() []time.Duration) {
+func (s *scale) probe(ctx context.Context, endpoint string) (stop func() []time.Duration) {
 	const rate = 100
 	ctx, cancel := context.WithCancel(ctx)
 	var mu sync.Mutex
@@ -552,7 +570,7 @@ func (s *scale) probe(ctx context.Context) (stop func() []time.Duration) {
 				"unit": recordID(unitType, i%s.recordsOf(unitType)), "place": recordID(placeType, i),
 			})
 			asking.Go(func() {
-				if _, err := s.ask(ctx, body); err != nil {
+				if _, err := s.askAt(ctx, endpoint, body); err != nil {
 					if ctx.Err() == nil {
 						say("A decision failed: %v", err)
 					}

@@ -365,25 +365,31 @@ func (a *arena) startBareTLS(ctx context.Context) (*contestant, error) {
 }
 
 func (a *arena) bare(ctx context.Context, scheme string, args ...string) (*contestant, error) {
-	address, err := freeAddress()
+	p, endpoint, err := startBareHandler(scheme, args...)
 	if err != nil {
 		return nil, err
+	}
+	c, err := a.contestant(p, endpoint, "", nil)
+	c.result.Version = bareVersion
+	return c, errors.Join(err, waitFor(ctx, p, endpoint+"/healthz"))
+}
+
+// startBareHandler starts the server that decides nothing, in a process of its own.
+func startBareHandler(scheme string, args ...string) (p *process, endpoint string, err error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, "", err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	p, err := start("bare-"+scheme, self, append([]string{"bare", "-address", address}, args...)...)
-	if err != nil {
-		return nil, err
-	}
-	c, err := a.contestant(p, scheme+"://"+address, "", nil)
-	c.result.Version = bareVersion
-	return c, errors.Join(err, a.waitFor(ctx, p, scheme+"://"+address+"/healthz"))
+	p, err = start("bare-"+scheme, self, append([]string{"bare", "-address", address}, args...)...)
+	return p, scheme + "://" + address, err
 }
 
 // waitFor waits until a server answers a GET.
-func (a *arena) waitFor(ctx context.Context, p *process, url string) error {
+func waitFor(ctx context.Context, p *process, url string) error {
 	client := newHTTPClient(1)
 	return waitUntil(ctx, 30*time.Second, p.name+" to answer", func() error {
 		if err := p.hasEnded(); err != nil {
@@ -435,7 +441,7 @@ func (a *arena) startRemit(ctx context.Context) (*contestant, error) {
 	}
 	c, err := a.contestant(p, "http://"+address+"/domains/"+namespace, "", nil)
 	c.result.Endpoint += ", `kubectl remit serve`"
-	return c, errors.Join(err, a.waitFor(ctx, p, "http://"+address+"/openapi.json"))
+	return c, errors.Join(err, waitFor(ctx, p, "http://"+address+"/openapi.json"))
 }
 
 // startRemitAuthn is the manager in its usual configuration, on a real API server that knows the caller.
@@ -533,7 +539,7 @@ func (a *arena) startCerbos(ctx context.Context) (*contestant, error) {
 	})
 	c.result.Endpoint += ", the roles in the request"
 	c.result.Version = programVersion(program, "--version")
-	return c, errors.Join(err, a.waitFor(ctx, p, "http://"+addresses[0]+"/_cerbos/health"))
+	return c, errors.Join(err, waitFor(ctx, p, "http://"+addresses[0]+"/_cerbos/health"))
 }
 
 func existing(path string) string {
@@ -573,7 +579,7 @@ func (a *arena) startOpenFGA(ctx context.Context) (*contestant, error) {
 	}
 	failed := &contestant{process: p}
 	base := "http://" + addresses[0]
-	if err := a.waitFor(ctx, p, base+"/healthz"); err != nil {
+	if err := waitFor(ctx, p, base+"/healthz"); err != nil {
 		return failed, err
 	}
 	var store struct{ ID string }

@@ -2,7 +2,9 @@ package filter
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -46,7 +48,7 @@ func celLeaf(t *Tree) string {
 		if t.Other != nil {
 			return celField(t.Other)
 		}
-		return celValue(t.Value)
+		return Literal(t.Value)
 	}
 	negate := func(text string, negated bool) string {
 		if negated {
@@ -63,7 +65,7 @@ func celLeaf(t *Tree) string {
 	case StartsWith, EndsWith, Contains:
 		return negate(field+"."+celFunctions[t.Op]+"("+against()+")", t.Negated)
 	case Element:
-		return negate(celValue(t.Value)+" in "+field, t.Negated)
+		return negate(Literal(t.Value)+" in "+field, t.Negated)
 	}
 	return celLink(t)
 }
@@ -130,14 +132,17 @@ func celMember(name string) string {
 func celList(values []any) string {
 	texts := make([]string, len(values))
 	for i, value := range values {
-		texts[i] = celValue(value)
+		texts[i] = Literal(value)
 	}
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// celValue writes a literal. Go's escapes of a string are CEL's too.
-func celValue(value any) string {
+// Literal writes a JSON value as CEL: nil, a bool, an int64, a float64, a string, a list or an object of these. Go's escapes
+// of a string are CEL's too.
+func Literal(value any) string {
 	switch v := value.(type) {
+	case nil:
+		return "null"
 	case bool:
 		return strconv.FormatBool(v)
 	case int64:
@@ -150,8 +155,20 @@ func celValue(value any) string {
 		return text
 	case string:
 		return strconv.Quote(v)
+	case []any:
+		parts := make([]string, len(v))
+		for i, element := range v {
+			parts[i] = Literal(element)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		parts := make([]string, 0, len(v))
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			parts = append(parts, strconv.Quote(key)+": "+Literal(v[key]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
 	}
-	return "null"
+	panic(fmt.Sprintf("filter: %T is no JSON value", value)) // a caller's mistake, never input
 }
 
 // describe names a leaf in an error: as CEL, shortened.

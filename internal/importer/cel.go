@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/remit-authz/remit/internal/filter"
 )
 
 // clause is a CEL expression that gives a bool.
@@ -90,34 +92,4 @@ func has(object, name string) clause {
 }
 
 // literal writes a JSON value.
-func literal(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "null"
-	case bool:
-		return strconv.FormatBool(v)
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case float64:
-		text := strconv.FormatFloat(v, 'g', -1, 64)
-		if !strings.ContainsAny(text, ".e") {
-			text += ".0"
-		}
-		return text
-	case string:
-		return strconv.Quote(v)
-	case []any:
-		parts := make([]string, len(v))
-		for i, element := range v {
-			parts[i] = literal(element)
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case map[string]any:
-		parts := make([]string, 0, len(v))
-		for _, key := range sorted(v) {
-			parts = append(parts, strconv.Quote(key)+": "+literal(v[key]))
-		}
-		return "{" + strings.Join(parts, ", ") + "}"
-	}
-	return fmt.Sprint(v)
-}
+func literal(v any) string { return filter.Literal(v) }

@@ -122,7 +122,7 @@ var mutations = []mutation{
 	{"S6", "they never end", "engine/decide.go", "if !p.window.inForce(s.at) {\n\t\t\tcontinue\n\t\t}\n\t\tl, says", "l, says"},
 	{"S6", "the least restrictive wins", "engine/decide.go", "len(winners) == 0 || severity(l) > severity(level):", "len(winners) == 0 || severity(l) < severity(level):"},
 	{"S6", "the least restrictive entry wins", "engine/user.go", "if !says || severity(entry.Access) > severity(level) {", "if !says || severity(entry.Access) < severity(level) {"},
-	{"S6", "only the first decides", "engine/decide.go", "winners = append(winners, p.ref)", "level = l"},
+	{"S6", "only the first decides", "engine/decide.go", "winners = append(winners, p.ref())", "level = l"},
 	{"S6", "NotApplicable takes back", "engine/user.go", "if severity(entry.Access) < 0 || !entryNames(entry, t) {\n\t\t\tcontinue", "if severity(entry.Access) < 0 && entryNames(entry, t) {\n\t\t\treturn v1alpha1.AccessFull, false\n\t\t}\n\t\tif !entryNames(entry, t) {\n\t\t\tcontinue"},
 	{"S6", "areas are not looked at", "engine/user.go", "if slices.Contains(t.areas, string(area)) {", "if area == \"*\" {"},
 	{"S6", "rules give besides", "engine/decide.go", "if e.exceptional {\n\t\treturn false\n\t}\n\tif e.resourceType.unrestricted", "if e.resourceType.unrestricted"},
@@ -266,7 +266,7 @@ var mutations = []mutation{
 
 	// Contradictions
 	{"Contra", "the newer User wins", "engine/header.go", "cmp.Or(cmp.Compare(h.created, than.created),", "cmp.Or(cmp.Compare(than.created, h.created),"},
-	{"Contra", "the last by name wins", "engine/header.go", "cmp.Compare(h.ref.Name, than.ref.Name)", "cmp.Compare(than.ref.Name, h.ref.Name)"},
+	{"Contra", "the last by name wins", "engine/header.go", "cmp.Compare(h.name, than.name)", "cmp.Compare(than.name, h.name)"},
 
 	// Changes
 	{"With", "policies affect nobody", "engine/domain.go", "put(b.policies, name, object, compilePolicy)\n\t\tb.all = true", "put(b.policies, name, object, compilePolicy)"},
@@ -280,10 +280,10 @@ var mutations = []mutation{
 	{"With", "users share their exceptions", "engine/domain.go", "u.setExceptions(slices.Clone(old.exceptions()))", "u.setExceptions(old.exceptions())"},
 	{"With", "records share their lists", "engine/record.go", "return slices.Clone(several)", "return several"},
 	{"With", "users stay known", "engine/domain.go", "\t\t\tb.users.delete(id)\n", "\t\t\tb.users.set(id, u)\n"},
-	{"With", "user permissions stay with users", "engine/domain.go", "u.restrictions = slices.DeleteFunc(u.restrictions, func(q *userPermission) bool { return q.ref.Name == name })", "u.restrictions = slices.Clip(u.restrictions)"},
+	{"With", "user permissions stay with users", "engine/domain.go", "u.restrictions = slices.DeleteFunc(u.restrictions, func(q *userPermission) bool { return q.name == name })", "u.restrictions = slices.Clip(u.restrictions)"},
 	{"With", "an old id keeps its account", "engine/domain.go", "func(a *account) bool { return a == before }", "func(a *account) bool { return a == before && after == nil }"},
 	{"With", "groups are not built anew", "engine/domain.go", "if b.groups.dirty {\n\t\td.buildGroups()", "if b.groups.dirty && b.old.groups.size != d.groups.size {\n\t\td.buildGroups()"},
-	{"With", "user permissions of groups stay", "engine/domain.go", "held = slices.DeleteFunc(slices.Clone(held), func(q *userPermission) bool { return q.ref.Name == name })", "held = slices.Clone(held)"},
+	{"With", "user permissions of groups stay", "engine/domain.go", "held = slices.DeleteFunc(slices.Clone(held), func(q *userPermission) bool { return q.name == name })", "held = slices.Clone(held)"},
 	{"With", "a policy stays when deleted", "engine/domain.go", "d.policy = empty.policy", "d.policy = b.old.policy"},
 	{"With", "records of a type stay", "engine/domain.go", "next.byID.size == 0 {\n\t\t\tb.records.delete(name)", "next.byID.size == 0 {\n\t\t\tcontinue"},
 	{"With", "tables are shared", "engine/table.go", "if !e.owned[i] {", "if !e.owned[i] && e.next.shards[i] == nil {"},

@@ -16,12 +16,12 @@ import (
 // It says what the fast path says – and cel-go – or that it is not sure. It is not sure of anything that it does
 // not know: of a name that is missing, above all, so that who trusts it has missed nothing.
 type glance struct {
-	op          glanceOp
+	op glanceOp
+	// wanted are the orders – of less, equal, greater – that make a glanceCompare true.
+	wanted      [3]bool
 	left, right *glance // of glanceAnd, glanceOr, glanceNot
 	a, b        glanceOperand
 	set         *fastSet // of glanceInSet
-	// wanted are the orders – of less, equal, greater – that make a glanceCompare true.
-	wanted [3]bool
 }
 
 type glanceOp uint8
@@ -32,6 +32,7 @@ const (
 	glanceNot                     // !left
 	glanceIs                      // a, a bool
 	glanceEqual                   // a == b
+	glanceDiffer                  // a != b
 	glanceCompare                 // a < b and its like
 	glanceInSet                   // a in [constants]
 	glanceInList                  // a in b, a list
@@ -39,9 +40,10 @@ const (
 
 // glanceOperand is a constant, or one value of the input.
 type glanceOperand struct {
-	from  glanceSource
-	name  string // in an object
-	value scalar // of a constant
+	from glanceSource
+	kind fastKind // of a constant
+	bits uint64   // of a constant
+	text string   // of a constant, or the name in an object
 }
 
 type glanceSource uint8
@@ -106,6 +108,9 @@ func (g *glance) at(in *Input) (holds, sure bool) {
 		return v.bits != 0, v.kind == fastBool
 	case glanceEqual:
 		return sameScalar(g.a.load(in), g.b.load(in))
+	case glanceDiffer:
+		holds, sure = sameScalar(g.a.load(in), g.b.load(in))
+		return !holds, sure
 	case glanceCompare:
 		order, sure := compareScalar(g.a.load(in), g.b.load(in))
 		return g.wanted[order+1], sure
@@ -131,7 +136,7 @@ func (o *glanceOperand) find(in *Input) (value any, known bool) {
 	object := in.Context
 	switch o.from {
 	case fromResource:
-		if value, known = in.Resource.Properties.Over[o.name]; known {
+		if value, known = in.Resource.Properties.Over[o.text]; known {
 			return value, known
 		}
 		object = in.Resource.Properties.Base
@@ -142,14 +147,14 @@ func (o *glanceOperand) find(in *Input) (value any, known bool) {
 	case fromAction:
 		object = in.Action.Properties
 	}
-	value, known = object[o.name]
+	value, known = object[o.text]
 	return value, known
 }
 
 func (o *glanceOperand) load(in *Input) scalar {
 	switch o.from {
 	case fromConstant:
-		return o.value
+		return scalar{kind: o.kind, bits: o.bits, text: o.text}
 	case fromSubjectType:
 		return scalar{kind: fastText, text: in.Subject.Type}
 	case fromSubjectID:
@@ -263,9 +268,7 @@ func compileGlance(e ast.Expr) *glance {
 	case operators.Equals:
 		return glanceWith(glance{op: glanceEqual}, args[0], args[1])
 	case operators.NotEquals:
-		if same := glanceWith(glance{op: glanceEqual}, args[0], args[1]); same != nil {
-			return &glance{op: glanceNot, left: same}
-		}
+		return glanceWith(glance{op: glanceDiffer}, args[0], args[1])
 	case operators.Less:
 		return glanceWith(glance{op: glanceCompare, wanted: [3]bool{0: true}}, args[0], args[1])
 	case operators.LessEquals:
@@ -306,8 +309,8 @@ func glanceWith(node glance, a, b ast.Expr) *glance {
 func compileOperand(e ast.Expr) (o glanceOperand, ok bool) {
 	if e.Kind() == ast.LiteralKind {
 		value, plain := fastLiteral(e).json()
-		o.value = loadScalar(value)
-		return o, plain && o.value.kind != fastBail
+		constant := loadScalar(value)
+		return glanceOperand{kind: constant.kind, bits: constant.bits, text: constant.text}, plain && constant.kind != fastBail
 	}
 	root, steps, ok := (&fastCompiler{}).steps(e)
 	if o.from = glanceSources[root]; !ok || o.from == fromConstant {
@@ -319,6 +322,6 @@ func compileOperand(e ast.Expr) (o glanceOperand, ok bool) {
 	if len(steps) != 1 || steps[0].by != nil || steps[0].isIndex || steps[0].optional {
 		return o, false
 	}
-	o.name = steps[0].name
+	o.text = steps[0].name
 	return o, true
 }

@@ -89,7 +89,7 @@ var mutations = []mutation{
 	{"Quick S8", "a glance at what is missing", "expr/glance.go", "value, known := o.find(in)\n\tif !known {", "value, known := o.find(in)\n\tif !known && o.from != fromResource {"},
 	{"Quick S8", "a glance at || only on the left", "expr/glance.go", "if holds, sure = g.left.at(in); holds || !sure {", "if holds, sure = g.left.at(in); sure {"},
 	{"Quick S8", "a glance at numbers of two types", "expr/glance.go", "return false, !number(a.kind) || !number(b.kind)", "return false, !number(a.kind) || number(b.kind)"},
-	{"Quick S8", "a glance at RecordSets first", "expr/glance.go", "if value, known = in.Resource.Properties.Over[o.name]; known {", "if value, known = in.Resource.Properties.Base[o.name]; known {"},
+	{"Quick S8", "a glance at RecordSets first", "expr/glance.go", "if value, known = in.Resource.Properties.Over[o.text]; known {", "if value, known = in.Resource.Properties.Base[o.text]; known {"},
 	{"S3", "group rules do not count", "engine/profile.go", "if len(p.roles) == 0 && !ruled {", "if len(p.roles) == 0 {"},
 	{"S3", "roles do not count", "engine/profile.go", "if len(p.roles) == 0 && !ruled {", "if !ruled {"},
 	{"S3", "only eligible roles count", "engine/standing.go", "\t\te.roles = e.checked\n", "\t\te.roles = e.checked\n\t\tif len(e.roles) == 1 && e.lackFor(e.roles[0].role) != 0 {\n\t\t\te.roles = nil\n\t\t}\n"},

@@ -57,7 +57,7 @@ var mutations = []mutation{
 	{"Quick S8", "RecordSets are not asked", "engine/given.go", "holds, sure = condition.glance(&in)\n\t\t\t}", "holds, sure = false, true\n\t\t\t}"},
 	{"Quick S8", "what is not sure is false", "engine/given.go", "case unsure:\n\t\treturn nil\n\tcase live == 0:", "case live == 0 || unsure:"},
 	{"Quick S8", "claims are believed", "engine/given.go", "if d.policy.spec.SubjectProperties == v1alpha1.SubjectPropertiesTrust {", "if d != nil {"},
-	{"Quick S8", "no attributes", "engine/given.go", "in.Subject.Attributes = account.attributes", "in.Subject.Attributes = req.Resource.Properties"},
+	{"Quick S8", "no attributes", "engine/given.go", "in.Subject.Attributes = account.attributes.get()", "in.Subject.Attributes = req.Resource.Properties"},
 	{"Quick", "givens of another type", "engine/given.go", "entry.action == action && entry.resourceType == resourceType {", "entry.action == action {"},
 	{"Quick", "givens of another action", "engine/given.go", "entry.action == action && entry.resourceType == resourceType {", "entry.resourceType == resourceType {"},
 	{"Quick", "fields asked for", "engine/quick.go", "if len(req.Action.Properties) > 0 && !coversEverything(answer.Fields)", "if len(req.Action.Properties) > 9 && !coversEverything(answer.Fields)"},

@@ -75,7 +75,6 @@ var mutations = []mutation{
 	{"Quick S9", "two violations", "engine/quick_restrictions.go", "if more || refused != nil {", "if more {"},
 	{"Quick S9", "several permissions refuse as one", "engine/quick_restrictions.go", "if more || refused != nil {", "if refused != nil {"},
 	{"Quick S9", "several permissions for the record", "engine/quick_restrictions.go", "if more {\n\t\t\treturn nil, false", "if more && refused != nil {\n\t\t\treturn nil, false"},
-	{"Quick S9", "those of groups are no others", "engine/quick_restrictions.go", " || slices.ContainsFunc(c.ofGroups, other))", ")"},
 	{"Quick S9", "roots of another state", "engine/quick_restrictions.go", "last != nil && last.state == d.recordState {", "last != nil {"},
 	{"Quick S9", "roots outlive records", "engine/domain.go", "if b.records.dirty {", "if b.types.dirty {"},
 	{"Quick S9", "parents in no RecordSet", "engine/quick_restrictions.go", "return current.parent != \"\" && p.names(current.parent)", "return false"},

@@ -47,3 +47,25 @@ func TestQuickForgetsRecords(t *testing.T) {
 	again, _ := gone.With(engine.Put(tree("other", "north")))
 	check("in another set", again, true)
 }
+
+// TestQuickBelievesNoClaims asks about claims in a domain that does not believe callers (S3).
+func TestQuickBelievesNoClaims(t *testing.T) {
+	role := testobjects.MakeRole("reader").Obj()
+	role.Spec.Rules = []v1alpha1.Rule{{Resources: []v1alpha1.NameOrAny{"order"}, Access: v1alpha1.AccessReadOnly, Condition: "subject.properties.tier == 'gold'"}}
+	user := testobjects.MakeUser("ann").Obj()
+	user.Spec.Roles = []v1alpha1.RoleRef{{Name: "reader"}}
+	for trust, want := range map[v1alpha1.SubjectProperties]bool{v1alpha1.SubjectPropertiesTrust: true, v1alpha1.SubjectPropertiesIgnore: false} {
+		policy := &v1alpha1.PermissionPolicy{}
+		policy.Name = v1alpha1.PolicyName
+		policy.Spec.SubjectProperties = trust
+		domain := engine.Compile([]engine.Object{testobjects.MakeResourceType("order").Obj(), role, user, policy})
+		got, err := domain.Decide(&engine.Request{
+			Subject:  engine.Subject{Type: "user", ID: "ann", Properties: map[string]any{"tier": "gold"}},
+			Action:   engine.Action{Name: "read"},
+			Resource: engine.Resource{Type: "order", ID: "1"},
+		}, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))
+		if err != nil || got.Allow != want {
+			t.Errorf("%s: allow %t, %v; want %t", trust, got.Allow, err, want)
+		}
+	}
+}

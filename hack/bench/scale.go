@@ -206,18 +206,21 @@ func (s *scale) run(ctx context.Context) (err error) {
 	idleSince, err := s.waitUntilCurrent(ctx)
 	s.results.Decisions.WhileWriting, s.results.Decisions.BareWhileWriting = percentiles(probing()), percentiles(probingBare())
 	if err != nil {
-		return fmt.Errorf("waiting for status: %w", err)
+		idleSince = time.Now() // what was written by then is worth telling
 	}
-	after, err := s.apiWrites(ctx)
-	if err != nil {
-		return err
+	after, writesErr := s.apiWrites(context.WithoutCancel(ctx))
+	if writesErr != nil {
+		return errors.Join(err, writesErr)
 	}
 	status := &s.results.Status
 	status.Seconds = idleSince.Sub(ready).Seconds()
 	status.Writes = after - before
 	status.WritesPerSec = float64(status.Writes) / status.Seconds
-	status.UsersPerSec = float64(s.Users) / status.Seconds
 	status.OfCreates = status.WritesPerSec / s.results.Load.CreatesPerSec
+	if err != nil {
+		return fmt.Errorf("waiting for status: %w", err)
+	}
+	status.UsersPerSec = float64(s.Users) / status.Seconds
 	s.results.Memory.AllCurrent, _ = s.manager.memory()
 	s.profileHeap(ctx, "current")
 	say("All status is current after %.1f s: %d writes, %.0f/s, %.2f of %.0f creates/s; %d MiB", status.Seconds, status.Writes,

@@ -8,13 +8,18 @@ import (
 	"sync"
 )
 
-// leastGarbage is how many bytes of garbage gather before they are collected, however little else there is in memory.
-const leastGarbage = 64 << 20
+const (
+	// leastGarbage is how many bytes of garbage gather before they are collected, however little else there is in memory.
+	leastGarbage = 64 << 20
+	// mostGarbage is how many gather at the most, unless that is less than half of what else there is.
+	mostGarbage = 256 << 20
+)
 
-// collectLess has a process that answers decisions collect its garbage less often while its heap is small: the usual rule,
-// to wait for as much garbage as there is else, has it collect many times in a second then, and every request pays for
-// that. Where there is more than leastGarbage else, nothing changes. What an operator says by GOGC is left alone.
-var collectLess = sync.OnceFunc(func() {
+// tuneGarbage has a process that answers decisions collect its garbage less often while its heap is small, and more often
+// while it is large. The usual rule is to wait for as much garbage as there is else. With few objects that means to
+// collect many times in a second, and every request pays for it; with very many, to hold a memory's worth of nothing.
+// What an operator says by GOGC is left alone.
+var tuneGarbage = sync.OnceFunc(func() {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
@@ -34,7 +39,9 @@ func gcPercent(live uint64, usual int) int {
 	if live == 0 || usual < 0 { // not known yet; never collected
 		return usual
 	}
-	return max(usual, int(leastGarbage*100/max(live, 1<<20)))
+	live = max(live, 1<<20)
+	atLeast, atMost := int(leastGarbage*100/live), max(int(mostGarbage*100/live), 50)
+	return max(min(usual, atMost), atLeast)
 }
 
 // liveBytes are those in use that the last collection has found.

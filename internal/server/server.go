@@ -195,10 +195,10 @@ func (s *Server) Addr() net.Addr {
 func (s *Server) NeedLeaderElection() bool { return false }
 
 // Start listens and answers until ctx is done. Then it accepts no more, lets running requests finish for a
-// bounded time, and returns nil if they did. From the first start on the process collects its garbage less often while
-// its heap is small, unless GOGC says how often.
+// bounded time, and returns nil if they did. From the first start on the process collects its garbage by the size of its
+// heap, unless GOGC says how often.
 func (s *Server) Start(ctx context.Context) error {
-	collectLess()
+	tuneGarbage()
 	listener := s.opts.Listener
 	if listener == nil {
 		var err error

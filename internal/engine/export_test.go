@@ -13,3 +13,8 @@ func (d *Domain) Quick(req *Request, now time.Time) (decision Decision, decided 
 	}
 	return Decision{}, false
 }
+
+// MostGiven and Given are how many actions profiles remember at the most, and now.
+const MostGiven = mostGiven
+
+func (d *Domain) Given() int { return int(d.era.given.Load()) }

@@ -47,7 +47,9 @@ func (p *profile) giving(t *resourceType, a *action) *given {
 	if g.quick = g.onlyConditions(); g.quick {
 		g.answerAhead()
 	}
-	p.given.put(g)
+	if p.given.put(g) {
+		p.era.remember()
+	}
 	return g
 }
 
@@ -207,8 +209,9 @@ func givenPlace(resourceType, action string) int {
 	return place
 }
 
-// put remembers what is given, unless that is too much already, or somebody else puts something at the same time.
-func (g *givens) put(another *given) {
+// put remembers what is given, unless that is too much already, or somebody else puts something at the same time: then it
+// is false.
+func (g *givens) put(another *given) bool {
 	old := g.table.Load()
 	all := []*given{another}
 	if old != nil {
@@ -219,7 +222,7 @@ func (g *givens) put(another *given) {
 		}
 	}
 	if len(all) > memoSize {
-		return
+		return false
 	}
 	size := 2 // a power of two, and half of the places stay empty
 	for size < 2*len(all) {
@@ -234,5 +237,5 @@ func (g *givens) put(another *given) {
 		}
 		entries[i&(size-1)] = entry
 	}
-	g.table.CompareAndSwap(old, &entries)
+	return g.table.CompareAndSwap(old, &entries)
 }

@@ -14,7 +14,8 @@ import (
 type profile struct {
 	// What quick looks at comes first, so that it lies together.
 
-	era uint64
+	era    *era
+	number uint64 // of the era, as it was
 	// It holds from one second until another, when a time window opens or closes.
 	from, until int64
 	// given is what it is given, by type and action.
@@ -34,22 +35,44 @@ type profile struct {
 
 // era is a state of all that profiles are made of.
 type era struct {
-	number uint64
+	// number is another one after the profiles have been let go of.
+	number atomic.Uint64
 	nobody atomic.Pointer[profile] // of users that nothing names
+	given  atomic.Int64            // how many actions its profiles remember
 
 	mu     sync.Mutex
 	shared map[string]*profile
 }
 
+// mostGiven is how many actions the profiles of an era remember at the most, each about half a kilobyte.
+const mostGiven = 1 << 16
+
 var eras atomic.Uint64
 
-func newEra() *era { return &era{number: eras.Add(1), shared: map[string]*profile{}} }
+func newEra() *era {
+	e := &era{shared: map[string]*profile{}}
+	e.number.Store(eras.Add(1))
+	return e
+}
+
+// remember counts an action that a profile remembers. Where there are too many, the era lets go of all profiles: those
+// that are still asked for come back.
+func (e *era) remember() {
+	if e.given.Add(1) <= mostGiven {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.number.Store(eras.Add(1))
+	e.given.Store(0)
+	clear(e.shared)
+}
 
 // find gives a profile that holds, nil if there is none yet.
 func (e *era) find(key string, now int64) *profile {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p := e.shared[key]; p != nil && p.holds(now) {
+	if p := e.shared[key]; p != nil && p.isOf(e) && p.holds(now) {
 		return p
 	}
 	return nil
@@ -58,7 +81,9 @@ func (e *era) find(key string, now int64) *profile {
 func (e *era) share(key string, p *profile) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.shared[key] = p
+	if p.isOf(e) {
+		e.shared[key] = p
+	}
 }
 
 // profileOf gives the profile of a user, or of one that nothing names where it is nil.
@@ -67,7 +92,7 @@ func (d *Domain) profileOf(u *user, now int64) *profile {
 	if u != nil {
 		last = &u.profile
 	}
-	if p := last.Load(); p != nil && p.era == d.era.number && p.holds(now) {
+	if p := last.Load(); p != nil && p.isOf(d.era) && p.holds(now) {
 		return p
 	}
 	key := u.standsBy()
@@ -100,6 +125,9 @@ func (e *evaluation) findProfile() *profile {
 	return in
 }
 
+// isOf says whether the profile is one of an era that has not let go of it.
+func (p *profile) isOf(e *era) bool { return p.number == e.number.Load() }
+
 func (p *profile) holds(now int64) bool { return p.from <= now && now < p.until }
 
 // standsBy is all that distinguishes where one user stands from where others do.
@@ -129,7 +157,7 @@ func (u *user) standsBy() string {
 
 // newProfile finds a user's groups and roles.
 func (d *Domain) newProfile(u *user, more []*group, now int64) *profile {
-	p := &profile{era: d.era.number, from: always.start, until: always.end, policy: d.policy}
+	p := &profile{era: d.era, number: d.era.number.Load(), from: always.start, until: always.end, policy: d.policy}
 	p.findGroups(d, u, more, now)
 	p.findRoles(d, u, now)
 	for i := range p.roles {

@@ -125,7 +125,7 @@ bench-server: bench-program build ## The decision server beside a bare handler, 
 	@assets=$$(hack/controlplane/ensure.sh); KUBEBUILDER_ASSETS=$$assets $(BENCH) server $(BENCHFLAGS)
 
 .PHONY: bench-scale
-bench-scale: bench-program build-manager ## The manager with 100,000 users on a real API server: up to 40 minutes.
+bench-scale: bench-program build-manager ## The manager with 100,000 users on a real API server: up to an hour.
 	@assets=$$(hack/controlplane/ensure.sh); KUBEBUILDER_ASSETS=$$assets $(BENCH) scale $(BENCHFLAGS)
 
 .PHONY: bench-report

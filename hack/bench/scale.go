@@ -124,7 +124,7 @@ func scaleCommand(ctx context.Context, args []string) error {
 	flags.StringVar(&s.managerPath, "manager", "bin/manager", "the manager's program")
 	flags.BoolVar(&s.profile, "profile", false, "write profiles of the API server and of the manager")
 	flags.StringVar(&s.only, "only", "", "the `kind` of objects to change; empty: of all kinds that are measured")
-	bound := flags.Duration("bound", 40*time.Minute, "after this, stop and write what there is")
+	bound := flags.Duration("bound", time.Hour, "after this, stop and write what there is")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -76,24 +76,27 @@ func New(objects cache.Cache, log logr.Logger) *Store {
 	return &Store{cache: objects, log: log, queue: newQueue(), progress: newProgress(), synced: make(chan struct{})}
 }
 
-// CacheOptions are what the store asks of the cache that it reads from: objects without managed fields and without
-// kubectl's copy of what was last applied, each of which may be as large as the object itself and which nobody reads;
-// and informers that know when they last heard anything.
+// CacheOptions are what the store asks of the cache that it reads from: objects without managed fields and, where they are
+// of a domain, without kubectl's copy of what was last applied, each of which may be as large as the object itself and
+// which nobody reads; and informers that know when they last heard anything.
 func CacheOptions() cache.Options {
 	return cache.Options{DefaultTransform: trim, NewInformer: newInformer}
 }
 
-// trim takes away what nobody reads.
+// trim takes away what nobody reads. Of kinds that are not a domain's it leaves the annotations alone: whoever reads such
+// an object through the cache may write it back.
 func trim(object any) (any, error) {
 	o, ok := object.(metav1.Object)
 	if !ok {
 		return object, nil // a deletion that was not seen
 	}
 	o.SetManagedFields(nil)
-	annotations := o.GetAnnotations()
-	delete(annotations, corev1.LastAppliedConfigAnnotation)
-	if len(annotations) == 0 {
-		o.SetAnnotations(nil)
+	if _, ok := engine.KindOf(o); ok {
+		annotations := o.GetAnnotations()
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+		if len(annotations) == 0 {
+			o.SetAnnotations(nil)
+		}
 	}
 	return object, nil
 }

@@ -61,6 +61,9 @@ type callers struct {
 	admitted      *utilcache.LRUExpireCache // user.Info by pass
 }
 
+// authorization is the header that a caller shows a token in.
+const authorization = "Authorization"
+
 // pass stands for a token and a right in a namespace, without telling the token.
 type pass [sha256.Size]byte
 
@@ -109,7 +112,7 @@ func newCallers(config *rest.Config, audiences []string) (*callers, error) {
 
 // admit says who makes a request, if they have a right in a namespace.
 func (c *callers) admit(r *http.Request, namespace string, right subresource) (user.Info, error) {
-	shown := pass(sha256.Sum256([]byte(namespace + "\n" + string(right) + "\n" + r.Header.Get("Authorization"))))
+	shown := pass(sha256.Sum256([]byte(namespace + "\n" + string(right) + "\n" + r.Header.Get(authorization))))
 	if known, ok := c.admitted.Get(shown); ok {
 		caller, _ := known.(user.Info)
 		return caller, nil
@@ -125,14 +128,16 @@ func (c *callers) admit(r *http.Request, namespace string, right subresource) (u
 	return caller, nil
 }
 
-// authenticate says who makes a request.
+// authenticate says who makes a request by its Authorization header, and by nothing else: what Kubernetes would take
+// from other headers, such as those of a websocket, admit does not see and so would remember for everybody.
 func (c *callers) authenticate(r *http.Request) (user.Info, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), askTimeout)
 	defer cancel()
 	if len(c.audiences) > 0 {
 		ctx = authenticator.WithAudiences(ctx, c.audiences)
 	}
-	caller, ok, err := c.authenticator.AuthenticateRequest(r.WithContext(ctx))
+	shown := (&http.Request{Header: http.Header{authorization: r.Header.Values(authorization)}}).WithContext(ctx)
+	caller, ok, err := c.authenticator.AuthenticateRequest(shown)
 	switch {
 	case err != nil && cannotAsk(err):
 		return nil, statusErrorf(http.StatusServiceUnavailable, "the API server cannot say who you are")

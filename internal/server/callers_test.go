@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -84,6 +85,20 @@ func TestCallers(t *testing.T) {
 
 	t.Run("no token", func(t *testing.T) { mustRefuse(t, evaluation(s, "shop", ""), http.StatusUnauthorized, unknown) })
 	t.Run("no good token", func(t *testing.T) { mustRefuse(t, evaluation(s, "shop", "x"+token), http.StatusUnauthorized, unknown) })
+	t.Run("a token where only a websocket would have it", func(t *testing.T) {
+		for _, shown := range []string{"", "Basic eA=="} {
+			r := request(http.MethodPost, "/domains/shop/access/v1/evaluation", goodEvaluation)
+			r.Header.Set("Connection", "Upgrade")
+			r.Header.Set("Upgrade", "websocket")
+			r.Header.Set("Sec-WebSocket-Protocol", "base64url.bearer.authorization.k8s.io."+
+				base64.RawURLEncoding.EncodeToString([]byte(token))+", another")
+			if shown != "" {
+				r.Header.Set("Authorization", shown)
+			}
+			mustRefuse(t, serve(s, r), http.StatusUnauthorized, unknown)
+			mustRefuse(t, evaluation(s, "shop", ""), http.StatusUnauthorized, unknown)
+		}
+	})
 	t.Run("a domain that the caller may ask", func(t *testing.T) {
 		if got := evaluation(s, "shop", token); got.Code != http.StatusOK {
 			t.Errorf("status %d: %s", got.Code, got.Body)

@@ -12,27 +12,22 @@ import (
 	"github.com/remit-authz/remit/internal/server"
 )
 
-// question is what `can` and `explain` have in common: a user, an action, a record, and where to ask.
+// question is what `can` and `explain` have in common: a user, an action and a record.
 type question struct {
-	Tool
-	source        source
-	circumstances circumstances
-	output        output
+	inquiry
 
 	user, action, resourceType, id string
 }
 
 func (t Tool) newQuestion() question {
-	return question{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML)}
+	return question{inquiry: t.newInquiry(outputTable, outputJSON, outputYAML)}
 }
 
 // ask lets a command take the question's arguments and flags.
 func (q *question) ask(c *cobra.Command) *cobra.Command {
 	c.Args = exactly("USER", "ACTION", "TYPE[/ID]")
 	c.ValidArgsFunction = q.source.completeArgs(suggestUsers, suggestActions, suggestRecords)
-	q.source.addFlags(c)
-	q.circumstances.addFlags(c)
-	q.output.addFlag(c)
+	q.addFlags(c)
 	return c
 }
 
@@ -42,9 +37,6 @@ func (q *question) Complete(args []string) error {
 	q.resourceType, q.id, _ = strings.Cut(args[2], "/")
 	return q.circumstances.complete(q.Clock)
 }
-
-// Validate checks the format; what a request needs is for the engine to say.
-func (q *question) Validate() error { return q.output.validate() }
 
 // CanOptions are those of `can`.
 type CanOptions struct{ question }

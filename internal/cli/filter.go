@@ -15,18 +15,15 @@ import (
 
 // FilterOptions are those of `filter`.
 type FilterOptions struct {
-	Tool
-	source        source
-	circumstances circumstances
-	output        output
-	action        string
-	format        string
+	inquiry
+	action string
+	format string
 
 	user, resourceType string
 }
 
 func (t Tool) newFilter() *cobra.Command {
-	o := &FilterOptions{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML)}
+	o := &FilterOptions{inquiry: t.newInquiry(outputTable, outputJSON, outputYAML)}
 	formats := formatNames()
 	c := &cobra.Command{
 		Use:   "filter USER TYPE",
@@ -49,9 +46,7 @@ Exit codes: 0 all records or some, 1 none, 2 an error.`,
 
 		ValidArgsFunction: o.source.completeArgs(suggestUsers, suggestTypes),
 	}
-	o.source.addFlags(c)
-	o.circumstances.addFlags(c)
-	o.output.addFlag(c)
+	o.addFlags(c)
 	c.Flags().StringVar(&o.action, "action", "", "The action, of class Read or Delete (default: read, or else the type's first of class Read)")
 	c.Flags().StringVar(&o.format, "format", string(filter.FormatCEL), "The language of the condition: "+strings.Join(formats, ", "))
 	completeFlag(c, "format", formats)
@@ -69,7 +64,7 @@ func (o *FilterOptions) Validate() error {
 	if !slices.Contains(filter.Formats, filter.Format(o.format)) {
 		return usagef("--format is %q; it must be one of %s", o.format, strings.Join(formatNames(), ", "))
 	}
-	return o.output.validate()
+	return o.inquiry.Validate()
 }
 
 func formatNames() []string {

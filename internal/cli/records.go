@@ -15,10 +15,7 @@ import (
 
 // RecordsOptions are those of `records`.
 type RecordsOptions struct {
-	Tool
-	source          source
-	circumstances   circumstances
-	output          output
+	inquiry
 	action          string
 	showPermissions bool
 
@@ -26,7 +23,7 @@ type RecordsOptions struct {
 }
 
 func (t Tool) newRecords() *cobra.Command {
-	o := &RecordsOptions{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML, outputName, outputCSV)}
+	o := &RecordsOptions{inquiry: t.newInquiry(outputTable, outputJSON, outputYAML, outputName, outputCSV)}
 	c := &cobra.Command{
 		Use:   "records USER TYPE",
 		Short: "List the records that a user may read (Permitted Documents for User)",
@@ -46,9 +43,7 @@ Records are those that RecordSets hold. For what only the application's database
 
 		ValidArgsFunction: o.source.completeArgs(suggestUsers, suggestTypes),
 	}
-	o.source.addFlags(c)
-	o.circumstances.addFlags(c)
-	o.output.addFlag(c)
+	o.addFlags(c)
 	c.Flags().StringVar(&o.action, "action", "", "The action that counts (default: read, or else the type's first of class Read)")
 	c.Flags().BoolVar(&o.showPermissions, "show-permissions", false, "Add a column for each action")
 	return c
@@ -59,9 +54,6 @@ func (o *RecordsOptions) Complete(args []string) error {
 	o.user, o.resourceType = args[0], args[1]
 	return o.circumstances.complete(o.Clock)
 }
-
-// Validate checks the format.
-func (o *RecordsOptions) Validate() error { return o.output.validate() }
 
 // permittedRecord is a record that the user may read.
 type permittedRecord struct {

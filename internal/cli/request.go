@@ -65,6 +65,28 @@ func (m *moment) complete(clock clock.PassiveClock) error {
 	return nil
 }
 
+// inquiry is what commands have in common that ask about requests: where, under what circumstances, and how to
+// print the answer.
+type inquiry struct {
+	Tool
+	source        source
+	circumstances circumstances
+	output        output
+}
+
+func (t Tool) newInquiry(formats ...string) inquiry {
+	return inquiry{Tool: t, source: newSource(), output: newOutput(formats...)}
+}
+
+func (i *inquiry) addFlags(c *cobra.Command) {
+	i.source.addFlags(c)
+	i.circumstances.addFlags(c)
+	i.output.addFlag(c)
+}
+
+// Validate checks the format; what a request needs is for the engine to say.
+func (i *inquiry) Validate() error { return i.output.validate() }
+
 // circumstances are what flags add to a request.
 type circumstances struct {
 	subject, action, resource, context properties

@@ -16,16 +16,13 @@ import (
 
 // WhoCanOptions are those of `who-can`.
 type WhoCanOptions struct {
-	Tool
-	source        source
-	circumstances circumstances
-	output        output
+	inquiry
 
 	action, resourceType, id string
 }
 
 func (t Tool) newWhoCan() *cobra.Command {
-	o := &WhoCanOptions{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML, outputName, outputCSV)}
+	o := &WhoCanOptions{inquiry: t.newInquiry(outputTable, outputJSON, outputYAML, outputName, outputCSV)}
 	c := &cobra.Command{
 		Use:   "who-can ACTION TYPE[/ID]",
 		Short: "List the users who may take an action",
@@ -46,9 +43,7 @@ group – is noted below the table.`,
 
 		ValidArgsFunction: o.source.completeArgs(suggestActions, suggestRecords),
 	}
-	o.source.addFlags(c)
-	o.circumstances.addFlags(c)
-	o.output.addFlag(c)
+	o.addFlags(c)
 	return c
 }
 
@@ -58,9 +53,6 @@ func (o *WhoCanOptions) Complete(args []string) error {
 	o.resourceType, o.id, _ = strings.Cut(args[1], "/")
 	return o.circumstances.complete(o.Clock)
 }
-
-// Validate checks the format.
-func (o *WhoCanOptions) Validate() error { return o.output.validate() }
 
 // subjectFound is a result of a search for subjects, as AuthZEN writes it.
 type subjectFound struct {
@@ -164,16 +156,13 @@ const unnamedUser = "(a user whom no object names)"
 
 // WhatCanOptions are those of `what-can`.
 type WhatCanOptions struct {
-	Tool
-	source        source
-	circumstances circumstances
-	output        output
+	inquiry
 
 	user, resourceType, id string
 }
 
 func (t Tool) newWhatCan() *cobra.Command {
-	o := &WhatCanOptions{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML, outputName, outputCSV)}
+	o := &WhatCanOptions{inquiry: t.newInquiry(outputTable, outputJSON, outputYAML, outputName, outputCSV)}
 	c := &cobra.Command{
 		Use:   "what-can USER [TYPE[/ID]]",
 		Short: "List the actions that a user may take",
@@ -197,9 +186,7 @@ either on every resource type, always or depending on the record, the fields, th
 
 		ValidArgsFunction: o.source.completeArgs(suggestUsers, suggestRecords),
 	}
-	o.source.addFlags(c)
-	o.circumstances.addFlags(c)
-	o.output.addFlag(c)
+	o.addFlags(c)
 	return c
 }
 
@@ -221,7 +208,7 @@ func (o *WhatCanOptions) Validate() error {
 			}
 		}
 	}
-	return o.output.validate()
+	return o.inquiry.Validate()
 }
 
 // Run prints the answer for one type, or the table of all.

@@ -194,8 +194,8 @@ func (o *UIOptions) explain(state *console.State, q *console.Question) (*console
 	}
 	var text bytes.Buffer
 	command := &ExplainOptions{question{
-		Tool: o.Tool, circumstances: asked, output: output{format: outputTable},
-		user: q.User, action: q.Action, resourceType: q.Type, id: q.ID,
+		inquiry: inquiry{Tool: o.Tool, circumstances: asked, output: output{format: outputTable}},
+		user:    q.User, action: q.Action, resourceType: q.Type, id: q.ID,
 	}}
 	command.Out = &text
 	err = command.explain(d)
@@ -211,7 +211,7 @@ func (o *UIOptions) whoCan(state *console.State, q *console.Question) (*console.
 	if err != nil {
 		return nil, err
 	}
-	command := &WhoCanOptions{Tool: o.Tool, circumstances: asked, action: q.Action, resourceType: q.Type, id: q.ID}
+	command := &WhoCanOptions{inquiry: inquiry{Tool: o.Tool, circumstances: asked}, action: q.Action, resourceType: q.Type, id: q.ID}
 	request, users, err := command.search(d)
 	if err != nil {
 		return nil, err
@@ -230,7 +230,7 @@ func (o *UIOptions) records(state *console.State, q *console.Question) (*console
 	if err != nil {
 		return nil, err
 	}
-	command := &RecordsOptions{Tool: o.Tool, circumstances: asked, showPermissions: true, user: q.User, resourceType: q.Type}
+	command := &RecordsOptions{inquiry: inquiry{Tool: o.Tool, circumstances: asked}, showPermissions: true, user: q.User, resourceType: q.Type}
 	actions := newActionTable(d)
 	action, records, err := command.permitted(d, actions)
 	if err != nil {

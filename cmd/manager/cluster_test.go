@@ -318,23 +318,29 @@ type replica struct {
 	ended chan error
 }
 
-// start runs the manager with the flags of the Deployment, and those that say that it is not in a pod.
-func (c *cluster) start(t *testing.T) *replica {
+// replica makes one, and the flags of the Deployment for it, with those that say that it is not in a pod.
+func (c *cluster) replica(t *testing.T, webhook string) (m *replica, args []string) {
 	t.Helper()
-	m := &replica{
+	m = &replica{
 		probes: freeAddress(t), decisions: freeAddress(t), metrics: freeAddress(t), decisionLog: filepath.Join(t.TempDir(), "decisions.json"),
 		ended: make(chan error, 1),
 	}
-	host, port, err := net.SplitHostPort(c.webhook)
+	host, port, err := net.SplitHostPort(webhook)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := parse(append(slices.Clone(c.args),
+	return m, append(slices.Clone(c.args),
 		"--kubeconfig="+c.kubeconfig(t), "--namespace="+home, "--health-probe-bind-address="+m.probes,
 		"--webhook-host="+host, "--webhook-port="+port, "--webhook-cert-dir="+c.certs,
 		"--decision-bind-address="+m.decisions, "--decision-cert-dir="+c.certs, "--decision-log="+m.decisionLog,
-		"--metrics-bind-address="+m.metrics,
-	), t.Output())
+		"--metrics-bind-address="+m.metrics)
+}
+
+// start runs a replica.
+func (c *cluster) start(t *testing.T) *replica {
+	t.Helper()
+	m, args := c.replica(t, c.webhook)
+	cfg, err := parse(args, t.Output())
 	if err != nil {
 		t.Fatalf("parse: %v", err)
 	}

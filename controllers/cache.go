@@ -41,15 +41,21 @@ func shareTexts(object any) {
 	o.SetNamespace(shared(o.GetNamespace()))
 	if typed, ok := object.(client.Object); ok {
 		_, common := statusOf(typed)
-		shareConditions(common.Conditions)
+		common.Conditions = sharedConditions(common.Conditions)
 	}
 }
 
-func shareConditions(conditions []metav1.Condition) {
-	for i := range conditions {
-		c := &conditions[i]
-		c.Type, c.Status, c.Reason, c.Message = shared(c.Type), shared(c.Status), shared(c.Reason), shared(c.Message)
+// sharedConditions are the conditions with their texts shared, and no room for more, of which decoding JSON leaves much.
+func sharedConditions(conditions []metav1.Condition) []metav1.Condition {
+	if len(conditions) == 0 {
+		return nil
 	}
+	exact := make([]metav1.Condition, len(conditions))
+	for i, c := range conditions {
+		c.Type, c.Status, c.Reason, c.Message = shared(c.Type), shared(c.Status), shared(c.Reason), shared(c.Message)
+		exact[i] = c
+	}
+	return exact
 }
 
 func shared[T ~string](text T) T { return unique.Make(text).Value() }
@@ -77,8 +83,7 @@ func digestStatus(object any) (any, error) {
 	if full.Labels[managedByLabel] == managedByRemit {
 		trimmed.Labels = managedLabels
 	}
-	trimmed.Status.Conditions = full.Status.Conditions
-	shareConditions(trimmed.Status.Conditions)
+	trimmed.Status.Conditions = sharedConditions(full.Status.Conditions)
 	trimmed.Status.ObservedRevision = digest
 	return trimmed, nil
 }

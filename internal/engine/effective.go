@@ -21,9 +21,10 @@ func (d *Domain) Effective(user string, now time.Time) v1alpha1.EffectivePermiss
 		status.Superuser, status.Disabled = account.superuser, account.disabled
 	}
 	status.Admin = len(e.adminRoles(false)) > 0
+	l := newLevel()
 	for _, t := range d.typeList {
-		p, exceptional := e.effectiveOn(t)
-		switch p.Access {
+		e.levelOn(t, l)
+		switch l.access(t) {
 		case v1alpha1.AccessFull:
 			status.Summary.Full++
 		case v1alpha1.AccessReadOnly:
@@ -32,11 +33,11 @@ func (d *Domain) Effective(user string, now time.Time) v1alpha1.EffectivePermiss
 			status.Summary.Custom++
 		case v1alpha1.AccessNone:
 			status.Summary.None++
-			if !exceptional {
+			if !l.exceptional {
 				continue
 			}
 		}
-		status.Permissions = append(status.Permissions, p)
+		status.Permissions = append(status.Permissions, e.permissionOn(t, l))
 	}
 	if next, ok := e.nextTransition(); ok {
 		status.NextTransition = &metav1.Time{Time: next}
@@ -53,8 +54,7 @@ func (d *Domain) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1
 	}
 	e := d.standingOf(user, now)
 	defer e.release()
-	p, _ := e.effectiveOn(t)
-	return p, true
+	return e.effectiveOn(t, newLevel()), true
 }
 
 // standingOf is where a user stands without a request: no properties, no context. The evaluation is to be released.
@@ -120,6 +120,15 @@ type level struct {
 	exempt               bool // user permissions do not bind the user
 }
 
+func newLevel() *level { return &level{allowed: map[string]bool{}, conditional: map[string]bool{}} }
+
+// reset empties the level, for another type.
+func (l *level) reset() {
+	clear(l.allowed)
+	clear(l.conditional)
+	*l = level{allowed: l.allowed, conditional: l.conditional}
+}
+
 func (l *level) give(action string, unconditional bool) {
 	if unconditional {
 		l.allowed[action] = true
@@ -129,10 +138,15 @@ func (l *level) give(action string, unconditional bool) {
 	}
 }
 
-func (e *evaluation) effectiveOn(t *resourceType) (p v1alpha1.EffectivePermission, exceptional bool) {
-	l := level{allowed: map[string]bool{}, conditional: map[string]bool{}}
-	e.levelOn(t, &l)
-	p = v1alpha1.EffectivePermission{
+// effectiveOn tells what the user may do with one type. The level is for it to fill in.
+func (e *evaluation) effectiveOn(t *resourceType, l *level) v1alpha1.EffectivePermission {
+	e.levelOn(t, l)
+	return e.permissionOn(t, l)
+}
+
+// permissionOn tells of the level that levelOn has filled in.
+func (e *evaluation) permissionOn(t *resourceType, l *level) v1alpha1.EffectivePermission {
+	p := v1alpha1.EffectivePermission{
 		Resource:    t.name,
 		Access:      l.access(t),
 		Allowed:     sortedKeys(l.allowed),
@@ -143,11 +157,12 @@ func (e *evaluation) effectiveOn(t *resourceType) (p v1alpha1.EffectivePermissio
 	if !l.exempt {
 		p.RestrictedBy = refTexts(e.restrictedBy(t))
 	}
-	return p, l.exceptional
+	return p
 }
 
-// levelOn fills in the level.
+// levelOn fills in the level, whatever was in it before.
 func (e *evaluation) levelOn(t *resourceType, l *level) {
+	l.reset()
 	account := e.account()
 	if account != nil && account.disabled {
 		l.decidedBy, l.exempt = []Ref{account.ref()}, true

@@ -87,28 +87,28 @@ func (g *given) answerAhead() {
 	g.none = g.answer(0)
 }
 
-// answer is what S7, S8, S10 and S12 say where the cases of some bits are live.
+// answer is what S7, S8, S10 and S12 say where the cases of some bits are live. It keeps nothing else of the evaluation.
 func (g *given) answer(live uint64) *Decision {
 	e := evaluation{cases: slices.Clone(g.cases), found: found{action: g.action}}
 	switch {
 	case len(e.cases) == 0:
 		e.deny(ReasonNoRule)
-		return &e.decision
 	case live == 0:
 		e.deny(ReasonConditionNotMet, e.caseSources()...)
-		return &e.decision
-	}
-	e.cases = e.cases[:0]
-	for i, c := range g.cases {
-		if live&(1<<i) != 0 {
-			e.cases = append(e.cases, c)
+	default:
+		e.cases = e.cases[:0]
+		for i, c := range g.cases {
+			if live&(1<<i) != 0 {
+				e.cases = append(e.cases, c)
+			}
 		}
+		if g.action.class != v1alpha1.ClassDelete {
+			e.decision.Fields = e.coveredFields()
+		}
+		e.allow()
 	}
-	if g.action.class != v1alpha1.ClassDelete {
-		e.decision.Fields = e.coveredFields()
-	}
-	e.allow()
-	return &e.decision
+	answer := e.decision
+	return &answer
 }
 
 // where finds the answer where it is not always the same: by the conditions of S8, as far as a glance at them is enough.

@@ -13,8 +13,9 @@ func (d *Domain) Matrix(user string, now time.Time) iter.Seq[v1alpha1.EffectiveP
 	return func(yield func(v1alpha1.EffectivePermission) bool) {
 		e := d.standingOf(user, now)
 		defer e.release()
+		l := newLevel()
 		for _, t := range d.typeList {
-			if p, _ := e.effectiveOn(t); !yield(p) {
+			if !yield(e.effectiveOn(t, l)) {
 				return
 			}
 		}

@@ -11,8 +11,10 @@ import (
 const (
 	// leastGarbage is how many bytes of garbage gather before they are collected, however little else there is in memory.
 	leastGarbage = 64 << 20
-	// mostGarbage is how many gather at the most, unless that is less than half of what else there is.
-	mostGarbage = 256 << 20
+	// mostGarbage is how many gather at the most, unless that is less than leastPart of what else there is.
+	mostGarbage = 192 << 20
+	// leastPart is in percent. Less would save little memory, and take ever more time.
+	leastPart = 33
 )
 
 // tuneGarbage has a process that answers decisions collect its garbage less often while its heap is small, and more often
@@ -40,7 +42,7 @@ func gcPercent(live uint64, usual int) int {
 		return usual
 	}
 	live = max(live, 1<<20)
-	atLeast, atMost := int(leastGarbage*100/live), max(int(mostGarbage*100/live), 50)
+	atLeast, atMost := int(leastGarbage*100/live), max(int(mostGarbage*100/live), leastPart)
 	return max(min(usual, atMost), atLeast)
 }
 

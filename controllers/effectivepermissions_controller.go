@@ -56,7 +56,13 @@ func manyAffected(u update) []userRequest {
 	affected := u.affected()
 	switch {
 	case affected.All:
-		return userRequests(u.snapshot.Namespace, append(u.previous.Users(), u.snapshot.Domain.Users()...))
+		users := u.snapshot.Domain.Users()
+		for _, user := range u.previous.Users() {
+			if !u.snapshot.Domain.Knows(user) {
+				users = append(users, user)
+			}
+		}
+		return userRequests(u.snapshot.Namespace, users)
 	case len(affected.Users) > fewUsers:
 		return userRequests(u.snapshot.Namespace, affected.Users)
 	}

@@ -37,6 +37,12 @@ func add[R comparable](q priorityqueue.PriorityQueue[R], priority int, requests 
 // thousands of them, mostly the same ones.
 const laterEvery = time.Second
 
+// A processor queues so many requests at once, in about a millisecond, and then has a moment for who waits for a decision.
+const (
+	atOnce = 500
+	breath = 100 * time.Microsecond
+)
+
 // update is what happened to a domain since it was last looked at.
 type update struct {
 	snapshot store.Snapshot
@@ -145,9 +151,16 @@ func (u *updates[R]) run(ctx context.Context, q priorityqueue.PriorityQueue[R]) 
 	}
 }
 
-// ask finds out what an update calls for, which takes its time in a large domain, and queues it.
+// ask finds out what an update calls for, and queues it. Both take their time in a large domain.
 func (u *updates[R]) ask(q priorityqueue.PriorityQueue[R], priority int, requests func(update) []R, about update) {
-	u.thinking.compute(func() { add(q, priority, requests(about)) })
+	var all []R
+	u.thinking.compute(func() { all = requests(about) })
+	for some := range slices.Chunk(all, atOnce) {
+		u.thinking.compute(func() { add(q, priority, some) })
+		if len(some) == atOnce {
+			time.Sleep(breath)
+		}
+	}
 }
 
 // WaitForSync waits until the store is ready: before, nothing exists.

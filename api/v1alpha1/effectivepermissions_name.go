@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
@@ -16,12 +17,8 @@ const (
 	hashLength = 20
 )
 
-var (
-	// madeName is how made names end.
-	madeName = regexp.MustCompile(`-[0-9a-f]{20}$`)
-	// unreadable is what a slug has no room for.
-	unreadable = regexp.MustCompile(`[^a-z0-9]+`)
-)
+// madeName is how made names end.
+var madeName = regexp.MustCompile(`-[0-9a-f]{20}$`)
 
 // EffectivePermissionsName is the name of the EffectivePermissions object of a user. It is the user's id
 // where that is a valid name, so that one can ask for it without looking it up. Otherwise, as for e-mail
@@ -31,13 +28,24 @@ func EffectivePermissionsName(user string) string {
 	if !strings.ContainsFunc(user, strange) && len(validation.IsDNS1123Subdomain(user)) == 0 && !madeName.MatchString(user) {
 		return user
 	}
-	slug := unreadable.ReplaceAllString(strings.ToLower(user), "-")
-	slug = strings.Trim(slug[:min(len(slug), slugLength)], "-")
-	if slug == "" {
-		slug = "user"
-	}
 	sum := sha256.Sum256([]byte(user))
-	return slug + "-" + hex.EncodeToString(sum[:])[:hashLength]
+	return cmp.Or(slugOf(user), "user") + "-" + hex.EncodeToString(sum[:])[:hashLength]
+}
+
+// slugOf is what can be read of an id: letters and digits in lower case, with one hyphen for whatever is between them.
+func slugOf(user string) string {
+	slug := make([]byte, 0, slugLength)
+	for _, c := range []byte(strings.ToLower(user)) {
+		if len(slug) == slugLength {
+			break
+		}
+		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' {
+			slug = append(slug, c)
+		} else if len(slug) == 0 || slug[len(slug)-1] != '-' {
+			slug = append(slug, '-')
+		}
+	}
+	return strings.Trim(string(slug), "-")
 }
 
 // strange tells what no name of an object has. To look for it first spares most ids, which are e-mail addresses, a

@@ -3,6 +3,8 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"iter"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -48,7 +50,7 @@ func fewAffected(u update) []userRequest {
 	if affected.All || len(affected.Users) > fewUsers {
 		return nil
 	}
-	return userRequests(u.snapshot.Namespace, affected.Users)
+	return userRequests(u.snapshot.Namespace, slices.Values(affected.Users))
 }
 
 // manyAffected asks for them if they are many.
@@ -56,23 +58,17 @@ func manyAffected(u update) []userRequest {
 	affected := u.affected()
 	switch {
 	case affected.All:
-		users := u.snapshot.Domain.Users()
-		for _, user := range u.previous.Users() {
-			if !u.snapshot.Domain.Knows(user) {
-				users = append(users, user)
-			}
-		}
-		return userRequests(u.snapshot.Namespace, users)
+		return userRequests(u.snapshot.Namespace, u.users())
 	case len(affected.Users) > fewUsers:
-		return userRequests(u.snapshot.Namespace, affected.Users)
+		return userRequests(u.snapshot.Namespace, slices.Values(affected.Users))
 	}
 	return nil
 }
 
-func userRequests(namespace string, users []string) []userRequest {
-	requests := make([]userRequest, len(users))
-	for i, user := range users {
-		requests[i] = requestFor(namespace, user)
+func userRequests(namespace string, users iter.Seq[string]) []userRequest {
+	var requests []userRequest
+	for user := range unhurried(users) {
+		requests = append(requests, requestFor(namespace, user))
 	}
 	return requests
 }

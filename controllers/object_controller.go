@@ -84,13 +84,13 @@ func concerned(kind engine.Kind, u update) []string {
 		affected = u.affected()
 	}
 	if affected.All {
-		return domain.Names(kind)
+		return slices.Collect(unhurried(domain.EachName(kind)))
 	}
 	var names []string
 	if kind == engine.KindUserPermission {
 		names = domain.NamesOfGroupPermissions()
 	}
-	for _, user := range affected.Users {
+	for user := range unhurried(slices.Values(affected.Users)) {
 		names = append(names, domain.NamesAbout(user, kind)...)
 	}
 	return names

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -37,11 +38,27 @@ func add[R comparable](q priorityqueue.PriorityQueue[R], priority int, requests 
 // thousands of them, mostly the same ones.
 const laterEvery = time.Second
 
-// A processor queues so many requests at once, in about a millisecond, and then has a moment for who waits for a decision.
+// What there is to do for very many is done for so many at once, in about a millisecond. Then the processor has a moment for
+// who waits for a decision.
 const (
 	atOnce = 500
 	breath = 100 * time.Microsecond
 )
+
+// unhurried gives the same, with these moments.
+func unhurried[T any](all iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		given := 0
+		for one := range all {
+			if given++; given%atOnce == 0 {
+				time.Sleep(breath)
+			}
+			if !yield(one) {
+				return
+			}
+		}
+	}
+}
 
 // update is what happened to a domain since it was last looked at.
 type update struct {
@@ -51,6 +68,22 @@ type update struct {
 	changed [][]engine.Ref
 	// affects finds the users that each part of the update affects.
 	affects []func() engine.Affected
+}
+
+// users are all who are known, or were before.
+func (u *update) users() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for user := range u.snapshot.Domain.EachUser() {
+			if !yield(user) {
+				return
+			}
+		}
+		for user := range u.previous.EachUser() {
+			if !u.snapshot.Domain.Knows(user) && !yield(user) {
+				return
+			}
+		}
+	}
 }
 
 // affected are the users who are affected by any part of the update, sorted.

@@ -132,6 +132,36 @@ func TestUserRequests(t *testing.T) {
 	}
 }
 
+func TestEverybodyIsAskedForOnce(t *testing.T) {
+	updates := follow(
+		[]engine.Change{engine.Put(testobjects.MakeUser("u").Obj()), engine.Put(testobjects.MakeUser("v").Obj()), engine.Put(testobjects.MakeUser("w").Obj())},
+		[]engine.Change{engine.Put(testobjects.MakeResourceType("t").Obj()), engine.Remove(engine.Ref{Kind: engine.KindUser, Name: "v"})},
+	)
+	got := users(manyAffected(noted(updates[1])))
+	slices.Sort(got)
+	if diff := cmp.Diff([]string{"u", "v", "w"}, got); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestUnhurried(t *testing.T) {
+	many := make([]int, 2*atOnce+1)
+	for i := range many {
+		many[i] = i
+	}
+	if got := slices.Collect(unhurried(slices.Values(many))); !slices.Equal(got, many) {
+		t.Errorf("unhurried gave %d of %d, or in another order", len(got), len(many))
+	}
+	for one := range unhurried(slices.Values(many)) {
+		if one == atOnce {
+			break
+		}
+		if one > atOnce {
+			t.Fatal("unhurried goes on when nobody wants more")
+		}
+	}
+}
+
 func TestUpdatesAreMerged(t *testing.T) {
 	states := follow(
 		[]engine.Change{engine.Put(testobjects.MakeUser("u").Obj())},

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"sync"
 
@@ -109,6 +110,17 @@ func (d *Domain) Going() []Ref {
 // Names are those of the objects of a kind, sorted.
 func (d *Domain) Names(kind Kind) []string { return d.of(kind).keys() }
 
+// EachName gives the same in no particular order, for who need not wait until very many are sorted.
+func (d *Domain) EachName(kind Kind) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name := range d.of(kind).each {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
 // Objects are those of a kind, sorted by name, as Lookup gives them.
 func (d *Domain) Objects(kind Kind) []Object {
 	names := d.Names(kind)
@@ -194,6 +206,17 @@ func userPermissionObjects(list []*userPermission) []*v1alpha1.UserPermission {
 // Users are the known users, sorted: those named by a User, a Group's members, a UserPermission or a
 // SpecialPermission.
 func (d *Domain) Users() []string { return d.users.keys() }
+
+// EachUser gives the known users in no particular order.
+func (d *Domain) EachUser() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for user := range d.users.all() {
+			if !yield(user) {
+				return
+			}
+		}
+	}
+}
 
 // CountUsers is the number of known users.
 func (d *Domain) CountUsers() int { return d.users.size }

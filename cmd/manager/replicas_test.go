@@ -47,7 +47,9 @@ func (c *cluster) spawn(t *testing.T, webhook string) (m *replica, kill func()) 
 		if err := process.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Errorf("kill a replica: %v", err)
 		}
-		_ = <-m.ended // it was killed
+		if err := <-m.ended; err == nil {
+			t.Error("a replica ended before it was killed")
+		}
 	})
 	t.Cleanup(kill)
 	return m, kill

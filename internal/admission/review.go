@@ -227,17 +227,3 @@ func objectsOf[O engine.Object](d *engine.Domain, kind engine.Kind) []O {
 	}
 	return typed
 }
-
-// findRole gives what a role says, built-in roles included (S3); false if there is none of that name.
-func findRole(d *engine.Domain, name string) (v1alpha1.RoleSpec, bool) {
-	if object, ok := d.Lookup(engine.Ref{Kind: engine.KindRole, Name: name}); ok {
-		if role, ok := object.(*v1alpha1.Role); ok {
-			return role.Spec, true
-		}
-	}
-	policy := d.Policy()
-	if d.HasPolicy() && (name == policy.AdminRole || name == policy.PublicRole) {
-		return v1alpha1.RoleSpec{AdminAccess: name != policy.PublicRole}, true
-	}
-	return v1alpha1.RoleSpec{}, false
-}

@@ -41,9 +41,9 @@ type Domain struct {
 	// groupRestrictions are the user permissions of groups, by group, then by name.
 	groupRestrictions table[[]*userPermission]
 	// typeList are the types by name, and typeIndex finds them.
-	typeList  []*resourceType
-	typeIndex map[string]*resourceType
-	era       *era
+	typeList   []*resourceType
+	typeIndex  map[string]*resourceType
+	generation *generation
 }
 
 // Affected says whose effective permissions a change may have altered.
@@ -66,7 +66,7 @@ func Compile(objects []Object) *Domain {
 	return d
 }
 
-var empty = &Domain{policy: compilePolicy(nil), era: newEra()}
+var empty = &Domain{policy: compilePolicy(nil), generation: newGeneration()}
 
 // Len is the number of objects. A domain without objects does not exist for callers.
 func (d *Domain) Len() int {
@@ -148,7 +148,7 @@ func (d *Domain) UserPermissionsOf(user string) []*v1alpha1.UserPermission {
 	if u == nil {
 		return nil
 	}
-	return userPermissionObjects(u.restrictions)
+	return userPermissionObjects(u.permissions)
 }
 
 // UserPermissionsOfGroup are those that name a group, by name.
@@ -184,11 +184,11 @@ func (d *Domain) NamesAbout(user string, kind Kind) []string {
 			names = append(names, a.name)
 		}
 	case KindUserPermission:
-		for _, p := range u.restrictions {
+		for _, p := range u.permissions {
 			names = append(names, p.name)
 		}
 	case KindSpecialPermission:
-		for _, p := range u.exceptions() {
+		for _, p := range u.specialPermissions() {
 			names = append(names, p.name)
 		}
 	}
@@ -248,6 +248,18 @@ func (d *Domain) role(name string) *role {
 		return d.admin
 	}
 	return nil
+}
+
+// RoleSpec is what a role says, built-in ones included (S3); false if there is none of that name.
+func (d *Domain) RoleSpec(name string) (v1alpha1.RoleSpec, bool) {
+	r := d.role(name)
+	switch {
+	case r == nil:
+		return v1alpha1.RoleSpec{}, false
+	case r.object == nil:
+		return v1alpha1.RoleSpec{AdminAccess: r.adminAccess}, true
+	}
+	return r.object.Spec, true
 }
 
 // Delta is the way from one domain to the next.
@@ -412,9 +424,9 @@ func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
 			if p == after {
 				p.user = u.id
 			}
-			u.restrictions = slices.DeleteFunc(u.restrictions, func(q *userPermission) bool { return q.name == name })
+			u.permissions = slices.DeleteFunc(u.permissions, func(q *userPermission) bool { return q.name == name })
 			if p == after {
-				u.restrictions = insert(u.restrictions, after, byRef)
+				u.permissions = insert(u.permissions, after, byRef)
 			}
 		}
 		if group := p.group(); group != "" {
@@ -442,11 +454,11 @@ func (b *builder) specialPermission(name string, object *v1alpha1.SpecialPermiss
 			continue
 		}
 		u := b.user(string(p.spec.User))
-		exceptions := slices.DeleteFunc(u.exceptions(), func(q *specialPermission) bool { return q.name == name })
+		exceptions := slices.DeleteFunc(u.specialPermissions(), func(q *specialPermission) bool { return q.name == name })
 		if p == after {
 			exceptions = insert(exceptions, after, func(a, b *specialPermission) int { return cmp.Compare(a.name, b.name) })
 		}
-		u.setExceptions(exceptions)
+		u.setSpecialPermissions(exceptions)
 	}
 }
 
@@ -485,8 +497,8 @@ func (b *builder) user(id string) *user {
 	if old, ok := b.old.users.get(id); ok {
 		u.setAccounts(old.accounts())
 		u.memberships = slices.Clone(old.memberships)
-		u.restrictions = slices.Clone(old.restrictions)
-		u.setExceptions(slices.Clone(old.exceptions()))
+		u.permissions = slices.Clone(old.permissions)
+		u.setSpecialPermissions(slices.Clone(old.specialPermissions()))
 	}
 	b.ownUsers[id] = u
 	return u
@@ -505,8 +517,8 @@ func insert[E any](list []E, element E, compare func(a, b E) int) []E {
 func (b *builder) finish() (*Domain, *Delta) {
 	for id, u := range b.ownUsers {
 		if u.named() {
-			account := u.account()
-			u.special = len(u.exceptions()) > 0 || account != nil && (account.disabled || account.superuser)
+			who := principal{user: u}
+			u.exceptional = len(u.specialPermissions()) > 0 || who.disabled() || who.superuser()
 			b.users.set(id, u)
 		} else {
 			b.users.delete(id)
@@ -538,14 +550,14 @@ func (b *builder) finish() (*Domain, *Delta) {
 		conditional: b.old.conditional,
 		typeList:    b.old.typeList,
 		typeIndex:   b.old.typeIndex,
-		era:         b.old.era,
+		generation:  b.old.generation,
 		recordState: b.old.recordState,
 	}
 	if b.records.dirty {
 		d.recordState = recordStates.Add(1)
 	}
 	if b.policies.dirty || b.types.dirty || b.roles.dirty || b.groups.dirty || b.groupRestrictions.dirty {
-		d.era = newEra()
+		d.generation = newGeneration()
 	}
 	if b.policies.dirty {
 		var ok bool

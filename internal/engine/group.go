@@ -43,8 +43,8 @@ type membership struct {
 	window window
 }
 
-// closure finds, for every group, the groups that its members are in: itself, those that name it under
-// groups, those that name these, and so on; sorted by name.
+// closure finds, for every group and every name under groups, the groups that its members are in: itself, those that
+// name it, those that name these, and so on; sorted by name.
 func closure(groups table[*group]) map[string][]*group {
 	around := map[string][]*group{}
 	for _, g := range groups.all() {
@@ -53,9 +53,11 @@ func closure(groups table[*group]) map[string][]*group {
 		}
 	}
 	within := make(map[string][]*group, groups.size)
-	for name, g := range groups.all() {
-		reached := []*group{g}
-		seen := map[*group]bool{g: true}
+	from := func(name string, reached []*group) {
+		seen := map[*group]bool{}
+		for _, g := range reached {
+			seen[g] = true
+		}
 		for i := 0; i < len(reached); i++ {
 			for _, outer := range around[reached[i].ref.Name] {
 				if !seen[outer] {
@@ -67,7 +69,41 @@ func closure(groups table[*group]) map[string][]*group {
 		sortGroups(reached)
 		within[name] = reached
 	}
+	for name, g := range groups.all() {
+		from(name, []*group{g})
+	}
+	for name, outer := range around {
+		if _, exists := within[name]; !exists {
+			from(name, slices.Clone(outer))
+		}
+	}
 	return within
+}
+
+// GroupsAround are some groups, existing or not, and all that their members are in through them; sorted.
+func (d *Domain) GroupsAround(names ...string) []string {
+	found := map[string]bool{}
+	for _, name := range names {
+		found[name] = true
+		for _, g := range d.within[name] {
+			found[g.ref.Name] = true
+		}
+	}
+	return sortedKeys(found)
+}
+
+// GroupsWithin are some groups, existing or not, and all whose members are in them; sorted.
+func (d *Domain) GroupsWithin(names ...string) []string {
+	found := map[string]bool{}
+	for _, name := range names {
+		found[name] = true
+	}
+	for inner, around := range d.within {
+		if slices.ContainsFunc(around, func(g *group) bool { return slices.Contains(names, g.ref.Name) }) {
+			found[inner] = true
+		}
+	}
+	return sortedKeys(found)
 }
 
 func sortGroups(groups []*group) {

@@ -136,7 +136,7 @@ func TestSharedAttributes(t *testing.T) {
 	const askers = 8
 	for range askers {
 		go func() {
-			_, _, _, attributes := d.Standing(engine.Who{User: "alice"}, enginetest.Start).Subject()
+			_, _, _, attributes := d.Principal(engine.Who{User: "alice"}, enginetest.Start).Subject()
 			got <- attributes
 		}()
 	}

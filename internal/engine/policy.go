@@ -62,6 +62,7 @@ func (p *policy) deniesEmpty(target string) bool {
 	return p.spec.EmptyLinks != v1alpha1.EmptyLinksAllow
 }
 
-func (p *policy) isUser(subjectType string) bool {
-	return slices.Contains(p.spec.SubjectTypes, v1alpha1.Token(subjectType))
+// trustsCallers reports whether what callers say about the subject counts.
+func (p *policy) trustsCallers() bool {
+	return p.spec.SubjectProperties == v1alpha1.SubjectPropertiesTrust
 }

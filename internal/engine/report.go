@@ -214,7 +214,7 @@ func (d *Domain) givesListable(set *ruleSet, r *rule) bool {
 			continue
 		}
 		for _, a := range t.actions {
-			if !a.writes() && r.gives(a) {
+			if !a.writes() && r.grants(a) {
 				return true
 			}
 		}
@@ -275,19 +275,19 @@ func (d *Domain) ruleAdvice(path string, set *ruleSet) []Problem {
 		}
 		for _, t := range d.typeList {
 			if !slices.Contains(set.naming(t), r) || !slices.ContainsFunc(t.names, func(name string) bool {
-				return t.actions[name].class == v1alpha1.ClassRead && r.gives(t.actions[name])
+				return t.actions[name].class == v1alpha1.ClassRead && r.grants(t.actions[name])
 			}) {
 				continue
 			}
 			var left []string
 			for _, field := range t.required {
-				if !r.covers(field) {
+				if !r.fields.covers(field) {
 					left = append(left, field)
 				}
 			}
 			if len(left) > 0 {
 				advice = append(advice, Problem{
-					Reason: v1alpha1.ReasonMissingReadFields, Path: at + ".fields", Value: strings.Join(r.fields, ", "),
+					Reason: v1alpha1.ReasonMissingReadFields, Path: at + ".fields", Value: strings.Join(r.fields.names, ", "),
 					Message: fmt.Sprintf("leaves out %s, which clients of %s always need; add it", strings.Join(left, ", "), t.name),
 				})
 			}

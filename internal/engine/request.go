@@ -51,7 +51,7 @@ func (e *RequestError) Error() string { return e.Field + ": " + e.Message }
 // requirements are the parts of a request that may be left out in a search for them.
 type requirements struct{ subject, action bool }
 
-var everything = requirements{subject: true, action: true}
+var everythingNamed = requirements{subject: true, action: true}
 
 // validate carries out the section "Malformed requests". resource.id is not required: only HTTP asks for it.
 func (r *Request) validate(needs requirements) error {

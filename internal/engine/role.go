@@ -20,7 +20,17 @@ type role struct {
 	rules        ruleSet
 }
 
-func (r *role) restricted() bool { return r.requireMFA || !r.anywhere }
+// asks is what the role's restrictions ask for.
+func (r *role) asks() lack {
+	var asks lack
+	if r.requireMFA {
+		asks |= lacksMFA
+	}
+	if !r.anywhere {
+		asks |= lacksNetwork
+	}
+	return asks
+}
 
 func builtInRole(name string, admin bool) *role {
 	ref := Ref{KindRole, name}

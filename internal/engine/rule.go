@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/expr"
@@ -13,21 +12,23 @@ import (
 // rule is a compiled Rule.
 type rule struct {
 	index  int
+	source *v1alpha1.Rule // nil for those that no object has
 	access v1alpha1.Access
 	// anyAction and actions count where access is empty.
-	anyAction bool
-	actions   []string
-	condition *condition // nil: every record
-	// allFields says that the rule covers every field; else fields are those covered, sorted.
-	allFields   bool
-	fields      []string
+	anyAction   bool
+	actions     []string
+	condition   *condition // nil: every record
+	fields      fieldSet
 	validations []validation
 	presets     map[string]any
 	computed    []computedPreset // by key
 }
 
 // condition is a compiled expression that gives a bool. One that does not compile is false.
-type condition struct{ program *expr.Program }
+type condition struct {
+	text    string
+	program *expr.Program
+}
 
 func (c *condition) holds(in *expr.Input) (bool, error) {
 	if c.program == nil {
@@ -43,6 +44,7 @@ type validation struct {
 
 type computedPreset struct {
 	key     string
+	text    string
 	program *expr.Program // nil: it does not compile, and so leaves what was there
 }
 
@@ -59,27 +61,30 @@ type ruleSet struct {
 func compileRules(source Ref, path string, rules []v1alpha1.Rule, problems *[]Problem) ruleSet {
 	set := ruleSet{source: []Ref{source}}
 	for i := range rules {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		compiled := compileRule(i, at, &rules[i], problems)
-		set.rules = append(set.rules, compiled)
-		for _, name := range rules[i].Resources {
-			if name == v1alpha1.Any {
-				set.any = append(set.any, compiled)
-				continue
-			}
-			if set.byType == nil {
-				set.byType = map[string][]*rule{}
-			}
-			set.byType[string(name)] = append(set.byType[string(name)], compiled)
-		}
-		for _, area := range rules[i].Areas {
-			if set.byArea == nil {
-				set.byArea = map[string][]*rule{}
-			}
-			set.byArea[string(area)] = append(set.byArea[string(area)], compiled)
-		}
+		set.add(compileRule(i, fmt.Sprintf("%s[%d]", path, i), &rules[i], problems), rules[i].Resources, rules[i].Areas)
 	}
 	return set
+}
+
+// add adds a rule that names types and areas.
+func (s *ruleSet) add(r *rule, resources []v1alpha1.NameOrAny, areas []v1alpha1.Token) {
+	s.rules = append(s.rules, r)
+	for _, name := range resources {
+		if name == v1alpha1.Any {
+			s.any = append(s.any, r)
+			continue
+		}
+		if s.byType == nil {
+			s.byType = map[string][]*rule{}
+		}
+		s.byType[string(name)] = append(s.byType[string(name)], r)
+	}
+	for _, area := range areas {
+		if s.byArea == nil {
+			s.byArea = map[string][]*rule{}
+		}
+		s.byArea[string(area)] = append(s.byArea[string(area)], r)
+	}
 }
 
 func compileRule(index int, at string, source *v1alpha1.Rule, problems *[]Problem) *rule {
@@ -100,11 +105,10 @@ func compileRule(index int, at string, source *v1alpha1.Rule, problems *[]Proble
 		access:    source.Access,
 		actions:   texts(source.Actions),
 		condition: compileCondition(expr.Condition, at+".condition", source.Condition, problems),
-		allFields: len(source.Fields) == 0 || slices.Contains(source.Fields, v1alpha1.Any),
-		fields:    texts(source.Fields),
+		fields:    fieldsOf(source.Fields),
+		source:    source,
 	}
 	r.anyAction = slices.Contains(r.actions, v1alpha1.Any)
-	slices.Sort(r.fields)
 	for i, field := range source.Fields {
 		if field != v1alpha1.Any && !validPath(string(field)) {
 			invalid(fmt.Sprintf(".fields[%d]", i), string(field), "must be a property's name, names joined by dots, or *")
@@ -139,7 +143,7 @@ func compileRule(index int, at string, source *v1alpha1.Rule, problems *[]Proble
 				Value: string(source.PresetExpressions[key]), Message: err.Error(),
 			})
 		}
-		r.computed = append(r.computed, computedPreset{key, program})
+		r.computed = append(r.computed, computedPreset{key, string(source.PresetExpressions[key]), program})
 	}
 	return r
 }
@@ -157,9 +161,9 @@ func compileCondition(place expr.Place, path string, source v1alpha1.Expression,
 		*problems = append(*problems, Problem{
 			Reason: v1alpha1.ReasonInvalidExpression, Path: path, Value: string(source), Message: err.Error(),
 		})
-		return &condition{}
+		return &condition{text: string(source)}
 	}
-	return &condition{program}
+	return &condition{string(source), program}
 }
 
 func parse(value v1alpha1.JSON) (any, error) {
@@ -167,68 +171,4 @@ func parse(value v1alpha1.JSON) (any, error) {
 		return nil, nil
 	}
 	return expr.ParseJSON(value.Raw)
-}
-
-// naming gives the rules that name the type, by name, area or "*", in their written order.
-func (s *ruleSet) naming(t *resourceType) []*rule {
-	found := s.byType[t.name]
-	merged := false
-	for i := -1; i < len(t.areas); i++ {
-		more := s.any
-		if i >= 0 {
-			more = s.byArea[t.areas[i]]
-		}
-		if len(more) == 0 {
-			continue
-		}
-		if len(found) == 0 {
-			found = more
-			continue
-		}
-		found = append(slices.Clip(found), more...)
-		merged = true
-	}
-	if merged {
-		slices.SortFunc(found, func(a, b *rule) int { return a.index - b.index })
-		found = slices.Compact(found)
-	}
-	return found
-}
-
-// gives says whether the rule gives the action of a type that it names (S7).
-func (r *rule) gives(a *action) bool {
-	switch r.access {
-	case v1alpha1.AccessFull:
-		return true
-	case v1alpha1.AccessReadOnly:
-		return a.class == v1alpha1.ClassRead
-	case "":
-		return r.anyAction || slices.ContainsFunc(a.givenBy, func(name string) bool { return slices.Contains(r.actions, name) })
-	}
-	return false
-}
-
-// gives says whether any rule gives the action of the type.
-func (s *ruleSet) gives(t *resourceType, a *action) bool {
-	return slices.ContainsFunc(s.naming(t), func(r *rule) bool { return r.gives(a) })
-}
-
-// covers says whether the rule covers a field: by its name, or by that of one above it in its path.
-func (r *rule) covers(field string) bool {
-	if r.allFields {
-		return true
-	}
-	if field == v1alpha1.Any {
-		return false
-	}
-	return slices.ContainsFunc(r.fields, func(covered string) bool {
-		return field == covered || strings.HasPrefix(field, covered) && field[len(covered)] == '.'
-	})
-}
-
-// unconditional says whether the rule gives the action on every record, all fields, whatever is submitted.
-func (r *rule) unconditional(a *action) bool {
-	return r.condition == nil &&
-		(len(r.validations) == 0 || !a.writes()) &&
-		(r.allFields || a.class == v1alpha1.ClassDelete)
 }

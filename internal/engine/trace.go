@@ -70,7 +70,7 @@ func (e *evaluation) traceSubject() {
 	}
 }
 
-func (e *evaluation) traceStanding() {
+func (e *evaluation) tracePrincipal() {
 	for _, g := range e.groups {
 		e.trace.say(g.ref, "", "the subject is in it")
 	}
@@ -95,7 +95,7 @@ func (e *evaluation) tracePending() {
 		return
 	}
 	for _, m := range e.user.memberships {
-		if !m.window.inForce(e.seconds) {
+		if !m.window.inForce(e.at) {
 			e.trace.say(Ref{KindGroup, m.group}, "spec.members", "lists the user, but not for now")
 		}
 	}
@@ -105,7 +105,7 @@ func (e *evaluation) tracePending() {
 			switch {
 			case e.domain.role(ref.name) == nil:
 				e.trace.say(of, field, "names role %s, which does not exist", ref.name)
-			case !ref.window.inForce(e.seconds):
+			case !ref.window.inForce(e.at):
 				e.trace.say(of, field, "gives role %s, but not for now", ref.name)
 			}
 		}
@@ -118,12 +118,15 @@ func (e *evaluation) tracePending() {
 	}
 }
 
-func (e *evaluation) traceExceptions(winning v1alpha1.Access) {
-	for _, p := range e.user.exceptions() {
-		level, says := p.on(e.resourceType)
+func (e *evaluation) traceSpecialPermissions(winning v1alpha1.Access) {
+	for _, p := range e.user.specialPermissions() {
+		entry := p.on(e.resourceType)
+		if entry == nil {
+			continue
+		}
+		level := entry.access
 		switch {
-		case !says:
-		case !p.window.inForce(e.seconds):
+		case !p.window.inForce(e.at):
 			e.trace.say(p.ref(), "spec.permissions", "says %s, but not for now", level)
 		case severity(level) < severity(winning):
 			e.trace.say(p.ref(), "spec.permissions", "says %s; the more restrictive %s wins", level, winning)
@@ -140,37 +143,27 @@ func rulePath(set *ruleSet, r *rule) string {
 	return fmt.Sprintf("spec.rules[%d]", r.index)
 }
 
-func (e *evaluation) traceRule(set *ruleSet, r *rule) {
+func (e *evaluation) traceGrant(g grant, granted bool) {
+	object := g.source.source[0]
+	if g.held != nil {
+		if granted {
+			e.trace.say(g.held.role.ref, "spec.restrictions", "would give the action, but its restrictions do not hold: %s", stepUpText(g.held.lacks.parts()))
+		}
+		return
+	}
 	said := "names the type, but does not give the action"
 	switch {
-	case r.access == v1alpha1.AccessNone:
+	case g.rule.access == v1alpha1.AccessNone:
 		said = "names the type and gives nothing (access None)"
-	case r.gives(e.action) && r.unconditional(e.action):
+	case granted && g.rule.unconditional(e.action):
 		said = "gives the action on every record"
-	case r.gives(e.action):
+	case granted:
 		said = "gives the action, under conditions"
 	}
-	e.trace.say(set.source[0], rulePath(set, r), "%s", said)
+	e.trace.say(object, rulePath(g.source, g.rule), "%s", said)
 }
 
-func (e *evaluation) traceIneligible() {
-	for i := range e.roles {
-		held := &e.roles[i]
-		r := held.role
-		if held.eligible() {
-			continue
-		}
-		if r.adminAccess || r.rules.gives(e.resourceType, e.action) || r.appAccess && e.policy.app.gives(e.resourceType, e.action) {
-			e.trace.say(r.ref, "spec.restrictions", "would give the action, but its restrictions do not hold: %s", stepUpText(held.lacks.parts()))
-		}
-	}
-}
-
-func (c *kase) path() string {
-	return rulePath(c.source, c.rule)
-}
-
-func (e *evaluation) traceCondition(c *kase, holds bool, err error, missed []string) {
+func (e *evaluation) traceCondition(c *matchedRule, holds bool, err error, missed []string) {
 	field := c.path() + ".condition"
 	switch {
 	case holds:
@@ -186,7 +179,7 @@ func (e *evaluation) traceCondition(c *kase, holds bool, err error, missed []str
 	}
 }
 
-func (e *evaluation) traceValidation(c *kase, i int, holds bool, err error) {
+func (e *evaluation) traceValidation(c *matchedRule, i int, holds bool, err error) {
 	field := fmt.Sprintf("%s.validations[%d]", c.path(), i)
 	switch {
 	case holds:
@@ -198,46 +191,47 @@ func (e *evaluation) traceValidation(c *kase, i int, holds bool, err error) {
 	}
 }
 
-func (e *evaluation) traceComputed(c *kase, key string, err error) {
+func (e *evaluation) traceComputed(c *matchedRule, key string, err error) {
 	if err != nil {
 		e.trace.say(c.source.source[0], c.path()+".presetExpressions["+key+"]", "is in error, so it sets nothing")
 	}
 }
 
-func (e *evaluation) traceViolation(v Violation) {
+func (c *restrictionCheck) traceViolation(r *restriction, v Violation) {
 	said := map[ViolationCause]string{
 		CauseNotAllowed: "does not allow the value of %s (%s)",
 		CauseStrict:     "is needed for the value of %s (%s): the type is strict",
 		CauseEmpty:      "does not let %s (%s) be empty",
 		CauseMissing:    "needs the property %s (%s), which is unknown",
 	}[v.Cause]
-	if !(&restrictionCheck{evaluation: e}).restricted(v.Allow) {
-		e.trace.say(PolicyRef, "spec.strictUserPermissions", said, v.Field, v.Allow)
+	field := "spec.forValues"
+	if !r.restricted {
+		field = "spec.strictUserPermissions"
 	}
-	for p := range e.restrictions(v.Allow) {
-		e.trace.say(p.ref(), "spec.forValues", said, v.Field, v.Allow)
+	for _, ref := range r.by() {
+		c.trace.say(ref, field, said, v.Field, v.Allow)
 	}
 }
 
 func (e *evaluation) traceFields(refused []string) {
-	for i := range e.cases {
-		c := &e.cases[i]
-		e.trace.say(c.source.source[0], c.path()+".fields", "covers %s", strings.Join(c.rule.fields, ", "))
+	for i := range e.matched {
+		c := &e.matched[i]
+		e.trace.say(c.source.source[0], c.path()+".fields", "covers %s", strings.Join(c.rule.fields.names, ", "))
 	}
 	e.trace.say(Ref{}, "", "no rule covers %s", strings.Join(refused, ", "))
 }
 
 func (e *evaluation) tracePresets() {
 	for _, key := range sortedMapKeys(e.decision.Presets) {
-		for i := range e.cases {
-			c := &e.cases[i]
+		for i := range e.matched {
+			c := &e.matched[i]
 			if _, sets := c.presets[key]; sets {
 				e.trace.say(c.source.source[0], c.path()+".presets["+key+"]", "sets it")
 			}
 		}
 	}
 	for _, l := range e.resourceType.links {
-		for p := range e.restrictions(l.target) {
+		for p := range e.userPermissions(l.target, e.resourceType.name) {
 			if value, ok := e.defaultValues[l.field]; ok && value == p.fallback() {
 				e.trace.say(p.ref(), "spec.default", "is the default of %s", l.field)
 				break

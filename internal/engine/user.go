@@ -11,22 +11,22 @@ import (
 // user is what the domain's objects say of one known user: one that a User, a Group's members, a
 // UserPermission or a SpecialPermission names.
 type user struct {
-	id           string
-	first        *account          // the User object that counts, or nil
-	memberships  []membership      // by group
-	restrictions []*userPermission // its own, by name
-	rare         *rareUser
+	id          string
+	first       *account          // the User object that counts, or nil
+	memberships []membership      // by group
+	permissions []*userPermission // its own, by name
+	rare        *rareUser
 
-	profile atomic.Pointer[profile] // the last one
-	// special says that more than rules and user permissions decide: the user is disabled or a superuser (S2, S4), or
-	// there are special permissions (S6).
-	special bool
+	roleSet atomic.Pointer[roleSet] // the last one
+	// exceptional means that more than rules and user permissions decide: the user is disabled or a superuser (S2, S4),
+	// or there are special permissions (S6).
+	exceptional bool
 }
 
 // rareUser is what few users have.
 type rareUser struct {
-	rivals     []*account           // the User objects of the same id that do not count, by age
-	exceptions []*specialPermission // by name
+	rivals             []*account           // the User objects of the same id that do not count, by age
+	specialPermissions []*specialPermission // by name
 }
 
 // account is the User object that counts, or nil.
@@ -49,12 +49,12 @@ func (u *user) accounts() []*account {
 	return accounts
 }
 
-// exceptions are the special permissions of the user, by name.
-func (u *user) exceptions() []*specialPermission {
+// specialPermissions are those special permissions of the user, by name.
+func (u *user) specialPermissions() []*specialPermission {
 	if u.rare == nil {
 		return nil
 	}
-	return u.rare.exceptions
+	return u.rare.specialPermissions
 }
 
 func (u *user) setAccounts(accounts []*account) {
@@ -62,11 +62,11 @@ func (u *user) setAccounts(accounts []*account) {
 	if len(accounts) > 0 {
 		u.first, accounts = accounts[0], accounts[1:]
 	}
-	u.setRare(rareUser{accounts, u.exceptions()})
+	u.setRare(rareUser{accounts, u.specialPermissions()})
 }
 
-func (u *user) setExceptions(exceptions []*specialPermission) {
-	rare := rareUser{exceptions: exceptions}
+func (u *user) setSpecialPermissions(specialPermissions []*specialPermission) {
+	rare := rareUser{specialPermissions: specialPermissions}
 	if u.rare != nil {
 		rare.rivals = u.rare.rivals
 	}
@@ -75,13 +75,13 @@ func (u *user) setExceptions(exceptions []*specialPermission) {
 
 func (u *user) setRare(rare rareUser) {
 	u.rare = nil
-	if len(rare.rivals)+len(rare.exceptions) > 0 {
+	if len(rare.rivals)+len(rare.specialPermissions) > 0 {
 		u.rare = &rare
 	}
 }
 
 func (u *user) named() bool {
-	return u.first != nil || u.rare != nil || len(u.memberships)+len(u.restrictions) > 0
+	return u.first != nil || u.rare != nil || len(u.memberships)+len(u.permissions) > 0
 }
 
 // account is a compiled User.
@@ -223,36 +223,24 @@ func (p *userPermission) fallback() string {
 	return p.rare.standard
 }
 
-// names says whether a record is one of the values.
-func (p *userPermission) names(id string) bool {
-	if len(p.values) <= fewValues {
-		return slices.Contains(p.values, id)
-	}
-	_, found := slices.BinarySearch(p.values, id)
-	return found
-}
-
-// actsOn says whether the permission restricts requests about a type.
-func (p *userPermission) actsOn(resourceType string) bool {
-	return len(p.applicableFor) == 0 || slices.Contains(p.applicableFor, resourceType)
-}
-
 // specialPermission is a compiled SpecialPermission.
 type specialPermission struct {
 	header
-	spec   v1alpha1.SpecialPermissionSpec
-	window window
+	spec    v1alpha1.SpecialPermissionSpec
+	entries ruleSet // each entry is a rule of its access
+	window  window
 }
 
 func compileSpecialPermission(object *v1alpha1.SpecialPermission) *specialPermission {
 	var problems []Problem
-	p := &specialPermission{spec: object.Spec}
+	p := &specialPermission{spec: object.Spec, entries: ruleSet{source: []Ref{{KindSpecialPermission, object.Name}}}}
 	for i, entry := range p.spec.Permissions {
 		if len(entry.Resources) == 0 && len(entry.Areas) == 0 {
 			problems = append(problems, Problem{
 				Reason: v1alpha1.ReasonInvalid, Path: fmt.Sprintf("spec.permissions[%d]", i), Message: "names nothing; give resources, areas, or both",
 			})
 		}
+		p.entries.add(&rule{index: i, access: entry.Access, fields: allFields}, entry.Resources, entry.Areas)
 	}
 	p.window = checkedWindow("spec", object.Spec.TimeWindow, &problems)
 	p.header = newHeader(object, problems)
@@ -262,47 +250,4 @@ func compileSpecialPermission(object *v1alpha1.SpecialPermission) *specialPermis
 // object is the SpecialPermission, as far as it decides anything.
 func (p *specialPermission) object() *v1alpha1.SpecialPermission {
 	return &v1alpha1.SpecialPermission{ObjectMeta: p.meta(), Spec: p.spec}
-}
-
-// on is the most restrictive level that the object gives on a type, and false where it says nothing (S6).
-func (p *specialPermission) on(t *resourceType) (v1alpha1.Access, bool) {
-	level, says := v1alpha1.AccessFull, false
-	for _, entry := range p.spec.Permissions {
-		if severity(entry.Access) < 0 || !entryNames(entry, t) {
-			continue
-		}
-		if !says || severity(entry.Access) > severity(level) {
-			level = entry.Access
-		}
-		says = true
-	}
-	return level, says
-}
-
-func entryNames(entry v1alpha1.SpecialPermissionEntry, t *resourceType) bool {
-	for _, name := range entry.Resources {
-		if name == v1alpha1.Any || string(name) == t.name {
-			return true
-		}
-	}
-	for _, area := range entry.Areas {
-		if slices.Contains(t.areas, string(area)) {
-			return true
-		}
-	}
-	return false
-}
-
-// severity orders the levels of special permissions; NotApplicable says nothing and has none. A level that
-// no schema admits takes away.
-func severity(access v1alpha1.Access) int {
-	switch access {
-	case v1alpha1.AccessNotApplicable:
-		return -1
-	case v1alpha1.AccessFull:
-		return 0
-	case v1alpha1.AccessReadOnly:
-		return 1
-	}
-	return 2
 }

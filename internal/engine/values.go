@@ -81,3 +81,8 @@ func (v *values) each(see func(name, text string)) {
 		see(name, next())
 	}
 }
+
+func sortedUnique(list []string) []string {
+	slices.Sort(list)
+	return slices.Compact(list)
+}

@@ -9,9 +9,9 @@ import (
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
-// TestQuickForgetsRecords changes the records that a user permission remembers: the root of a tree that it names moves
+// TestPlanForgetsRecords changes the records that a user permission remembers: the root of a tree that it names moves
 // from one RecordSet to another, comes and goes.
-func TestQuickForgetsRecords(t *testing.T) {
+func TestPlanForgetsRecords(t *testing.T) {
 	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	role := testobjects.MakeRole("reader").Obj()
 	role.Spec.Rules = []v1alpha1.Rule{{Resources: []v1alpha1.NameOrAny{"order"}, Access: v1alpha1.AccessReadOnly}}
@@ -31,7 +31,7 @@ func TestQuickForgetsRecords(t *testing.T) {
 	}
 	check := func(state string, domain *engine.Domain, want bool) {
 		t.Helper()
-		got, decided := domain.Quick(req, now)
+		got, decided := domain.DecideByPlan(req, now)
 		if !decided || got.Allow != want {
 			t.Errorf("%s: decided %t, allow %t; want %t", state, decided, got.Allow, want)
 		}
@@ -48,8 +48,8 @@ func TestQuickForgetsRecords(t *testing.T) {
 	check("in another set", again, true)
 }
 
-// TestQuickBelievesNoClaims asks about claims in a domain that does not believe callers (S3).
-func TestQuickBelievesNoClaims(t *testing.T) {
+// TestPlanBelievesNoClaims asks about claims in a domain that does not believe callers (S3).
+func TestPlanBelievesNoClaims(t *testing.T) {
 	role := testobjects.MakeRole("reader").Obj()
 	role.Spec.Rules = []v1alpha1.Rule{{Resources: []v1alpha1.NameOrAny{"order"}, Access: v1alpha1.AccessReadOnly, Condition: "subject.properties.tier == 'gold'"}}
 	user := testobjects.MakeUser("ann").Obj()

@@ -12,35 +12,35 @@ import (
 func (e *evaluation) conditions() bool {
 	var failed failures
 	live := 0
-	for i := range e.cases {
-		c := &e.cases[i]
-		alone := storing{cases: e.cases[i : i+1]}
+	for i := range e.matched {
+		c := &e.matched[i]
+		alone := storing{matched: e.matched[i : i+1]}
 		if c.dead = !e.passes(c, &alone, &failed); !c.dead {
 			live++
 		}
 	}
 	// What is stored must itself be allowed. A case alone has passed with just its own presets.
 	for again := e.action.writes(); again && live > 1; {
-		together := storing{cases: e.cases}
+		together := storing{matched: e.matched}
 		e.proposed(&together) // now, before cases die in this round
 		again = false
-		for i := range e.cases {
-			if c := &e.cases[i]; !c.dead && !e.passes(c, &together, &failed) {
+		for i := range e.matched {
+			if c := &e.matched[i]; !c.dead && !e.passes(c, &together, &failed) {
 				c.dead, again = true, true
 				live--
 			}
 		}
 	}
 	if live > 0 {
-		e.cases = slices.DeleteFunc(e.cases, func(c kase) bool { return c.dead })
+		e.matched = slices.DeleteFunc(e.matched, func(m matchedRule) bool { return m.dead })
 		return false
 	}
 	if failed.byValidation {
 		e.decision.ValidationMessages = sortedUnique(failed.messages)
-		return e.deny(ReasonValidationFailed, e.caseSources()...)
+		return e.deny(ReasonValidationFailed, e.matchedSources()...)
 	}
 	e.decision.MissingProperties = sortedUnique(failed.missing)
-	return e.deny(ReasonConditionNotMet, e.caseSources()...)
+	return e.deny(ReasonConditionNotMet, e.matchedSources()...)
 }
 
 // failures is what the cases that are not live have to say.
@@ -51,7 +51,7 @@ type failures struct {
 }
 
 // passes says whether a case's condition and validations hold, given what would be stored, and notes why not.
-func (e *evaluation) passes(c *kase, s *storing, failed *failures) bool {
+func (e *evaluation) passes(c *matchedRule, s *storing, failed *failures) bool {
 	r := c.rule
 	create := e.action.class == v1alpha1.ClassCreate
 	if r.condition != nil {
@@ -157,7 +157,7 @@ func (d *Domain) storedRecord(t *resourceType, id string) map[string]any {
 
 // storing is what would be stored with the presets of some cases together: of those that are not dead.
 type storing struct {
-	cases    []kase
+	matched  []matchedRule
 	made     bool
 	proposed expr.Properties
 }
@@ -166,7 +166,7 @@ type storing struct {
 func (e *evaluation) proposed(s *storing) expr.Properties {
 	if !s.made {
 		s.made = true
-		s.proposed = e.propose(e.presetsOf(s.cases))
+		s.proposed = e.propose(e.presetsOf(s.matched))
 	}
 	return s.proposed
 }
@@ -187,102 +187,4 @@ func (e *evaluation) propose(presets map[string]any) expr.Properties {
 	maps.Copy(over, e.submitted)
 	p.Over = over
 	return p
-}
-
-// casePresets are a case's presets overlaid by its computed ones; those in error leave what was there.
-func (e *evaluation) casePresets(c *kase) map[string]any {
-	if c.made {
-		return c.presets
-	}
-	c.made = true
-	c.presets = c.rule.presets
-	if len(c.rule.computed) == 0 {
-		return c.presets
-	}
-	c.presets = make(map[string]any, len(c.rule.presets)+len(c.rule.computed))
-	maps.Copy(c.presets, c.rule.presets)
-	for _, preset := range c.rule.computed {
-		if preset.program == nil {
-			continue
-		}
-		value, err := preset.program.Value(e.expressionInput())
-		if e.trace != nil {
-			e.traceComputed(c, preset.key, err)
-		}
-		if err == nil {
-			c.presets[preset.key] = value
-		}
-	}
-	return c.presets
-}
-
-// presetsOf overlays the presets of cases, which stand in the order of S11: later wins.
-func (e *evaluation) presetsOf(cases []kase) map[string]any {
-	if len(cases) == 1 {
-		return e.casePresets(&cases[0])
-	}
-	var together map[string]any
-	for i := range cases {
-		if cases[i].dead {
-			continue
-		}
-		presets := e.casePresets(&cases[i])
-		if len(presets) == 0 {
-			continue
-		}
-		if together == nil {
-			together = make(map[string]any, len(presets))
-		}
-		maps.Copy(together, presets)
-	}
-	return together
-}
-
-// defaults are the values of a Create's link fields that the user permissions give (S11).
-func (e *evaluation) defaults() map[string]any {
-	if e.defaultsMade || e.action.class != v1alpha1.ClassCreate {
-		return e.defaultValues
-	}
-	e.defaultsMade = true
-	for _, l := range e.resourceType.links {
-		if l.ignored || len(l.path) > 1 {
-			continue
-		}
-		for p := range e.restrictions(l.target) {
-			if p.fallback() == "" {
-				continue
-			}
-			if e.defaultValues == nil {
-				e.defaultValues = map[string]any{}
-			}
-			e.defaultValues[l.field] = p.fallback()
-			break
-		}
-	}
-	return e.defaultValues
-}
-
-// presetsAndDefaults is S11.
-func (e *evaluation) presetsAndDefaults() bool {
-	if !e.action.writes() {
-		return false
-	}
-	if defaults, set := e.defaults(), e.presetsOf(e.cases); len(defaults)+len(set) > 0 {
-		presets := make(map[string]any, len(defaults)+len(set))
-		maps.Copy(presets, defaults)
-		maps.Copy(presets, set)
-		maps.DeleteFunc(presets, func(key string, _ any) bool { _, submitted := e.submitted[key]; return submitted })
-		if len(presets) > 0 {
-			e.decision.Presets = presets
-		}
-	}
-	if e.trace != nil {
-		e.tracePresets()
-	}
-	return false
-}
-
-func sortedUnique(list []string) []string {
-	slices.Sort(list)
-	return slices.Compact(list)
 }

@@ -11,7 +11,7 @@ import (
 // actions is made of.
 func (d *Domain) Matrix(user string, now time.Time) iter.Seq[v1alpha1.EffectivePermission] {
 	return func(yield func(v1alpha1.EffectivePermission) bool) {
-		e := d.standingOf(user, now)
+		e := d.principalOf(user, now)
 		defer e.release()
 		l := newLevel()
 		for _, t := range d.typeList {

@@ -4,12 +4,14 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 )
 
-// Limit says which records user permissions let a user see (S9).
-type Limit struct {
+// Restriction says which records user permissions let a user see (S9).
+type Restriction struct {
 	// Field of the record, "id" for itself, and the resource type that it links to.
 	Field string `json:"field"`
 	Allow string `json:"allow"`
@@ -26,53 +28,53 @@ type Limit struct {
 	parents []string // values under which new records may stand
 }
 
-// limits works out what user permissions allow, each once.
-type limits struct {
+// restrictions works out what user permissions allow, each once.
+type restrictions struct {
 	domain  *engine.Domain
-	allowed sync.Map // by *v1alpha1.UserPermission
+	allowed sync.Map // by the user permission's name
 }
 
-func (l *limits) of(given *engine.Limit, class v1alpha1.ActionClass) *Limit {
-	limit := &Limit{Field: given.Field, Allow: given.Allow, Values: []string{}, EmptyDenied: given.DeniesEmpty}
+func (l *restrictions) of(given *engine.Restriction, class v1alpha1.ActionClass) *Restriction {
+	restriction := &Restriction{Field: given.Field, Allow: given.Allow, Values: []string{}, EmptyDenied: given.DeniesEmpty}
 	for _, p := range given.UserPermissions {
 		ids := l.allowedBy(p)
-		limit.Values = append(limit.Values, ids...)
+		restriction.Values = append(restriction.Values, ids...)
 		writes := class == v1alpha1.ClassCreate || class == v1alpha1.ClassUpdate
 		if writes && !p.Spec.HideDescendants && given.Field == "id" {
-			limit.parents = append(limit.parents, ids...)
+			restriction.parents = append(restriction.parents, ids...)
 		}
 		if class == v1alpha1.ClassCreate && p.Spec.Default != "" {
-			limit.Defaults = append(limit.Defaults, string(p.Spec.Default))
+			restriction.Defaults = append(restriction.Defaults, string(p.Spec.Default))
 		}
-		limit.By = append(limit.By, "UserPermission/"+p.Name)
+		restriction.By = append(restriction.By, "UserPermission/"+p.Name)
 	}
 	if len(given.UserPermissions) == 0 {
-		limit.By = []string{"Strict/" + given.Allow}
+		restriction.By = []string{"Strict/" + given.Allow}
 	}
-	for _, list := range []*[]string{&limit.Values, &limit.parents} {
+	for _, list := range []*[]string{&restriction.Values, &restriction.parents} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}
-	return limit
+	return restriction
 }
 
-func (l *limits) allowedBy(p *v1alpha1.UserPermission) []string {
-	if known, ok := l.allowed.Load(p); ok {
+func (l *restrictions) allowedBy(p *v1alpha1.UserPermission) []string {
+	if known, ok := l.allowed.Load(p.Name); ok {
 		return known.([]string) //nolint:forcetypeassert // nothing else is stored
 	}
 	ids := l.domain.Allowed(p)
-	l.allowed.Store(p, ids)
+	l.allowed.Store(p.Name, ids)
 	return ids
 }
 
-// limitChange is what became of one limit; a side is nil where nothing limits.
-type limitChange struct {
+// restrictionChange is what became of one restriction; a side is nil where nothing restricts.
+type restrictionChange struct {
 	effect        Effect
-	before, after *Limit
+	before, after *Restriction
 }
 
 // key tells changes apart that differ in what they do, not in what stays.
-func (c *limitChange) key() string {
+func (c *restrictionChange) key() string {
 	var added, removed []string
 	field := ""
 	if c.before != nil {
@@ -87,12 +89,12 @@ func (c *limitChange) key() string {
 	return jsonText([]any{field, c.effect, c.before == nil, c.after == nil, added, removed})
 }
 
-// compareLimits says what becomes of the limits of one user on one type. Where neither user permissions
+// compareRestrictions says what becomes of the restrictions of one user on one type. Where neither user permissions
 // nor the records that they are about have changed, it is not worth working out.
-func (c *comparison) compareLimits(before, after []engine.Limit, class v1alpha1.ActionClass) []limitChange {
-	var changes []limitChange
-	find := func(list []engine.Limit, like *engine.Limit) *engine.Limit {
-		i := slices.IndexFunc(list, func(l engine.Limit) bool { return l.Field == like.Field && l.Allow == like.Allow })
+func (c *comparison) compareRestrictions(before, after []engine.Restriction, class v1alpha1.ActionClass) []restrictionChange {
+	var changes []restrictionChange
+	find := func(list []engine.Restriction, like *engine.Restriction) *engine.Restriction {
+		i := slices.IndexFunc(list, func(l engine.Restriction) bool { return l.Field == like.Field && l.Allow == like.Allow })
 		if i < 0 {
 			return nil
 		}
@@ -102,28 +104,31 @@ func (c *comparison) compareLimits(before, after []engine.Limit, class v1alpha1.
 		old := &before[i]
 		is := find(after, old)
 		if is == nil {
-			changes = append(changes, limitChange{Gain, c.limitsBefore.of(old, class), nil})
+			changes = append(changes, restrictionChange{Gain, c.restrictionsBefore.of(old, class), nil})
 			continue
 		}
-		if slices.Equal(old.UserPermissions, is.UserPermissions) && old.Strict == is.Strict && old.DeniesEmpty == is.DeniesEmpty &&
+		same := func(a, b *v1alpha1.UserPermission) bool {
+			return a.Name == b.Name && equality.Semantic.DeepEqual(a.Spec, b.Spec)
+		}
+		if slices.EqualFunc(old.UserPermissions, is.UserPermissions, same) && old.Strict == is.Strict && old.DeniesEmpty == is.DeniesEmpty &&
 			!c.recordTypes[old.Allow] {
 			continue
 		}
-		change := limitChange{"", c.limitsBefore.of(old, class), c.limitsAfter.of(is, class)}
-		change.effect = compareLimit(change.before, change.after)
+		change := restrictionChange{"", c.restrictionsBefore.of(old, class), c.restrictionsAfter.of(is, class)}
+		change.effect = compareRestriction(change.before, change.after)
 		if change.effect != "" {
 			changes = append(changes, change)
 		}
 	}
 	for i := range after {
 		if find(before, &after[i]) == nil {
-			changes = append(changes, limitChange{Loss, nil, c.limitsAfter.of(&after[i], class)})
+			changes = append(changes, restrictionChange{Loss, nil, c.restrictionsAfter.of(&after[i], class)})
 		}
 	}
 	return changes
 }
 
-func compareLimit(before, after *Limit) Effect {
+func compareRestriction(before, after *Restriction) Effect {
 	effect := combine(
 		direction(subset(before.Values, after.Values), subset(after.Values, before.Values)),
 		direction(subset(before.parents, after.parents), subset(after.parents, before.parents)),

@@ -14,13 +14,13 @@ import (
 // for conditions, observedGeneration and observedRevision. Held roles count as eligible; what depends on
 // restrictions is conditional. A user that is not known has what every unknown user has.
 func (d *Domain) Effective(user string, now time.Time) v1alpha1.EffectivePermissionsStatus {
-	e := d.standingOf(user, now)
+	e := d.principalOf(user, now)
 	defer e.release()
 	status := v1alpha1.EffectivePermissionsStatus{Groups: e.groupNames(), Roles: e.heldRoles()}
 	if account := e.account(); account != nil {
 		status.Superuser, status.Disabled = account.superuser, account.disabled
 	}
-	status.Admin = len(e.adminRoles(false)) > 0
+	status.Admin = len(e.adminRoles(true)) > 0
 	l := newLevel()
 	for _, t := range d.typeList {
 		e.levelOn(t, l)
@@ -33,7 +33,7 @@ func (d *Domain) Effective(user string, now time.Time) v1alpha1.EffectivePermiss
 			status.Summary.Custom++
 		case v1alpha1.AccessNone:
 			status.Summary.None++
-			if !l.exceptional {
+			if !l.special {
 				continue
 			}
 		}
@@ -52,63 +52,30 @@ func (d *Domain) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1
 	if !ok {
 		return v1alpha1.EffectivePermission{}, false
 	}
-	e := d.standingOf(user, now)
+	e := d.principalOf(user, now)
 	defer e.release()
 	return e.effectiveOn(t, newLevel()), true
 }
 
-// standingOf is where a user stands without a request: no properties, no context. The evaluation is to be released.
-func (d *Domain) standingOf(id string, now time.Time) *evaluation {
+// principalOf is who a user is without a request: no properties, no context; roles lack whatever they ask for. The
+// evaluation is to be released.
+func (d *Domain) principalOf(id string, now time.Time) *evaluation {
 	request := &Request{Subject: Subject{Type: string(d.policy.spec.SubjectTypes[0]), ID: id}}
 	e := newEvaluation(d, request, now, nil)
 	e.user, _ = d.users.get(id)
-	e.takeStanding(false)
+	e.resolve((*role).asks)
 	return e
 }
 
-func (s *standing) groupNames() []string {
-	var names []string
-	for _, g := range s.groups {
-		names = append(names, g.ref.Name)
-	}
-	return names
-}
-
 // heldRoles are the roles with what gives each; the public role of the role-less is given by nothing.
-func (s *standing) heldRoles() []v1alpha1.HeldRole {
+func (p *principal) heldRoles() []v1alpha1.HeldRole {
 	var held []v1alpha1.HeldRole
-	for i := range s.roles {
-		name := s.roles[i].role.ref.Name
-		held = append(held, v1alpha1.HeldRole{Name: name, Via: s.via(name)})
+	for i := range p.roles {
+		name := p.roles[i].role.ref.Name
+		held = append(held, v1alpha1.HeldRole{Name: name, Via: p.via(name)})
 	}
 	slices.SortFunc(held, func(a, b v1alpha1.HeldRole) int { return strings.Compare(a.Name, b.Name) })
 	return held
-}
-
-// via are the groups and the User object that give a role now, as Kind/name, sorted.
-func (s *standing) via(role string) []string {
-	gives := func(ref roleRef) bool { return ref.name == role && ref.window.inForce(s.at) }
-	var via []string
-	for _, g := range s.groups {
-		if slices.ContainsFunc(g.roles, gives) {
-			via = append(via, g.ref.String())
-		}
-	}
-	if account := s.account(); account != nil && slices.ContainsFunc(account.roles, gives) {
-		via = append(via, account.ref().String())
-	}
-	return via
-}
-
-// adminRoles are the roles with adminAccess that are restricted, or those that are not.
-func (s *standing) adminRoles(restricted bool) []Ref {
-	var found []Ref
-	for i := range s.roles {
-		if r := s.roles[i].role; r.adminAccess && r.restricted() == restricted {
-			found = append(found, r.ref)
-		}
-	}
-	return sortRefs(found)
 }
 
 // level is what S5 to S8 give on one type without a request.
@@ -116,7 +83,7 @@ type level struct {
 	allowed, conditional map[string]bool
 	decidedBy            []Ref
 	overridden           []Ref
-	exceptional          bool // special permissions decide
+	special              bool // special permissions decide
 	exempt               bool // user permissions do not bind the user
 }
 
@@ -130,6 +97,9 @@ func (l *level) reset() {
 }
 
 func (l *level) give(action string, unconditional bool) {
+	if l.allowed == nil {
+		return // only whether is asked
+	}
 	if unconditional {
 		l.allowed[action] = true
 		delete(l.conditional, action)
@@ -160,88 +130,39 @@ func (e *evaluation) permissionOn(t *resourceType, l *level) v1alpha1.EffectiveP
 	return p
 }
 
-// levelOn fills in the level, whatever was in it before.
+// levelOn fills in the level, whatever was in it before: a fold over the grants of the type.
 func (e *evaluation) levelOn(t *resourceType, l *level) {
 	l.reset()
-	account := e.account()
-	if account != nil && account.disabled {
-		l.decidedBy, l.exempt = []Ref{account.ref()}, true
-		return
-	}
-	everything := func(unconditional bool, by ...Ref) {
-		for _, name := range t.names {
-			l.give(name, unconditional)
+	r := e.rulingOn(t)
+	l.special, l.exempt = r.basis == bySpecial, !r.limited()
+	l.decidedBy = append(l.decidedBy, r.objects...)
+	for g := range r.grants {
+		if l.take(g, t) {
+			l.decidedBy = append(l.decidedBy, g.source.source...)
 		}
-		l.decidedBy = append(l.decidedBy, by...)
 	}
-	if account != nil && account.superuser {
-		everything(true, account.ref())
-		l.exempt = true
+	if !l.special {
 		return
 	}
-	if admins := e.adminRoles(false); len(admins) > 0 {
-		everything(true, admins...)
-		l.exempt = true
-		return
-	}
-	if admins := e.adminRoles(true); len(admins) > 0 {
-		everything(false, admins...)
-	}
-	own := t.open.source[0]
-	if t.staffOnly && !e.staff {
-		l.decidedBy = append(l.decidedBy, own)
-		return
-	}
-	exception, winners := e.exception(t)
-	switch {
-	case len(winners) > 0:
-		l.exceptional = true
-		for _, name := range t.names {
-			if exception == v1alpha1.AccessFull || exception == v1alpha1.AccessReadOnly && t.actions[name].class == v1alpha1.ClassRead {
-				l.give(name, true)
-			}
+	var without level
+	r.settleByRules()
+	for g := range r.settled {
+		if without.take(g, t) {
+			l.overridden = append(l.overridden, g.source.source...)
 		}
-		l.decidedBy = append(l.decidedBy, winners...)
-		l.overridden = e.giversOn(t, nil)
-	case t.unrestricted:
-		everything(true, own)
-	default:
-		l.decidedBy = append(l.decidedBy, e.giversOn(t, l)...)
 	}
 }
 
-// giversOn are the objects that give some action of a type without a special permission; what they give is
-// added to the level, if there is one.
-func (e *evaluation) giversOn(t *resourceType, l *level) []Ref {
-	if t.unrestricted && l == nil {
-		return t.open.source
-	}
-	var givers []Ref
-	see := func(rules *ruleSet, restricted bool) {
-		for _, r := range rules.naming(t) {
-			for _, name := range t.names {
-				a := t.actions[name]
-				if !r.gives(a) {
-					continue
-				}
-				givers = append(givers, rules.source...)
-				if l != nil {
-					l.give(name, !restricted && r.unconditional(a))
-				}
-			}
+// take adds the actions that a grant is for, and reports whether there are any.
+func (l *level) take(g grant, t *resourceType) bool {
+	some := false
+	for _, name := range t.names {
+		if a := t.actions[name]; g.rule.grants(a) {
+			l.give(name, g.held == nil && g.rule.unconditional(a))
+			some = true
 		}
 	}
-	for i := range e.roles {
-		r := e.roles[i].role
-		if r.appAccess {
-			see(&e.policy.app, r.restricted())
-		}
-		see(&r.rules, r.restricted())
-	}
-	for _, g := range e.groups {
-		see(&g.rules, false)
-	}
-	return sortRefs(givers)
+	return some
 }
 
 // access sums up the level.
@@ -265,20 +186,12 @@ func (l *level) access(t *resourceType) v1alpha1.Access {
 // restrictedBy are the user permissions and strict types that act on a type (S9).
 func (e *evaluation) restrictedBy(t *resourceType) []Ref {
 	var by []Ref
-	see := func(target string) {
-		for p := range e.standing.restrictions(target, t.name) {
+	for r := range e.restrictionsOn(t).each {
+		for p := range r.permissions {
 			by = append(by, p.ref())
 		}
-	}
-	see(t.name)
-	for i := range t.links {
-		l := &t.links[i]
-		if l.ignored || l.parent {
-			continue
-		}
-		see(l.target)
-		if e.policy.strict(l.target) {
-			by = append(by, Ref{kindStrict, l.target})
+		if r.strict() {
+			by = append(by, Ref{kindStrict, r.target})
 		}
 	}
 	return sortRefs(by)
@@ -302,10 +215,10 @@ func (e *evaluation) nextTransition() (time.Time, bool) {
 		for _, m := range e.user.memberships {
 			next.see(m.window)
 		}
-		for _, p := range e.user.restrictions {
+		for _, p := range e.user.permissions {
 			next.see(p.window)
 		}
-		for _, p := range e.user.exceptions() {
+		for _, p := range e.user.specialPermissions() {
 			next.see(p.window)
 		}
 		if account := e.account(); account != nil {
@@ -328,7 +241,7 @@ func (e *evaluation) nextTransition() (time.Time, bool) {
 
 // NextTransitionOf is when a time window next changes something for a user.
 func (d *Domain) NextTransitionOf(user string, now time.Time) (time.Time, bool) {
-	e := d.standingOf(user, now)
+	e := d.principalOf(user, now)
 	defer e.release()
 	return e.nextTransition()
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/remit-authz/remit/internal/engine/enginetest"
 )
 
-// TestProofWays holds the ways that give actions against the levels that Effective gives.
-func TestProofWays(t *testing.T) {
+// TestProofGrants holds the ways that give actions against the levels that Effective gives.
+func TestProofGrants(t *testing.T) {
 	p := proofOf(t)
 	compared := 0
 	p.each(t, func(s *rand.Rand, objects []engine.Object) error {
@@ -25,15 +25,15 @@ func TestProofWays(t *testing.T) {
 			}
 		}
 		for _, user := range d.Users() {
-			standing := d.Standing(engine.Who{User: user}, now)
+			principal := d.Principal(engine.Who{User: user}, now)
 			for _, resource := range d.ResourceTypes() {
 				want, _ := d.EffectiveOn(user, resource, now)
-				ways, _ := standing.Ways(resource)
+				ways, _ := principal.Grants(resource)
 				var allowed, conditional []string
 				for action, given := range ways {
-					given = slices.DeleteFunc(slices.Clone(given), func(w engine.Way) bool { return w.StaffScope })
+					given = slices.DeleteFunc(slices.Clone(given), func(w engine.Grant) bool { return w.StaffScope })
 					switch {
-					case slices.ContainsFunc(given, func(w engine.Way) bool { return w.Unconditional(classes[resource][action]) }):
+					case slices.ContainsFunc(given, func(w engine.Grant) bool { return w.Unconditional(classes[resource][action]) }):
 						allowed = append(allowed, action)
 					case len(given) > 0:
 						conditional = append(conditional, action)
@@ -63,7 +63,7 @@ func TestProofDiffersOn(t *testing.T) {
 		after, _ := before.With(enginetest.Change(s, objects))
 		for _, user := range append(before.Users(), "nobody") {
 			who := engine.Who{User: user}
-			types := before.Standing(who, now).DiffersOn(after.Standing(who, now))
+			types := before.Principal(who, now).DiffersOn(after.Principal(who, now))
 			for _, resource := range append(before.ResourceTypes(), after.ResourceTypes()...) {
 				if slices.Contains(types, resource) {
 					continue

@@ -22,7 +22,7 @@ type Census struct {
 func (d *Domain) Census(now time.Time) *Census {
 	c := &Census{RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{}}
 	for id := range d.users.all() {
-		e := d.standingOf(id, now)
+		e := d.principalOf(id, now)
 		c.Users++
 		if e.isAdmin() {
 			c.Admins++
@@ -83,7 +83,7 @@ func (d *Domain) HasAdmin(now time.Time) bool {
 // IsAdmin says whether a user is not disabled, and is superuser or holds a role with adminAccess as of now, whatever
 // its restrictions (A2).
 func (d *Domain) IsAdmin(user string, now time.Time) bool {
-	e := d.standingOf(user, now)
+	e := d.principalOf(user, now)
 	defer e.release()
 	return e.isAdmin()
 }
@@ -91,23 +91,9 @@ func (d *Domain) IsAdmin(user string, now time.Time) bool {
 // IsUnlimited says whether nothing limits a user as of now: it is superuser, or holds a role with adminAccess that has
 // no restrictions (S4).
 func (d *Domain) IsUnlimited(user string, now time.Time) bool {
-	e := d.standingOf(user, now)
+	e := d.principalOf(user, now)
 	defer e.release()
 	return e.unlimited()
-}
-
-func (s *standing) isAdmin() bool {
-	account := s.account()
-	if account != nil && account.disabled {
-		return false
-	}
-	return account != nil && account.superuser || slices.ContainsFunc(s.roles, func(h heldRole) bool { return h.role.adminAccess })
-}
-
-func (s *standing) unlimited() bool {
-	account := s.account()
-	return account != nil && account.superuser ||
-		slices.ContainsFunc(s.roles, func(h heldRole) bool { return h.role.adminAccess && !h.role.restricted() })
 }
 
 // SpecialPermissionState is what a special permission does.
@@ -130,17 +116,17 @@ func (d *Domain) SpecialPermissionState(name string, now time.Time) (SpecialPerm
 	if reason := windowReason(p.window, now.Unix()); reason != v1alpha1.ReasonActive {
 		return SpecialPermissionState{Reason: reason}, true
 	}
-	e := d.standingOf(string(p.spec.User), now)
+	e := d.principalOf(string(p.spec.User), now)
 	defer e.release()
 	if e.unlimited() {
 		return SpecialPermissionState{Reason: v1alpha1.ReasonUserIsAdmin}, true
 	}
 	state := SpecialPermissionState{Reason: v1alpha1.ReasonActive}
 	for _, t := range d.typeList {
-		if _, says := p.on(t); !says {
+		if p.on(t) == nil {
 			continue
 		}
-		_, winners := e.exception(t)
+		_, winners := e.specialLevel(t)
 		if slices.Contains(winners, p.ref()) {
 			state.ResourceTypes = append(state.ResourceTypes, t.name)
 		} else {

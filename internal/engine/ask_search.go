@@ -22,7 +22,7 @@ func (d *Domain) SearchSubjects(req *Request, now time.Time) ([]string, error) {
 // SearchResources finds the ids, sorted, of the records in RecordSets that a request would be allowed for;
 // its resource.id does not count.
 func (d *Domain) SearchResources(req *Request, now time.Time) ([]string, error) {
-	if err := req.validate(everything); err != nil {
+	if err := req.validate(everythingNamed); err != nil {
 		return nil, err
 	}
 	of, ok := d.records.get(req.Resource.Type)

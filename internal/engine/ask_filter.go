@@ -45,13 +45,16 @@ func (e *FilterError) Error() string {
 // resource.properties do not count; to a filter every property is known, and one that a record lacks is
 // null. The error is a *RequestError, or a *FilterError where the condition cannot be expressed.
 func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
-	if err := req.validate(everything); err != nil {
+	if err := req.validate(everythingNamed); err != nil {
 		return Filter{}, err
 	}
 	record := *req
 	record.Resource.ID, record.Resource.Properties = "", nil
 	e := newEvaluation(d, &record, now, nil)
-	for i := range stages[:7] { // S1 to S7 do not look at the record
+	for i := range stages {
+		if stages[i].record {
+			break
+		}
 		if !stages[i].run(e) {
 			continue
 		}
@@ -71,7 +74,7 @@ func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
 
 // filter carries S8, S9 and S10 over to all records at once.
 func (e *evaluation) filter() (Filter, error) {
-	conditions, err := e.caseFilters()
+	conditions, err := e.conditionFilters()
 	if err != nil {
 		return Filter{}, err
 	}
@@ -84,8 +87,8 @@ func (e *evaluation) filter() (Filter, error) {
 	if e.action.class == v1alpha1.ClassRead {
 		for _, field := range e.request.askedFields() {
 			var covering []*filter.Tree
-			for i := range e.cases {
-				if e.cases[i].rule.covers(field) {
+			for i := range e.matched {
+				if e.matched[i].rule.fields.covers(field) {
 					covering = append(covering, conditions[i])
 				}
 			}
@@ -94,7 +97,7 @@ func (e *evaluation) filter() (Filter, error) {
 	}
 	f := Filter{
 		Condition: filter.All(filter.AnyOf(conditions...), filter.All(covered...), links),
-		DecidedBy: e.caseSources(),
+		DecidedBy: e.matchedSources(),
 	}
 	switch f.Condition.Op {
 	case filter.False:
@@ -110,11 +113,11 @@ func (e *evaluation) filter() (Filter, error) {
 	return f, nil
 }
 
-// caseFilters are the conditions of the cases.
-func (e *evaluation) caseFilters() ([]*filter.Tree, error) {
-	conditions := make([]*filter.Tree, len(e.cases))
-	for i := range e.cases {
-		c := &e.cases[i]
+// conditionFilters are the conditions of the matched rules.
+func (e *evaluation) conditionFilters() ([]*filter.Tree, error) {
+	conditions := make([]*filter.Tree, len(e.matched))
+	for i := range e.matched {
+		c := &e.matched[i]
 		switch {
 		case c.rule.condition == nil:
 			conditions[i] = filter.Constant(true)
@@ -133,67 +136,19 @@ func (e *evaluation) caseFilters() ([]*filter.Tree, error) {
 
 // linkFilters are what user permissions and strict types ask of the id and the link fields (S9).
 func (e *evaluation) linkFilters() (*filter.Tree, error) {
-	check := restrictionCheck{evaluation: e}
 	var links []*filter.Tree
-	if own := e.resourceType.name; check.restricted(own) {
-		ids, err := check.allowedIDs(own)
+	for r := range e.restrictionsOn(e.resourceType).each {
+		ids, err := r.ids(e.domain)
 		if err != nil {
 			return nil, err
 		}
-		links = append(links, filter.Links(filter.IDField, ids, false))
-	}
-	for i := range e.resourceType.links {
-		l := &e.resourceType.links[i]
-		restricted, strict := check.restricted(l.target), e.policy.strict(l.target)
-		if l.ignored || l.parent || !restricted && !strict {
-			continue
+		field := filter.IDField
+		if r.link != nil {
+			field = &filter.Field{Path: r.link.path}
 		}
-		var ids []string
-		if restricted {
-			var err error
-			if ids, err = check.allowedIDs(l.target); err != nil {
-				return nil, err
-			}
-		}
-		links = append(links, filter.Links(&filter.Field{Path: l.path}, ids, !e.policy.deniesEmpty(l.target)))
+		links = append(links, filter.Links(field, ids, r.link != nil && !r.deniesEmpty()))
 	}
 	return filter.All(links...), nil
-}
-
-// allowedIDs are Allowed(T), sorted: the values of the user permissions, and the records below them.
-func (c *restrictionCheck) allowedIDs(allow string) ([]string, error) {
-	ids := map[string]bool{}
-	below := map[string]bool{} // values whose descendants count
-	var first Ref
-	for p := range c.restrictions(allow) {
-		if len(ids) == 0 {
-			first = p.ref()
-		}
-		for _, value := range p.values {
-			ids[value] = true
-			if !p.hideDescendants {
-				below[value] = true
-			}
-		}
-	}
-	if of, ok := c.domain.records.get(allow); ok && len(below) > 0 {
-		for id := range of.byID.all() {
-			of.ancestors(id, func(ancestor string) bool {
-				if below[ancestor] {
-					ids[id] = true
-				}
-				return ids[id]
-			})
-			if len(ids) > MaxFilterValues {
-				break
-			}
-		}
-	}
-	if len(ids) > MaxFilterValues {
-		return nil, &FilterError{first, "spec.forValues", fmt.Sprintf(
-			"more than %d records of %s are allowed (S9), too many to name in a filter; restrict by a property instead, or ask about single records", MaxFilterValues, allow)}
-	}
-	return sortedKeys(ids), nil
 }
 
 // refusal is the reason of a filter that lets nothing through.
@@ -211,32 +166,18 @@ func (e *evaluation) refusal(conditions, covered []*filter.Tree) Reason {
 // fieldsOfAll are the fields that every case covers which can be live: those that may be read of whatever
 // record passes. A case without a condition is always live, so what it covers may be read too.
 func (e *evaluation) fieldsOfAll(conditions []*filter.Tree) []string {
-	var always, sometimes []*rule
-	for i := range e.cases {
+	var always, sometimes []fieldSet
+	for i := range e.matched {
 		switch conditions[i].Op {
 		case filter.True:
-			always = append(always, e.cases[i].rule)
+			always = append(always, e.matched[i].rule.fields)
 		case filter.False:
 		default:
-			sometimes = append(sometimes, e.cases[i].rule)
+			sometimes = append(sometimes, e.matched[i].rule.fields)
 		}
 	}
-	coversAll := func(r *rule) bool { return r.allFields }
-	if slices.ContainsFunc(always, coversAll) || len(always) == 0 && !slices.ContainsFunc(sometimes, func(r *rule) bool { return !r.allFields }) {
-		return everyField
+	if len(always) > 0 {
+		return fieldUnion(slices.Values(always))
 	}
-	fields := []string{}
-	for _, r := range always {
-		fields = append(fields, r.fields...)
-	}
-	if len(always) == 0 {
-		for _, r := range sometimes {
-			for _, field := range r.fields {
-				if !slices.ContainsFunc(sometimes, func(other *rule) bool { return !other.covers(field) }) {
-					fields = append(fields, field)
-				}
-			}
-		}
-	}
-	return sortedUnique(fields)
+	return fieldIntersection(slices.Values(sometimes))
 }

@@ -1,0 +1,26 @@
+package engine
+
+import "time"
+
+// Decide answers a request as of now. The error is a *RequestError: the request is malformed, and there is no
+// decision.
+func (d *Domain) Decide(req *Request, now time.Time) (Decision, error) {
+	if err := req.validate(everythingNamed); err != nil {
+		return Decision{}, err
+	}
+	var found lookup
+	if decision := d.decideByPlan(req, now, &found); decision != nil {
+		return *decision, nil
+	}
+	return d.decide(req, now, found, nil)
+}
+
+// Explain is Decide with the trace of the stages: which objects each looked at, and what they said.
+func (d *Domain) Explain(req *Request, now time.Time) (Decision, []TraceStage, error) {
+	if err := req.validate(everythingNamed); err != nil {
+		return Decision{}, nil, err
+	}
+	t := &trace{}
+	decision, err := d.decide(req, now, lookup{}, t)
+	return decision, t.stages, err
+}

@@ -4,13 +4,13 @@ import "time"
 
 // Decide answers a request as of now. The error is a *RequestError: the request is malformed, and there is no
 // decision.
-func (d *Domain) Decide(req *Request, now time.Time) (Decision, error) {
+func (d *Domain) Decide(req *Request, now time.Time) (decision Decision, err error) {
 	if err := req.validate(everythingNamed); err != nil {
 		return Decision{}, err
 	}
 	var found lookup
-	if decision := d.decideByPlan(req, now, &found); decision != nil {
-		return *decision, nil
+	if d.decideByPlan(req, now, &found, &decision) {
+		return decision, nil
 	}
 	return d.decide(req, now, found, nil)
 }

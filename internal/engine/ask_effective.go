@@ -63,7 +63,7 @@ func (d *Domain) principalOf(id string, now time.Time) *evaluation {
 	request := &Request{Subject: Subject{Type: string(d.policy.spec.SubjectTypes[0]), ID: id}}
 	e := newEvaluation(d, request, now, nil)
 	e.user, _ = d.users.get(id)
-	e.resolve((*role).asks)
+	e.resolve(false)
 	return e
 }
 
@@ -191,7 +191,7 @@ func (e *evaluation) restrictedBy(t *resourceType) []Ref {
 			by = append(by, p.ref())
 		}
 		if r.strict() {
-			by = append(by, Ref{kindStrict, r.target})
+			by = append(by, Ref{kindStrict, r.target()})
 		}
 	}
 	return sortRefs(by)

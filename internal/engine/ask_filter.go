@@ -166,18 +166,19 @@ func (e *evaluation) refusal(conditions, covered []*filter.Tree) Reason {
 // fieldsOfAll are the fields that every case covers which can be live: those that may be read of whatever
 // record passes. A case without a condition is always live, so what it covers may be read too.
 func (e *evaluation) fieldsOfAll(conditions []*filter.Tree) []string {
-	var always, sometimes []fieldSet
+	var always fieldSet
+	var sometimes []fieldSet
 	for i := range e.matched {
 		switch conditions[i].Op {
 		case filter.True:
-			always = append(always, e.matched[i].rule.fields)
+			always.add(e.matched[i].rule.fields)
 		case filter.False:
 		default:
 			sometimes = append(sometimes, e.matched[i].rule.fields)
 		}
 	}
-	if len(always) > 0 {
-		return fieldUnion(slices.Values(always))
+	if !always.all && always.names == nil {
+		always = fieldIntersection(sometimes)
 	}
-	return fieldIntersection(slices.Values(sometimes))
+	return always.list()
 }

@@ -46,7 +46,7 @@ func (d *Domain) Principal(who Who, now time.Time) *Principal {
 		if e.anonymous = who == (Who{}); !e.anonymous {
 			e.user, _ = d.users.get(who.User)
 		}
-		e.resolve((*role).asks)
+		e.resolve(false)
 	}
 	return &Principal{e}
 }
@@ -133,7 +133,7 @@ func (g *Grant) CoveredBy(others []*Grant, class v1alpha1.ActionClass) bool {
 			if class == v1alpha1.ClassDelete {
 				return true
 			}
-			fields = fields.union(other.rule.fields)
+			fields.add(other.rule.fields)
 		}
 	}
 	return fields.includes(g.rule.fields)
@@ -196,7 +196,7 @@ func (p *Principal) Restrictions(resourceType string) []Restriction {
 	}
 	var found []Restriction
 	for r := range p.e.restrictionsOn(t).each {
-		restriction := Restriction{Field: r.field(), Allow: r.target, Strict: r.strict(), DeniesEmpty: r.deniesEmpty()}
+		restriction := Restriction{Field: r.field(), Allow: r.target(), Strict: r.strict(), DeniesEmpty: r.deniesEmpty()}
 		for permission := range r.permissions {
 			restriction.UserPermissions = append(restriction.UserPermissions, permission.object())
 		}
@@ -284,10 +284,6 @@ func sameOutsideRules(a, b *evaluation) bool {
 }
 
 func (p *principal) permissionsInForce() []*userPermission {
-	var found []*userPermission
-	if p.user != nil {
-		found = append(found, p.user.permissions...)
-	}
-	found = append(found, p.roleSet.permissions...)
-	return slices.DeleteFunc(found, func(permission *userPermission) bool { return !permission.window.inForce(p.at) })
+	lists := p.permissionLists()
+	return slices.DeleteFunc(slices.Concat(lists[:]...), func(permission *userPermission) bool { return !permission.window.inForce(p.at) })
 }

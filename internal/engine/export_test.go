@@ -4,10 +4,8 @@ import "time"
 
 // DecideByPlan gives the decision of a well-formed request where a plan decides; false where the stages do.
 func (d *Domain) DecideByPlan(req *Request, now time.Time) (decision Decision, decided bool) {
-	if planned := d.decideByPlan(req, now, &lookup{}); planned != nil {
-		return *planned, true
-	}
-	return Decision{}, false
+	decided = d.decideByPlan(req, now, &lookup{}, &decision)
+	return decision, decided
 }
 
 // MaxPlans is how many plans a generation keeps at most, and Plans how many it has.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"iter"
 	"slices"
 	"strings"
 
@@ -46,44 +45,35 @@ func (s fieldSet) includes(other fieldSet) bool {
 	return !slices.ContainsFunc(other.names, func(name string) bool { return !s.covers(name) })
 }
 
-// union is what either of two sets covers.
-func (s fieldSet) union(other fieldSet) fieldSet {
+// add adds what another set covers; list sorts it out.
+func (s *fieldSet) add(other fieldSet) {
 	if s.all || other.all {
-		return allFields
+		*s = allFields
+		return
 	}
-	return fieldSet{names: sortedUnique(slices.Concat(s.names, other.names))}
+	s.names = append(s.names, other.names...)
 }
 
-// fieldUnion is what any of several sets covers, as decisions list it: sorted, ["*"] for all.
-func fieldUnion(sets iter.Seq[fieldSet]) []string {
-	union := []string{}
-	for s := range sets {
-		if s.all {
-			return everyField
-		}
-		union = append(union, s.names...)
-	}
-	return sortedUnique(union)
-}
-
-// fieldIntersection is what all of several sets cover, as decisions list it.
-func fieldIntersection(sets iter.Seq[fieldSet]) []string {
-	everything := true
-	common := []string{}
-	for s := range sets {
-		everything = everything && s.all
-		for _, name := range s.names {
-			covered := true
-			for other := range sets {
-				covered = covered && other.covers(name)
-			}
-			if covered {
-				common = append(common, name)
-			}
-		}
-	}
-	if everything {
+// list is the set as decisions list it: sorted, each once; ["*"] for all.
+func (s *fieldSet) list() []string {
+	switch {
+	case s.all:
 		return everyField
+	case s.names == nil:
+		return []string{}
 	}
-	return sortedUnique(common)
+	return sortedUnique(s.names)
+}
+
+// fieldIntersection is what all of several sets cover.
+func fieldIntersection(sets []fieldSet) fieldSet {
+	common := fieldSet{all: !slices.ContainsFunc(sets, func(s fieldSet) bool { return !s.all })}
+	for _, s := range sets {
+		for _, name := range s.names {
+			if !slices.ContainsFunc(sets, func(other fieldSet) bool { return !other.covers(name) }) {
+				common.names = append(common.names, name)
+			}
+		}
+	}
+	return common
 }

@@ -102,7 +102,7 @@ func (p *plan) decision(live uint64) *Decision {
 			}
 		}
 		if p.action.class != v1alpha1.ClassDelete {
-			e.decision.Fields = fieldUnion(e.matchedFields)
+			e.decision.Fields = e.matchedFields()
 		}
 		e.allow()
 	}

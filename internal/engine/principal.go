@@ -98,20 +98,23 @@ func (p *principal) special(yield func(*specialPermission) bool) {
 	}
 }
 
-// userPermissions yields UP(T): the user permissions for a type of link, in force, that act on requests about a type;
-// the user's own by name, then those of its groups by name (S9).
+// permissionLists are the user permissions of the principal, in force or not: its own by name, then those of its groups
+// by name (S9).
+func (p *principal) permissionLists() [2][]*userPermission {
+	if p.user == nil {
+		return [2][]*userPermission{nil, p.roleSet.permissions}
+	}
+	return [2][]*userPermission{p.user.permissions, p.roleSet.permissions}
+}
+
+// userPermissions yields UP(T): those for a type of link, in force, that act on requests about a type.
 func (p *principal) userPermissions(allow, on string) iter.Seq[*userPermission] {
 	return func(yield func(*userPermission) bool) {
-		if p.user != nil {
-			for _, permission := range p.user.permissions {
+		for _, list := range p.permissionLists() {
+			for _, permission := range list {
 				if permission.restricts(allow, on, p.at) && !yield(permission) {
 					return
 				}
-			}
-		}
-		for _, permission := range p.roleSet.permissions {
-			if permission.restricts(allow, on, p.at) && !yield(permission) {
-				return
 			}
 		}
 	}

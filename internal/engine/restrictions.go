@@ -17,10 +17,8 @@ type restriction struct {
 	on *resourceType
 	// link is the field; nil for the record itself.
 	link *link
-	// target is the type whose records are restricted: T, or C for the record itself.
-	target string
-	// restricted means that there are user permissions; where there are none, the type is strict.
-	restricted bool
+	// first of the user permissions; nil where there are none, and the type is strict.
+	first *userPermission
 }
 
 // restrictions are those of a principal on a type.
@@ -31,33 +29,28 @@ type restrictions struct {
 
 func (p *principal) restrictionsOn(t *resourceType) restrictions { return restrictions{p, t} }
 
-// each yields the restrictions: that of the record itself first, then those of its links in the order of their
-// declaration.
-func (r restrictions) each(yield func(restriction) bool) {
-	if own, ok := r.record(); ok && !yield(own) {
-		return
+// len is the number of places that may be restricted: the record itself, and every declared link.
+func (r restrictions) len() int { return 1 + len(r.on.links) }
+
+// place is the restriction of one of them, the record itself first, then the links in the order of their declaration;
+// false where nothing is asked of it.
+func (r restrictions) place(i int) (restriction, bool) {
+	if i == 0 {
+		own := restriction{r.principal, r.on, nil, r.firstFor(r.on.name)}
+		return own, own.first != nil
 	}
-	r.links(yield)
+	l := &r.on.links[i-1]
+	if l.ignored || l.parent {
+		return restriction{}, false
+	}
+	linked := restriction{r.principal, r.on, l, r.firstFor(l.target)}
+	return linked, linked.first != nil || r.policy.strict(l.target)
 }
 
-// record is the restriction of the record itself; false if there is none.
-func (r restrictions) record() (restriction, bool) {
-	own := restriction{r.principal, r.on, nil, r.on.name, true}
-	return own, r.restricts(r.on.name)
-}
-
-// links yields the restrictions of link fields.
-func (r restrictions) links(yield func(restriction) bool) {
-	for i := range r.on.links {
-		l := &r.on.links[i]
-		if l.ignored || l.parent {
-			continue
-		}
-		restricted := r.restricts(l.target)
-		if !restricted && !r.policy.strict(l.target) {
-			continue
-		}
-		if !yield(restriction{r.principal, r.on, l, l.target, restricted}) {
+// each yields the restrictions in the order of place.
+func (r restrictions) each(yield func(restriction) bool) {
+	for i := range r.len() {
+		if restriction, ok := r.place(i); ok && !yield(restriction) {
 			return
 		}
 	}
@@ -65,18 +58,32 @@ func (r restrictions) links(yield func(restriction) bool) {
 
 // any reports whether there is any restriction.
 func (r restrictions) any() bool {
-	for range r.each {
-		return true
+	for i := range r.len() {
+		if _, ok := r.place(i); ok {
+			return true
+		}
 	}
 	return false
 }
 
-// restricts reports whether UP(T) is not empty.
-func (r restrictions) restricts(target string) bool {
-	for range r.userPermissions(target, r.on.name) {
-		return true
+// firstFor is the first of UP(T), nil if there is none.
+func (r restrictions) firstFor(target string) *userPermission {
+	for _, list := range r.permissionLists() {
+		for _, p := range list {
+			if p.restricts(target, r.on.name, r.at) {
+				return p
+			}
+		}
 	}
-	return false
+	return nil
+}
+
+// target is the type whose records are restricted: T, or C for the record itself.
+func (r *restriction) target() string {
+	if r.link == nil {
+		return r.on.name
+	}
+	return r.link.target
 }
 
 // field is the restricted field as the type declares it; "id" for the record itself.
@@ -88,21 +95,29 @@ func (r *restriction) field() string {
 }
 
 // strict reports whether links to the target must be allowed by a user permission.
-func (r *restriction) strict() bool { return r.link != nil && r.policy.strict(r.target) }
+func (r *restriction) strict() bool { return r.link != nil && r.policy.strict(r.target()) }
 
 // deniesEmpty reports whether an empty link fails.
-func (r *restriction) deniesEmpty() bool { return r.link != nil && r.policy.deniesEmpty(r.target) }
+func (r *restriction) deniesEmpty() bool { return r.link != nil && r.policy.deniesEmpty(r.target()) }
 
 // permissions are UP(T).
 func (r *restriction) permissions(yield func(*userPermission) bool) {
-	r.userPermissions(r.target, r.on.name)(yield)
+	r.userPermissions(r.target(), r.on.name)(yield)
 }
 
 // allows reports whether a record is in Allowed(T).
 func (r *restriction) allows(d *Domain, id string) bool {
-	for p := range r.permissions {
-		if p.allows(d, id) {
-			return true
+	if r.first == nil {
+		return false
+	}
+	if r.first.allows(d, id) {
+		return true
+	}
+	for _, list := range r.permissionLists() {
+		for _, p := range list {
+			if p != r.first && p.restricts(r.first.allow, r.on.name, r.at) && p.allows(d, id) {
+				return true
+			}
 		}
 	}
 	return false
@@ -119,14 +134,17 @@ func (r *restriction) allowsBelow(d *Domain, id string) bool {
 	return false
 }
 
-// by are the objects that ask for it: the user permissions, or the policy where the type is strict.
-func (r *restriction) by() []Ref {
-	if !r.restricted {
-		return []Ref{PolicyRef}
+// appendBy appends the objects that ask for it: the user permissions, or the policy where the type is strict.
+func (r *restriction) appendBy(by []Ref) []Ref {
+	if r.first == nil {
+		return append(by, PolicyRef)
 	}
-	var by []Ref
-	for p := range r.permissions {
-		by = append(by, p.ref())
+	for _, list := range r.permissionLists() {
+		for _, p := range list {
+			if p == r.first || p.restricts(r.first.allow, r.on.name, r.at) {
+				by = append(by, p.ref())
+			}
+		}
 	}
 	return by
 }
@@ -140,7 +158,7 @@ func (r *restriction) ids(d *Domain) ([]string, error) {
 			if len(ids) > MaxFilterValues {
 				return nil, &FilterError{p.ref(), "spec.forValues", fmt.Sprintf(
 					"more than %d records of %s are allowed (S9), too many to name in a filter; restrict by a property instead, or ask about single records",
-					MaxFilterValues, r.target)}
+					MaxFilterValues, r.target())}
 			}
 		}
 	}

@@ -10,15 +10,16 @@ import (
 
 // groupsAndRoles is S3.
 func (e *evaluation) groupsAndRoles() bool {
-	e.resolve(e.lackFor)
+	e.resolve(true)
 	if e.trace != nil {
 		e.tracePrincipal()
 	}
 	return false
 }
 
-// resolve finds the principal's groups, its roles with what each lacks, and whether it is staff (S3, S5).
-func (e *evaluation) resolve(lacks func(*role) lack) {
+// resolve finds the principal's groups, its roles with what each lacks, and whether it is staff (S3, S5). Without a
+// request to check them against, roles lack whatever they ask for.
+func (e *evaluation) resolve(check bool) {
 	e.staff = e.isStaff()
 	if !e.anonymous {
 		e.findJoined()
@@ -29,7 +30,10 @@ func (e *evaluation) resolve(lacks func(*role) lack) {
 		e.checked = append(e.checked, s.roles...)
 		e.roles = e.checked
 		for i := range e.roles {
-			e.roles[i].lacks = lacks(e.roles[i].role)
+			held := &e.roles[i]
+			if held.lacks = held.role.asks(); check {
+				held.lacks = e.lackFor(held.role)
+			}
 		}
 	}
 }

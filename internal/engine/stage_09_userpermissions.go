@@ -14,110 +14,115 @@ func (e *evaluation) userPermissionsHold() bool {
 	if e.action.writes() && !set.any() {
 		return false // it is not worth working out what would be stored
 	}
-	check := restrictionCheck{restrictions: set, domain: e.domain, trace: e.trace}
+	check := restrictionCheck{set, e.domain, e.trace, ""}
 	id := e.request.Resource.ID
-	switch e.action.class {
+	switch d := &e.decision; e.action.class {
 	case v1alpha1.ClassCreate:
 		proposed := e.propose(e.presetsOf(e.matched))
-		check.parent(id, proposed)
-		check.properties(proposed, true)
+		check.parent(d, id, proposed)
+		check.properties(d, proposed, true)
 	case v1alpha1.ClassUpdate:
 		proposed := e.propose(e.presetsOf(e.matched))
-		check.record(id)
-		check.properties(e.stored(), false)
-		check.properties(proposed, false)
-		check.move(id, e.stored(), proposed)
+		check.record(d, id)
+		check.properties(d, e.stored(), false)
+		check.properties(d, proposed, false)
+		check.move(d, id, e.stored(), proposed)
 	default:
-		check.record(id)
-		check.properties(e.stored(), false)
+		check.record(d, id)
+		check.properties(d, e.stored(), false)
 	}
-	if len(check.violations) == 0 {
+	if len(e.decision.Violations) == 0 {
 		return false
 	}
-	e.decision = check.denial()
+	e.decision.settleDenial()
 	e.decision.StepUp = e.stepUp
 	return true
 }
 
-// restrictionCheck holds records against restrictions and collects what fails.
+// restrictionCheck holds records against restrictions. Its checks add what fails to a decision.
 type restrictionCheck struct {
 	restrictions
-	domain     *Domain
-	trace      *trace
-	violations []Violation
-	missing    []string
-	by         []Ref
+	domain *Domain
+	trace  *trace
+	// unread is the id of a record whose RecordSet has not been looked at, because nothing needs it yet; empty: none.
+	unread string
 }
 
-// denial is the decision where something failed.
-func (c *restrictionCheck) denial() Decision {
-	return Decision{
-		Reason: ReasonUserPermission, DecidedBy: sortRefs(c.by), Violations: c.violations, MissingProperties: sortedUnique(c.missing),
+// fail adds a value that the restriction does not let pass.
+func (c *restrictionCheck) fail(d *Decision, r *restriction, field string, value any, cause ViolationCause) {
+	if d.Violations == nil {
+		// Most often one user permission refuses one field: memory for that, in one piece.
+		var one struct {
+			violation [1]Violation
+			ref       [1]Ref
+		}
+		d.Violations, d.DecidedBy = one.violation[:0], one.ref[:0]
 	}
-}
-
-func (c *restrictionCheck) fail(r *restriction, field string, value any, cause ViolationCause) {
 	if cause == CauseMissing {
-		c.missing = append(c.missing, field)
+		d.MissingProperties = append(d.MissingProperties, field)
 	}
-	if len(c.by) == 0 {
-		c.by = r.by()
-	} else {
-		c.by = append(c.by, r.by()...)
-	}
-	v := Violation{Field: field, Value: value, Allow: r.target, Cause: cause}
-	for _, known := range c.violations {
-		if reflect.DeepEqual(known, v) {
+	d.DecidedBy = r.appendBy(d.DecidedBy)
+	v := Violation{Field: field, Value: value, Allow: r.target(), Cause: cause}
+	for i := range d.Violations {
+		if reflect.DeepEqual(d.Violations[i], v) {
 			return
 		}
 	}
-	c.violations = append(c.violations, v)
+	d.Violations = append(d.Violations, v)
 	if c.trace != nil {
 		c.traceViolation(r, v)
 	}
 }
 
+// settleDenial makes a decision of what failed.
+func (d *Decision) settleDenial() {
+	d.Reason = ReasonUserPermission
+	d.MissingProperties = sortedUnique(d.MissingProperties)
+	if len(d.DecidedBy) > 1 {
+		d.DecidedBy = sortRefs(d.DecidedBy)
+	}
+}
+
 // record checks the record itself: its id must be in Allowed(C).
-func (c *restrictionCheck) record(id string) {
-	if own, ok := c.restrictions.record(); ok && !own.allows(c.domain, id) {
-		c.fail(&own, "id", id, CauseNotAllowed)
+func (c *restrictionCheck) record(d *Decision, id string) {
+	if own, ok := c.place(0); ok && !own.allows(c.domain, id) {
+		c.fail(d, &own, "id", id, CauseNotAllowed)
 	}
 }
 
 // parent checks where a new record would stand in the tree.
-func (c *restrictionCheck) parent(id string, proposed expr.Properties) {
-	own, ok := c.restrictions.record()
+func (c *restrictionCheck) parent(d *Decision, id string, proposed expr.Properties) {
+	own, ok := c.place(0)
 	if !ok {
 		return
 	}
 	field := c.on.parent
 	if field == "" {
-		c.fail(&own, "id", id, CauseNotAllowed)
+		c.fail(d, &own, "id", id, CauseNotAllowed)
 		return
 	}
 	value, known := proposed.Get(field)
-	if id, ok := filter.LinkText(value); ok && own.allowsBelow(c.domain, id) {
-		return
+	parent, ok := filter.LinkText(value)
+	switch {
+	case ok && own.allowsBelow(c.domain, parent):
+	case !known || isEmpty(value):
+		c.fail(d, &own, field, nil, CauseEmpty)
+	default:
+		c.fail(d, &own, field, value, CauseNotAllowed)
 	}
-	cause := CauseNotAllowed
-	if !known || isEmpty(value) {
-		value, cause = nil, CauseEmpty
-	}
-	c.fail(&own, field, value, cause)
 }
 
 // move checks an Update that gives the record another parent: one that a Create could name.
-func (c *restrictionCheck) move(id string, stored, proposed expr.Properties) {
+func (c *restrictionCheck) move(d *Decision, id string, stored, proposed expr.Properties) {
 	field := c.on.parent
 	if field == "" {
 		return
 	}
 	from, wasKnown := stored.Get(field)
 	to, isKnown := proposed.Get(field)
-	if wasKnown == isKnown && sameLink(from, to) {
-		return
+	if wasKnown != isKnown || !sameLink(from, to) {
+		c.parent(d, id, proposed)
 	}
-	c.parent(id, proposed)
 }
 
 // sameLink reports whether two values name the same record, or none.
@@ -131,34 +136,42 @@ func sameLink(a, b any) bool {
 }
 
 // properties checks the link fields. For a Create, what is unknown is empty.
-func (c *restrictionCheck) properties(p expr.Properties, create bool) {
-	for r := range c.links {
-		value, known := p.Get(r.link.path[0])
-		if !known {
-			c.value(&r, filter.Unknown, nil, create)
+func (c *restrictionCheck) properties(d *Decision, p expr.Properties, create bool) {
+	for i := 1; i < c.len(); i++ {
+		r, ok := c.place(i)
+		if !ok {
 			continue
 		}
-		filter.WalkLink(value, r.link.path[1:], func(found filter.Found, value any) { c.value(&r, found, value, create) })
+		value, known := p.Get(r.link.path[0])
+		if !known && c.unread != "" {
+			p.Base, c.unread = c.domain.storedRecord(c.on, c.unread), ""
+			value, known = p.Get(r.link.path[0])
+		}
+		if !known {
+			c.value(d, &r, filter.Unknown, nil, create)
+			continue
+		}
+		filter.WalkLink(value, r.link.path[1:], func(found filter.Found, value any) { c.value(d, &r, found, value, create) })
 	}
 }
 
 // value checks what stands at one place of a link field.
-func (c *restrictionCheck) value(r *restriction, found filter.Found, value any, create bool) {
+func (c *restrictionCheck) value(d *Decision, r *restriction, found filter.Found, value any, create bool) {
 	switch {
 	case found == filter.Unknown && !create:
-		c.fail(r, r.link.field, nil, CauseMissing)
+		c.fail(d, r, r.link.field, nil, CauseMissing)
 	case found == filter.Unknown || found == filter.Empty:
 		if r.deniesEmpty() {
-			c.fail(r, r.link.field, nil, CauseEmpty)
+			c.fail(d, r, r.link.field, nil, CauseEmpty)
 		}
 	default:
 		id, ok := filter.LinkText(value)
 		switch {
-		case found == filter.AValue && ok && r.restricted && r.allows(c.domain, id):
-		case r.restricted:
-			c.fail(r, r.link.field, value, CauseNotAllowed)
+		case found == filter.AValue && ok && r.allows(c.domain, id):
+		case r.first != nil:
+			c.fail(d, r, r.link.field, value, CauseNotAllowed)
 		default:
-			c.fail(r, r.link.field, value, CauseStrict)
+			c.fail(d, r, r.link.field, value, CauseStrict)
 		}
 	}
 }

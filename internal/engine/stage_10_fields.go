@@ -33,7 +33,7 @@ func (e *evaluation) fieldsCovered() bool {
 		e.decision.Fields = refused
 		return e.deny(ReasonFieldNotAllowed, e.matchedSources()...)
 	}
-	e.decision.Fields = fieldUnion(e.matchedFields)
+	e.decision.Fields = e.matchedFields()
 	return false
 }
 
@@ -41,10 +41,11 @@ func (e *evaluation) covered(field string) bool {
 	return slices.ContainsFunc(e.matched, func(m matchedRule) bool { return m.rule.fields.covers(field) })
 }
 
-func (e *evaluation) matchedFields(yield func(fieldSet) bool) {
+// matchedFields are the fields that the live cases cover.
+func (e *evaluation) matchedFields() []string {
+	var covered fieldSet
 	for i := range e.matched {
-		if !yield(e.matched[i].rule.fields) {
-			return
-		}
+		covered.add(e.matched[i].rule.fields)
 	}
+	return covered.list()
 }

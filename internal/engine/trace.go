@@ -205,10 +205,10 @@ func (c *restrictionCheck) traceViolation(r *restriction, v Violation) {
 		CauseMissing:    "needs the property %s (%s), which is unknown",
 	}[v.Cause]
 	field := "spec.forValues"
-	if !r.restricted {
+	if r.first == nil {
 		field = "spec.strictUserPermissions"
 	}
-	for _, ref := range r.by() {
+	for _, ref := range r.appendBy(nil) {
 		c.trace.say(ref, field, said, v.Field, v.Allow)
 	}
 }

@@ -82,7 +82,11 @@ func (v *values) each(see func(name, text string)) {
 	}
 }
 
+// sortedUnique sorts a list in place and drops repetitions.
 func sortedUnique(list []string) []string {
+	if len(list) < 2 {
+		return list
+	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }

@@ -232,15 +232,12 @@ func (r *rule) unconditional(a *action) bool {
 		(r.fields.all || a.class == v1alpha1.ClassDelete)
 }
 
-// naming gives the rules that name the type, by name, area or "*", in their written order.
+// naming gives the rules that name the type, in their written order.
 func (s *ruleSet) naming(t *resourceType) []*rule {
-	found := s.byType[t.name]
+	var found []*rule
 	merged := false
-	for i := -1; i < len(t.areas); i++ {
-		more := s.any
-		if i >= 0 {
-			more = s.byArea[t.areas[i]]
-		}
+	for _, by := range t.selectors {
+		more := s.named[by]
 		if len(more) == 0 {
 			continue
 		}

@@ -11,14 +11,14 @@ import (
 // resourceType is a compiled ResourceType.
 type resourceType struct {
 	whole[*v1alpha1.ResourceType]
-	name     string
-	areas    []string
-	actions  map[string]*action
-	names    []string // of the actions, sorted
-	links    []link
-	parent   string // parentField, or empty
-	required []string
-	open     ruleSet // the source of the case that an unrestricted type gives
+	name      string
+	selectors []selector // what names the type in rules and special permissions
+	actions   map[string]*action
+	names     []string // of the actions, sorted
+	links     []link
+	parent    string // parentField, or empty
+	required  []string
+	open      ruleSet // the source of the case that an unrestricted type gives
 
 	staffOnly, unrestricted bool
 }
@@ -63,13 +63,13 @@ func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 	t := &resourceType{
 		whole:        whole[*v1alpha1.ResourceType]{object: object},
 		name:         object.Name,
-		areas:        texts(object.Spec.Areas),
 		actions:      map[string]*action{},
 		required:     texts(object.Spec.RequiredReadFields),
 		open:         ruleSet{source: []Ref{{KindResourceType, object.Name}}},
 		staffOnly:    object.Spec.StaffOnly,
 		unrestricted: object.Spec.Unrestricted,
 	}
+	t.selectors = selectorsOf(t.name, object.Spec.Areas)
 	declared := ActionsOf(object)
 	for _, a := range declared {
 		t.actions[string(a.Name)] = &action{name: string(a.Name), class: a.Class}

@@ -52,9 +52,7 @@ type computedPreset struct {
 type ruleSet struct {
 	source []Ref // exactly one, in the form that decisions need
 	rules  []*rule
-	byType map[string][]*rule
-	byArea map[string][]*rule
-	any    []*rule
+	named  map[selector][]*rule
 }
 
 // compileRules compiles the rules at a path of an object. What is wrong is appended to problems.
@@ -69,21 +67,11 @@ func compileRules(source Ref, path string, rules []v1alpha1.Rule, problems *[]Pr
 // add adds a rule that names types and areas.
 func (s *ruleSet) add(r *rule, resources []v1alpha1.NameOrAny, areas []v1alpha1.Token) {
 	s.rules = append(s.rules, r)
-	for _, name := range resources {
-		if name == v1alpha1.Any {
-			s.any = append(s.any, r)
-			continue
+	for by := range selectors(resources, areas) {
+		if s.named == nil {
+			s.named = map[selector][]*rule{}
 		}
-		if s.byType == nil {
-			s.byType = map[string][]*rule{}
-		}
-		s.byType[string(name)] = append(s.byType[string(name)], r)
-	}
-	for _, area := range areas {
-		if s.byArea == nil {
-			s.byArea = map[string][]*rule{}
-		}
-		s.byArea[string(area)] = append(s.byArea[string(area)], r)
+		s.named[by] = append(s.named[by], r)
 	}
 }
 

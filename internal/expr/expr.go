@@ -61,6 +61,10 @@ type Program struct {
 	filterOnce sync.Once
 	plan       *plan
 	planErr    error
+
+	unknownOnce sync.Once
+	unknown     cel.Program // for inputs with an Unknown
+	unknownErr  error
 }
 
 // Compile compiles an expression for its place. The error is an *Error. A program that is in use anywhere is
@@ -125,12 +129,12 @@ var errNotBool = errors.New("the expression did not give a bool")
 // Bool evaluates a condition or validation. An error, such as an unknown property or a result that is no
 // bool, comes with false.
 func (p *Program) Bool(in *Input) (bool, error) {
-	if p.fast != nil {
+	if p.fast != nil && in.Resource.Unknown == nil {
 		if result, done, err := p.fast.bool(in); done {
 			return result, err
 		}
 	}
-	value, _, err := p.program.Eval(in)
+	value, err := p.eval(in)
 	if err != nil {
 		return false, err
 	}
@@ -144,16 +148,25 @@ func (p *Program) Bool(in *Input) (bool, error) {
 // Value evaluates a computed preset to a JSON value (see ParseJSON for its Go types); times become
 // RFC 3339 text. A result without a JSON value is an error.
 func (p *Program) Value(in *Input) (any, error) {
-	if p.fast != nil {
+	if p.fast != nil && in.Resource.Unknown == nil {
 		if result, done, err := p.fast.value(in); done {
 			return result, err
 		}
 	}
-	value, _, err := p.program.Eval(in)
+	value, err := p.eval(in)
 	if err != nil {
 		return nil, err
 	}
 	return toJSON(value)
+}
+
+// eval evaluates by cel-go.
+func (p *Program) eval(in *Input) (ref.Val, error) {
+	if in.Resource.Unknown != nil {
+		return p.evalUnknown(in)
+	}
+	value, _, err := p.program.Eval(in)
+	return value, err
 }
 
 func toJSON(value ref.Val) (any, error) {

@@ -43,16 +43,14 @@ func (c *chains) rules(of engine.Ref) []string {
 			if entry.Object != of || entry.Field == "" {
 				continue
 			}
-			switch stage.Stage {
-			case "S7":
-				if !strings.HasPrefix(entry.Said, "gives") && !strings.HasPrefix(entry.Said, "would give") {
-					continue
-				}
-			case "S6", "S8", "S9":
-			default:
+			switch entry.Code {
+			case engine.TraceRuleOtherAction, engine.TraceRuleNone:
 				continue
 			}
-			rules = append(rules, entry.Field+" "+entry.Said)
+			switch stage.Stage {
+			case "S6", "S7", "S8", "S9":
+				rules = append(rules, entry.Field+" "+entry.Text())
+			}
 		}
 	}
 	return rules
@@ -120,7 +118,7 @@ func (c *chains) groups() []string {
 			continue
 		}
 		for _, entry := range stage.Entries {
-			if entry.Object.Kind == engine.KindGroup && entry.Field == "" {
+			if entry.Code == engine.TraceInGroup {
 				names = append(names, entry.Object.Name)
 			}
 		}

@@ -15,7 +15,7 @@ func (d *Domain) Decide(req *Request, now time.Time) (decision Decision, err err
 	return d.decide(req, now, found, nil)
 }
 
-// Explain is Decide with the trace of the stages: which objects each looked at, and what they said.
+// Explain is Decide with the trace of the stages: which objects each looked at, and what it found in them.
 func (d *Domain) Explain(req *Request, now time.Time) (Decision, []TraceStage, error) {
 	if err := req.validate(everythingNamed); err != nil {
 		return Decision{}, nil, err

@@ -24,7 +24,7 @@ func (e *evaluation) known() bool {
 		}
 	}
 	if e.trace != nil {
-		e.trace.say(Ref{KindResourceType, e.resourceType.name}, "spec.actions", "declares %s, of class %s", e.action.name, e.action.class)
+		e.trace.add(TraceActionDeclared, Ref{KindResourceType, e.resourceType.name}, "spec.actions", TraceDetails{Action: e.action.name, Class: e.action.class})
 	}
 	return false
 }

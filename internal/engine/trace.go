@@ -2,8 +2,8 @@ package engine
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
@@ -13,19 +13,148 @@ import (
 type TraceStage struct {
 	// Stage is the rule's number, S1 to S12, and Name its title.
 	Stage, Name string
-	// Outcome is "passed", or what the stage decided: "allow" or "deny", and the reason.
-	Outcome string
+	Outcome     StageOutcome
+	// Reason is that of the decision; empty for a stage that passed.
+	Reason  Reason
 	Entries []TraceEntry
 }
 
-// TraceEntry is what one object said.
+// StageOutcome is what came of a stage.
+type StageOutcome string
+
+// The outcomes.
+const (
+	StagePassed StageOutcome = "passed"
+	StageAllow  StageOutcome = "allow"
+	StageDeny   StageOutcome = "deny"
+)
+
+// Text is the outcome for a person: "passed", or "deny" and the reason.
+func (s *TraceStage) Text() string {
+	if s.Reason == "" {
+		return string(s.Outcome)
+	}
+	return string(s.Outcome) + " " + string(s.Reason)
+}
+
+// TraceEntry is what a stage found in one object.
 type TraceEntry struct {
+	// Code says what was found. It also says which of the details below are set.
+	Code TraceCode
 	// Object that was looked at; its zero value means the request.
 	Object Ref
 	// Field of the object, for example "spec.rules[0].condition"; empty for the object as a whole.
 	Field string
-	// Said is one clause for a person.
-	Said string
+	TraceDetails
+}
+
+// TraceCode says what a stage found in an object. Programs decide by it; Text makes a clause for a person of it.
+type TraceCode string
+
+// The codes, by stage.
+const (
+	// TraceActionDeclared: the resource type declares Action, of Class (S1).
+	TraceActionDeclared TraceCode = "action_declared"
+
+	// TraceUserFound: the User object of the subject, which is not disabled (S2).
+	TraceUserFound TraceCode = "user_found"
+	// TraceUserWithoutObject: the subject has no User object, but other objects name it (S2).
+	TraceUserWithoutObject TraceCode = "user_without_object"
+	// TraceUserUnknown: no object names the subject (S2).
+	TraceUserUnknown TraceCode = "user_unknown"
+
+	// TraceInGroup: the subject is in the group (S3).
+	TraceInGroup TraceCode = "in_group"
+	// TraceMembershipNotInForce: the group lists the subject, outside the time window of the membership (S3).
+	TraceMembershipNotInForce TraceCode = "membership_not_in_force"
+	// TraceRoleHeld: the subject holds the role, Via these objects; without any, it is the public role (S3).
+	TraceRoleHeld TraceCode = "role_held"
+	// TraceRoleNotEligible: the same, but the role's restrictions do not hold: StepUp is missing (S3).
+	TraceRoleNotEligible TraceCode = "role_not_eligible"
+	// TraceRoleNotInForce: the object assigns Role, outside the time window of the assignment (S3).
+	TraceRoleNotInForce TraceCode = "role_not_in_force"
+	// TraceRoleMissing: the object assigns Role, which does not exist (S3).
+	TraceRoleMissing TraceCode = "role_missing"
+
+	// TraceSpecialPermissionApplies: the special permission sets Access on the type (S6).
+	TraceSpecialPermissionApplies TraceCode = "special_permission_applies"
+	// TraceSpecialPermissionOutranked: it sets Access, but another one sets Stricter (S6).
+	TraceSpecialPermissionOutranked TraceCode = "special_permission_outranked"
+	// TraceSpecialPermissionNotInForce: it sets Access, outside its time window (S6).
+	TraceSpecialPermissionNotInForce TraceCode = "special_permission_not_in_force"
+
+	// TraceRuleGrants: the rule grants the action; Conditional, Validated and Fields limit it (S7).
+	TraceRuleGrants TraceCode = "rule_grants"
+	// TraceRuleOtherAction: the rule names the type, but does not grant the action (S7).
+	TraceRuleOtherAction TraceCode = "rule_other_action"
+	// TraceRuleNone: the rule names the type with access None, which grants nothing (S7).
+	TraceRuleNone TraceCode = "rule_none"
+	// TraceRoleWouldGrant: the role would grant the action if its restrictions held: StepUp is missing (S7).
+	TraceRoleWouldGrant TraceCode = "role_would_grant"
+
+	// TraceConditionTrue, TraceConditionFalse: the result of a condition (S8).
+	TraceConditionTrue  TraceCode = "condition_true"
+	TraceConditionFalse TraceCode = "condition_false"
+	// TraceConditionMissing: the condition looked up Properties that are unknown (S8).
+	TraceConditionMissing TraceCode = "condition_missing"
+	// TraceConditionError: evaluating the condition failed, so it counts as false (S8).
+	TraceConditionError TraceCode = "condition_error"
+	// TraceConditionInvalid: the condition does not compile, so it counts as false (S8).
+	TraceConditionInvalid TraceCode = "condition_invalid"
+	// TraceValidationTrue, TraceValidationFalse: the result of a validation, which has Message (S8).
+	TraceValidationTrue  TraceCode = "validation_true"
+	TraceValidationFalse TraceCode = "validation_false"
+	// TraceValidationError: evaluating the validation failed, so it counts as false (S8).
+	TraceValidationError TraceCode = "validation_error"
+	// TracePresetError: evaluating a computed preset failed, so it sets nothing (S8).
+	TracePresetError TraceCode = "preset_error"
+
+	// TraceLinkNotAllowed: the object does not allow the value of Link, which is of LinkedType (S9). Link is "id"
+	// for the record itself, here and below.
+	TraceLinkNotAllowed TraceCode = "link_not_allowed"
+	// TraceLinkStrict: LinkedType is strict, and the user has no user permission for it (S9).
+	TraceLinkStrict TraceCode = "link_strict"
+	// TraceLinkEmpty: Link is empty, and empty links are denied (S9).
+	TraceLinkEmpty TraceCode = "link_empty"
+	// TraceLinkMissing: Link is unknown (S9).
+	TraceLinkMissing TraceCode = "link_missing"
+
+	// TraceFieldsCovered: the rule covers Fields (S10).
+	TraceFieldsCovered TraceCode = "fields_covered"
+	// TraceFieldsNotCovered: no rule covers Fields (S10).
+	TraceFieldsNotCovered TraceCode = "fields_not_covered"
+
+	// TracePresetSet: the preset is part of the answer (S11).
+	TracePresetSet TraceCode = "preset_set"
+	// TraceDefaultSet: the user permission gives the default of Link (S11).
+	TraceDefaultSet TraceCode = "default_set"
+)
+
+// TraceDetails are what the code of an entry is about; what does not apply is empty.
+type TraceDetails struct {
+	Action string
+	Class  v1alpha1.ActionClass
+
+	Role string
+	// Via are the objects that give a role, as Kind/name.
+	Via []string
+	// StepUp is what a role lacks to be eligible: StepUpMFA, StepUpNetwork.
+	StepUp []string
+
+	Access, Stricter v1alpha1.Access
+
+	// Conditional and Validated say that a rule has a condition, or validations that apply to the action. Fields
+	// are those that it covers; empty for all.
+	Conditional, Validated bool
+	Fields                 []string
+
+	// Properties that an expression looked up and that are unknown, sorted.
+	Properties []string
+	// Message of a validation.
+	Message string
+
+	// Link is a field of the resource type, and LinkedType the type that it links to.
+	Link, LinkedType string
 }
 
 // trace collects the stages. A nil trace collects nothing.
@@ -33,7 +162,7 @@ type trace struct{ stages []TraceStage }
 
 func (t *trace) enter(stage, name string) {
 	if t != nil {
-		t.stages = append(t.stages, TraceStage{Stage: stage, Name: name, Outcome: "passed"})
+		t.stages = append(t.stages, TraceStage{Stage: stage, Name: name, Outcome: StagePassed})
 	}
 }
 
@@ -41,62 +170,61 @@ func (t *trace) leave(e *evaluation, decided bool) {
 	if t == nil || !decided || e.err != nil {
 		return
 	}
-	answer := "deny"
+	stage := &t.stages[len(t.stages)-1]
+	stage.Outcome, stage.Reason = StageDeny, e.decision.Reason
 	if e.decision.Allow {
-		answer = "allow"
+		stage.Outcome = StageAllow
 	}
-	t.stages[len(t.stages)-1].Outcome = answer + " " + string(e.decision.Reason)
 }
 
-func (t *trace) say(object Ref, field, format string, args ...any) {
+// add notes what was found; a later look at the same thing adds nothing.
+func (t *trace) add(code TraceCode, object Ref, field string, details TraceDetails) {
 	stage := &t.stages[len(t.stages)-1]
-	entry := TraceEntry{Object: object, Field: field, Said: fmt.Sprintf(format, args...)}
-	for _, said := range stage.Entries {
-		if said == entry {
-			return // a later look at the same thing
-		}
+	entry := TraceEntry{code, object, field, details}
+	if !slices.ContainsFunc(stage.Entries, func(known TraceEntry) bool { return reflect.DeepEqual(known, entry) }) {
+		stage.Entries = append(stage.Entries, entry)
 	}
-	stage.Entries = append(stage.Entries, entry)
 }
 
 func (e *evaluation) traceSubject() {
 	switch account := e.account(); {
 	case e.user == nil:
-		e.trace.say(Ref{}, "subject.id", "no object names this user")
+		e.trace.add(TraceUserUnknown, Ref{}, "subject.id", TraceDetails{})
 	case account == nil:
-		e.trace.say(Ref{}, "subject.id", "the user has no User object, others name it")
+		e.trace.add(TraceUserWithoutObject, Ref{}, "subject.id", TraceDetails{})
 	default:
-		e.trace.say(account.ref(), "", "is the user's account, not disabled")
+		e.trace.add(TraceUserFound, account.ref(), "", TraceDetails{})
 	}
 }
 
 func (e *evaluation) tracePrincipal() {
 	for _, g := range e.groups {
-		e.trace.say(g.ref, "", "the subject is in it")
+		e.trace.add(TraceInGroup, g.ref, "", TraceDetails{})
 	}
 	for i := range e.roles {
 		held := &e.roles[i]
-		via := strings.Join(e.via(held.role.ref.Name), ", ")
-		if e.roleless {
-			via = "nothing: it is the role of who has no other"
+		details := TraceDetails{}
+		if !e.roleless {
+			details.Via = e.via(held.role.ref.Name)
 		}
 		if held.eligible() {
-			e.trace.say(held.role.ref, "", "is held through %s", via)
+			e.trace.add(TraceRoleHeld, held.role.ref, "", details)
 			continue
 		}
-		e.trace.say(held.role.ref, "spec.restrictions", "is held through %s, but gives nothing now: %s", via, stepUpText(held.lacks.parts()))
+		details.StepUp = held.lacks.parts()
+		e.trace.add(TraceRoleNotEligible, held.role.ref, "spec.restrictions", details)
 	}
-	e.tracePending()
+	e.traceNotInForce()
 }
 
-// tracePending tells of memberships and roles whose time windows are not in force.
-func (e *evaluation) tracePending() {
+// traceNotInForce adds memberships and roles whose time windows are not in force, and roles that do not exist.
+func (e *evaluation) traceNotInForce() {
 	if e.user == nil {
 		return
 	}
 	for _, m := range e.user.memberships {
 		if !m.window.inForce(e.at) {
-			e.trace.say(Ref{KindGroup, m.group}, "spec.members", "lists the user, but not for now")
+			e.trace.add(TraceMembershipNotInForce, Ref{KindGroup, m.group}, "spec.members", TraceDetails{})
 		}
 	}
 	refs := func(of Ref, list []roleRef) {
@@ -104,9 +232,9 @@ func (e *evaluation) tracePending() {
 			field := fmt.Sprintf("spec.roles[%d]", i)
 			switch {
 			case e.domain.role(ref.name) == nil:
-				e.trace.say(of, field, "names role %s, which does not exist", ref.name)
+				e.trace.add(TraceRoleMissing, of, field, TraceDetails{Role: ref.name})
 			case !ref.window.inForce(e.at):
-				e.trace.say(of, field, "gives role %s, but not for now", ref.name)
+				e.trace.add(TraceRoleNotInForce, of, field, TraceDetails{Role: ref.name})
 			}
 		}
 	}
@@ -124,14 +252,15 @@ func (e *evaluation) traceSpecialPermissions(winning v1alpha1.Access) {
 		if entry == nil {
 			continue
 		}
-		level := entry.access
+		details := TraceDetails{Access: entry.access}
 		switch {
 		case !p.window.inForce(e.at):
-			e.trace.say(p.ref(), "spec.permissions", "says %s, but not for now", level)
-		case severity(level) < severity(winning):
-			e.trace.say(p.ref(), "spec.permissions", "says %s; the more restrictive %s wins", level, winning)
+			e.trace.add(TraceSpecialPermissionNotInForce, p.ref(), "spec.permissions", details)
+		case severity(entry.access) < severity(winning):
+			details.Stricter = winning
+			e.trace.add(TraceSpecialPermissionOutranked, p.ref(), "spec.permissions", details)
 		default:
-			e.trace.say(p.ref(), "spec.permissions", "says %s, instead of what roles say", level)
+			e.trace.add(TraceSpecialPermissionApplies, p.ref(), "spec.permissions", details)
 		}
 	}
 }
@@ -144,81 +273,81 @@ func rulePath(set *ruleSet, r *rule) string {
 }
 
 func (e *evaluation) traceGrant(g grant, granted bool) {
-	object := g.source.source[0]
 	if g.held != nil {
 		if granted {
-			e.trace.say(g.held.role.ref, "spec.restrictions", "would give the action, but its restrictions do not hold: %s", stepUpText(g.held.lacks.parts()))
+			e.trace.add(TraceRoleWouldGrant, g.held.role.ref, "spec.restrictions", TraceDetails{StepUp: g.held.lacks.parts()})
 		}
 		return
 	}
-	said := "names the type, but does not give the action"
+	code, details := TraceRuleOtherAction, TraceDetails{}
 	switch {
 	case g.rule.access == v1alpha1.AccessNone:
-		said = "names the type and gives nothing (access None)"
-	case granted && g.rule.unconditional(e.action):
-		said = "gives the action on every record"
+		code = TraceRuleNone
 	case granted:
-		said = "gives the action, under conditions"
+		code = TraceRuleGrants
+		details.Conditional = g.rule.condition != nil
+		details.Validated = len(g.rule.validations) > 0 && e.action.writes()
+		if e.action.class != v1alpha1.ClassDelete {
+			details.Fields = g.rule.fields.names
+		}
 	}
-	e.trace.say(object, rulePath(g.source, g.rule), "%s", said)
+	e.trace.add(code, g.source.source[0], rulePath(g.source, g.rule), details)
 }
 
 func (e *evaluation) traceCondition(c *matchedRule, holds bool, err error, missed []string) {
-	field := c.path() + ".condition"
+	code, details := TraceConditionFalse, TraceDetails{}
 	switch {
 	case holds:
-		e.trace.say(c.source.source[0], field, "holds")
+		code = TraceConditionTrue
 	case c.rule.condition.program == nil:
-		e.trace.say(c.source.source[0], field, "does not compile, so it counts as false")
+		code = TraceConditionInvalid
 	case len(missed) > 0:
-		e.trace.say(c.source.source[0], field, "does not hold; unknown properties: %s", strings.Join(sortedUnique(slices.Clone(missed)), ", "))
+		code, details.Properties = TraceConditionMissing, sortedUnique(slices.Clone(missed))
 	case err != nil:
-		e.trace.say(c.source.source[0], field, "is in error, so it counts as false")
-	default:
-		e.trace.say(c.source.source[0], field, "does not hold")
+		code = TraceConditionError
 	}
+	e.trace.add(code, c.source.source[0], c.path()+".condition", details)
 }
 
 func (e *evaluation) traceValidation(c *matchedRule, i int, holds bool, err error) {
-	field := fmt.Sprintf("%s.validations[%d]", c.path(), i)
+	code := TraceValidationFalse
 	switch {
 	case holds:
-		e.trace.say(c.source.source[0], field, "holds")
+		code = TraceValidationTrue
 	case err != nil:
-		e.trace.say(c.source.source[0], field, "is in error, so it counts as false: %s", c.rule.validations[i].message)
-	default:
-		e.trace.say(c.source.source[0], field, "does not hold: %s", c.rule.validations[i].message)
+		code = TraceValidationError
 	}
+	e.trace.add(code, c.source.source[0], fmt.Sprintf("%s.validations[%d]", c.path(), i), TraceDetails{Message: c.rule.validations[i].message})
 }
 
 func (e *evaluation) traceComputed(c *matchedRule, key string, err error) {
 	if err != nil {
-		e.trace.say(c.source.source[0], c.path()+".presetExpressions["+key+"]", "is in error, so it sets nothing")
+		e.trace.add(TracePresetError, c.source.source[0], c.path()+".presetExpressions["+key+"]", TraceDetails{})
 	}
 }
 
 func (c *restrictionCheck) traceViolation(r *restriction, v Violation) {
-	said := map[ViolationCause]string{
-		CauseNotAllowed: "does not allow the value of %s (%s)",
-		CauseStrict:     "is needed for the value of %s (%s): the type is strict",
-		CauseEmpty:      "does not let %s (%s) be empty",
-		CauseMissing:    "needs the property %s (%s), which is unknown",
+	code := map[ViolationCause]TraceCode{
+		CauseNotAllowed: TraceLinkNotAllowed,
+		CauseStrict:     TraceLinkStrict,
+		CauseEmpty:      TraceLinkEmpty,
+		CauseMissing:    TraceLinkMissing,
 	}[v.Cause]
 	field := "spec.forValues"
 	if r.first == nil {
 		field = "spec.strictUserPermissions"
 	}
 	for _, ref := range r.appendBy(nil) {
-		c.trace.say(ref, field, said, v.Field, v.Allow)
+		c.trace.add(code, ref, field, TraceDetails{Link: v.Field, LinkedType: v.Allow})
 	}
 }
 
 func (e *evaluation) traceFields(refused []string) {
 	for i := range e.matched {
 		c := &e.matched[i]
-		e.trace.say(c.source.source[0], c.path()+".fields", "covers %s", strings.Join(c.rule.fields.names, ", "))
+		e.trace.add(TraceFieldsCovered, c.source.source[0], c.path()+".fields", TraceDetails{Fields: c.rule.fields.names})
 	}
-	e.trace.say(Ref{}, "", "no rule covers %s", strings.Join(refused, ", "))
+	e.trace.add(TraceFieldsNotCovered, Ref{}, "", TraceDetails{Fields: refused})
 }
 
 func (e *evaluation) tracePresets() {
@@ -226,14 +355,14 @@ func (e *evaluation) tracePresets() {
 		for i := range e.matched {
 			c := &e.matched[i]
 			if _, sets := c.presets[key]; sets {
-				e.trace.say(c.source.source[0], c.path()+".presets["+key+"]", "sets it")
+				e.trace.add(TracePresetSet, c.source.source[0], c.path()+".presets["+key+"]", TraceDetails{})
 			}
 		}
 	}
 	for _, l := range e.resourceType.links {
 		for p := range e.userPermissions(l.target, e.resourceType.name) {
 			if value, ok := e.defaultValues[l.field]; ok && value == p.fallback() {
-				e.trace.say(p.ref(), "spec.default", "is the default of %s", l.field)
+				e.trace.add(TraceDefaultSet, p.ref(), "spec.default", TraceDetails{Link: l.field, LinkedType: l.target})
 				break
 			}
 		}

@@ -139,7 +139,7 @@ var mutations = []mutation{
 	{"S7", "implies is one step", "engine/resourcetype.go", "for _, next := range a.Implies {\n\t\t\t\t\treach(next)", "for _, next := range a.Implies {\n\t\t\t\t\treached[next] = true"},
 	{"S7", "rules by area are not found", "engine/rule.go", "more = s.byArea[t.areas[i]]", "more = s.byArea[t.name]"},
 	{"S7", "only the first area counts", "engine/rule.go", "for i := -1; i < len(t.areas); i++ {", "for i := -1; i < min(1, len(t.areas)); i++ {"},
-	{"S7", "rules for every type are forgotten", "engine/rule.go", "more := s.any", "more := s.byType[\"*\"]"},
+	{"S7", "rules for every type are forgotten", "engine/naming.go", ", selector{name: name}, selector{name: v1alpha1.Any})", ", selector{name: name})"},
 	{"S7", "no_rule instead of role_restricted", "engine/decide.go", "if len(wouldGive) > 0 {", "if len(wouldGive) > 1 {"},
 	{"S7", "no step-up", "engine/decide.go", "e.stepUp = lacks.parts()", "e.stepUp = nil"},
 	{"S7", "step-up without admin roles", "engine/standing.go", "if r.adminAccess || r.rules.gives(t, a)", "if r.rules.gives(t, a)"},

@@ -2,8 +2,8 @@ package engine
 
 import "time"
 
-// Decide answers a request as of now. The error is a *RequestError: the request is malformed, and there is no
-// decision.
+// Decide answers a request as of now. One without resource.id is a question about the type: it is allowed only if it is
+// for every record, see AskType. The error is a *RequestError: the request is malformed, and there is no decision.
 func (d *Domain) Decide(req *Request, now time.Time) (decision Decision, err error) {
 	if err := req.validate(everythingNamed); err != nil {
 		return Decision{}, err

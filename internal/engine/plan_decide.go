@@ -12,6 +12,9 @@ import (
 // say. It reports whether it has decided: not for all other requests, and not wherever
 // the plan is not sure. The stages need not look up again what it found.
 func (d *Domain) decideByPlan(req *Request, now time.Time, found *lookup, decision *Decision) bool {
+	if req.Resource.ID == "" {
+		return false // a question about every record
+	}
 	// S2, S3: a user, in groups that list it.
 	if req.Subject.Type == AnonymousType || !d.policy.isUser(req.Subject.Type) {
 		return false
@@ -75,7 +78,7 @@ func (d *Domain) decideByPlan(req *Request, now time.Time, found *lookup, decisi
 // violatesRestrictions is S9 for a request that stores nothing new; where something fails, the decision is made.
 func (d *Domain) violatesRestrictions(req *Request, u *user, roles *roleSet, t *resourceType, at int64, decision *Decision) bool {
 	who := principal{user: u, roleSet: roles, at: at, policy: d.policy}
-	check := restrictionCheck{who.restrictionsOn(t), d, nil, req.Resource.ID}
+	check := restrictionCheck{restrictions: who.restrictionsOn(t), domain: d, unread: req.Resource.ID}
 	check.record(decision, req.Resource.ID)
 	check.properties(decision, expr.Properties{Over: req.Resource.Properties}, false)
 	if len(decision.Violations) == 0 {

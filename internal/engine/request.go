@@ -29,7 +29,8 @@ type Action struct {
 	Properties map[string]any
 }
 
-// Resource is the record, or for a search the type, that the action is about.
+// Resource is the record that the action is about. Without an ID it is every record of the type that has the
+// properties, see Domain.AskType.
 type Resource struct {
 	Type, ID   string
 	Properties map[string]any

@@ -24,8 +24,8 @@ var stages = []struct {
 	{"S6", "Special permission", (*evaluation).specialPermission, false},
 	{"S7", "Rules", (*evaluation).ruleGrants, false},
 	{"S8", "Conditions", (*evaluation).conditions, true},
-	{"S9", "User permissions", (*evaluation).userPermissionsHold, true},
-	{"S10", "Fields", (*evaluation).fieldsCovered, true},
+	{"S9", "User permissions", (*evaluation).checkUserPermissions, true},
+	{"S10", "Fields", (*evaluation).checkFields, true},
 	{"S11", "Presets and defaults", (*evaluation).presetsAndDefaults, true},
 	{"S12", "Allow", (*evaluation).allow, true},
 }
@@ -35,6 +35,9 @@ func (d *Domain) decide(req *Request, now time.Time, found lookup, t *trace) (De
 	e := newEvaluation(d, req, now, t)
 	defer e.release()
 	e.lookup = found
+	if req.Resource.ID == "" {
+		e.unknown = &expr.Unknown{}
+	}
 	for i := range stages {
 		t.enter(stages[i].code, stages[i].name)
 		decided := stages[i].run(e)
@@ -55,7 +58,8 @@ type evaluation struct {
 	domain  *Domain
 	request *Request
 	now     time.Time
-	trace   *trace // nil: nobody asked for one
+	trace   *trace        // nil: nobody asked for one
+	unknown *expr.Unknown // the record, where the request is about all records of the type; else nil
 
 	// decision grows with the stages; it holds once one has decided.
 	decision Decision
@@ -78,6 +82,7 @@ type evaluation struct {
 	storedLooked  bool
 	defaultValues map[string]any // S11, by field
 	defaultsMade  bool
+	settable      map[string]bool // where the record is unknown: what presets and defaults may set
 }
 
 // lookup is what a request names, as far as it has been looked up.

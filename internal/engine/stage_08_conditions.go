@@ -10,6 +10,7 @@ import (
 
 // conditions is S8: it keeps the cases whose condition and validations hold.
 func (e *evaluation) conditions() bool {
+	e.findSettable()
 	var failed failures
 	live := 0
 	for i := range e.matched {
@@ -133,12 +134,15 @@ func (e *evaluation) expressionInput() *expr.Input {
 	}
 	slices.Sort(in.Subject.Roles)
 	in.Action = expr.Action{Name: e.request.Action.Name, Properties: e.request.Action.Properties}
-	in.Resource = expr.Resource{Type: e.request.Resource.Type, ID: e.request.Resource.ID}
+	in.Resource = expr.Resource{Type: e.request.Resource.Type, ID: e.request.Resource.ID, Unknown: e.unknown}
 	return in
 }
 
 // stored are the record's stored properties: the RecordSet's overlaid by the request's.
 func (e *evaluation) stored() expr.Properties {
+	if e.unknown != nil {
+		return expr.Properties{Over: e.request.Resource.Properties, Unknown: e.unknown}
+	}
 	if !e.storedLooked {
 		e.storedLooked = true
 		e.storedRecord = e.domain.storedRecord(e.resourceType, e.request.Resource.ID)
@@ -174,6 +178,9 @@ func (e *evaluation) proposed(s *storing) expr.Properties {
 // propose overlays the stored properties (Update only) by the defaults (Create only), presets and the
 // submitted values.
 func (e *evaluation) propose(presets map[string]any) expr.Properties {
+	if e.unknown != nil {
+		return e.proposeUnknown()
+	}
 	var p expr.Properties
 	defaults := e.defaults()
 	over := make(map[string]any, len(defaults)+len(presets)+len(e.submitted))

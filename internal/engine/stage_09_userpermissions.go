@@ -8,13 +8,13 @@ import (
 	"github.com/remit-authz/remit/internal/filter"
 )
 
-// userPermissionsHold is S9: user permissions and strict link types restrict records, whatever granted the action.
-func (e *evaluation) userPermissionsHold() bool {
+// checkUserPermissions is S9: user permissions and strict link types restrict records, whatever granted the action.
+func (e *evaluation) checkUserPermissions() bool {
 	set := e.restrictionsOn(e.resourceType)
 	if e.action.writes() && !set.any() {
 		return false // it is not worth working out what would be stored
 	}
-	check := restrictionCheck{set, e.domain, e.trace, ""}
+	check := restrictionCheck{restrictions: set, domain: e.domain, trace: e.trace, unknown: e.unknown != nil}
 	id := e.request.Resource.ID
 	switch d := &e.decision; e.action.class {
 	case v1alpha1.ClassCreate:
@@ -46,6 +46,8 @@ type restrictionCheck struct {
 	trace  *trace
 	// unread is the id of a record whose RecordSet has not been looked at, because nothing needs it yet; empty: none.
 	unread string
+	// unknown means that the record is unknown: the question is about every record of the type.
+	unknown bool
 }
 
 // fail adds a value that the restriction does not let pass.
@@ -58,7 +60,7 @@ func (c *restrictionCheck) fail(d *Decision, r *restriction, field string, value
 		}
 		d.Violations, d.DecidedBy = one.violation[:0], one.ref[:0]
 	}
-	if cause == CauseMissing {
+	if cause == CauseMissing && r.link != nil { // the id is no property
 		d.MissingProperties = append(d.MissingProperties, field)
 	}
 	d.DecidedBy = r.appendBy(d.DecidedBy)
@@ -85,7 +87,12 @@ func (d *Decision) settleDenial() {
 
 // record checks the record itself: its id must be in Allowed(C).
 func (c *restrictionCheck) record(d *Decision, id string) {
-	if own, ok := c.place(0); ok && !own.allows(c.domain, id) {
+	own, ok := c.place(0)
+	switch {
+	case !ok:
+	case c.unknown:
+		c.fail(d, &own, "id", nil, CauseMissing)
+	case !own.allows(c.domain, id):
 		c.fail(d, &own, "id", id, CauseNotAllowed)
 	}
 }
@@ -94,6 +101,10 @@ func (c *restrictionCheck) record(d *Decision, id string) {
 func (c *restrictionCheck) parent(d *Decision, id string, proposed expr.Properties) {
 	own, ok := c.place(0)
 	if !ok {
+		return
+	}
+	if c.unknown {
+		c.fail(d, &own, "id", nil, CauseMissing)
 		return
 	}
 	field := c.on.parent
@@ -158,7 +169,7 @@ func (c *restrictionCheck) properties(d *Decision, p expr.Properties, create boo
 // value checks what stands at one place of a link field.
 func (c *restrictionCheck) value(d *Decision, r *restriction, found filter.Found, value any, create bool) {
 	switch {
-	case found == filter.Unknown && !create:
+	case found == filter.Unknown && (!create || c.unknown):
 		c.fail(d, r, r.link.field, nil, CauseMissing)
 	case found == filter.Unknown || found == filter.Empty:
 		if r.deniesEmpty() {

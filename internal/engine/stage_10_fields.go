@@ -6,8 +6,8 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
-// fieldsCovered is S10.
-func (e *evaluation) fieldsCovered() bool {
+// checkFields is S10.
+func (e *evaluation) checkFields() bool {
 	var asked []string
 	switch e.action.class {
 	case v1alpha1.ClassDelete:

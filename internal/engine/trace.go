@@ -97,6 +97,8 @@ const (
 	TraceConditionFalse TraceCode = "condition_false"
 	// TraceConditionMissing: the condition looked up Properties that are unknown (S8).
 	TraceConditionMissing TraceCode = "condition_missing"
+	// TraceConditionUnknown: the question is about every record, and the condition depends on the record (S8).
+	TraceConditionUnknown TraceCode = "condition_unknown"
 	// TraceConditionError: evaluating the condition failed, so it counts as false (S8).
 	TraceConditionError TraceCode = "condition_error"
 	// TraceConditionInvalid: the condition does not compile, so it counts as false (S8).
@@ -303,6 +305,8 @@ func (e *evaluation) traceCondition(c *matchedRule, holds bool, err error, misse
 		code = TraceConditionInvalid
 	case len(missed) > 0:
 		code, details.Properties = TraceConditionMissing, sortedUnique(slices.Clone(missed))
+	case err != nil && e.unknown.Met():
+		code = TraceConditionUnknown
 	case err != nil:
 		code = TraceConditionError
 	}

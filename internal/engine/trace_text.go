@@ -53,6 +53,8 @@ func (e *TraceEntry) Text() string {
 		return "is false"
 	case TraceConditionMissing:
 		return "cannot be true while these properties are unknown: " + strings.Join(e.Properties, ", ")
+	case TraceConditionUnknown:
+		return "depends on the record"
 	case TraceConditionError:
 		return "failed to evaluate, so it counts as false"
 	case TraceConditionInvalid:

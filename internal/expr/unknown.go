@@ -135,3 +135,33 @@ func hiddenOfProperties(properties ast.NavigableExpr) ast.NavigableExpr {
 	}
 	return properties
 }
+
+// TestsPresence reports whether the expression may depend on which properties a record has, and not on their values
+// alone: it uses has(), .?, [?] or in on resource.properties, or uses them as a whole.
+func (p *Program) TestsPresence() bool {
+	whole := p.ast.NativeRep()
+	for _, ident := range ast.MatchDescendants(ast.NavigateAST(whole), ast.KindMatcher(ast.IdentKind)) {
+		parent, ok := ident.Parent()
+		if !ok || ident.AsIdent() != "resource" {
+			continue
+		}
+		if field, ok := selected(parent, ident); ok && field != "properties" {
+			continue
+		}
+		user, ok := parent.Parent()
+		if !ok || hiddenOfResource(ident) != nil {
+			return true
+		}
+		switch user.Kind() {
+		case ast.SelectKind:
+			if user.AsSelect().IsTestOnly() {
+				return true
+			}
+		case ast.CallKind:
+			if user.AsCall().FunctionName() != operators.Index {
+				return true
+			}
+		}
+	}
+	return false
+}

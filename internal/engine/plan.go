@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/expr"
@@ -24,8 +25,10 @@ type plan struct {
 	any *Decision
 	// none is the decision where no condition holds and every property that they looked up is known.
 	none *Decision
-	// attributes means that some condition reads the user's.
-	attributes bool
+	// attributes and staff mean that some condition reads them.
+	attributes, staff bool
+	// groupNames and roleNames are the role set's, sorted, where some condition reads them.
+	groupNames, roleNames []string
 	// some are the decisions where some conditions hold, by the bits of the rules that are live.
 	some memo[uint64, *Decision]
 }
@@ -45,6 +48,7 @@ func (s *roleSet) planFor(t *resourceType, a *action) *plan {
 	}
 	if p.complete = p.onlyConditions(); p.complete {
 		p.prepare()
+		p.readNames(&who)
 	}
 	if s.plans.put(p) {
 		s.generation.count()
@@ -73,6 +77,7 @@ func (p *plan) prepare() {
 		unconditional = unconditional || m.rule.condition == nil
 		conditional = conditional || m.rule.condition != nil
 		p.attributes = p.attributes || m.rule.condition.reads("subject", "attributes")
+		p.staff = p.staff || m.rule.condition.reads("subject", "staff")
 		alike = alike && m.source == p.matched[0].source && (m.rule.fields.all || p.action.class == v1alpha1.ClassDelete)
 	}
 	switch {
@@ -110,35 +115,52 @@ func (p *plan) decision(live uint64) *Decision {
 	return &decision
 }
 
-// answerTo finds the decision where it is not always the same: by the conditions of S8, as far as the fast evaluator is
-// sure of them. It is nil where it is not: where a property is missing, for example, which an answer may have to name.
-func (p *plan) answerTo(d *Domain, req *Request, u *user) *Decision {
+// readNames takes over the names of the groups and roles, where conditions read them.
+func (p *plan) readNames(who *principal) {
+	reads := func(field string) bool {
+		return slices.ContainsFunc(p.matched, func(m matchedRule) bool { return m.rule.condition.reads("subject", field) })
+	}
+	if reads("groups") {
+		p.groupNames = who.groupNames()
+	}
+	if reads("roles") {
+		p.roleNames = who.roleNames()
+	}
+}
+
+// answerTo finds the decision where it is not always the same: by the conditions of S8, as far as TryBool evaluates them.
+// It is nil where it does not: where a property is missing, for example, which an answer may have to name.
+func (p *plan) answerTo(d *Domain, req *Request, u *user, now time.Time) *Decision {
 	var in expr.Input
 	in.Subject.Type, in.Subject.ID = req.Subject.Type, req.Subject.ID
+	in.Subject.Groups, in.Subject.Roles = p.groupNames, p.roleNames
 	in.Action.Name, in.Action.Properties = req.Action.Name, req.Action.Properties
 	in.Resource.Type, in.Resource.ID, in.Resource.Properties.Over = req.Resource.Type, req.Resource.ID, req.Resource.Properties
-	in.Context = req.Context
+	in.Context, in.Now = req.Context, now
 	if account := u.account(); account != nil && p.attributes {
 		in.Subject.Attributes = account.attributes.get()
 	}
 	if d.policy.trustsCallers() {
 		in.Subject.Properties = req.Subject.Properties
 	}
+	if p.staff {
+		in.Subject.Staff = d.policy.isStaff(u.account(), in.Subject.Properties)
+	}
+	in.Resource.Properties.Partial = true // until a RecordSet is asked
 	var live uint64
 	looked, unsure := false, false
 	for i := range p.matched {
 		condition := p.matched[i].rule.condition
-		holds, sure := condition.glance(&in)
-		if !sure && !looked { // it may be about a property that a RecordSet has
+		holds, ok := condition.try(&in)
+		if !ok && !looked { // it may be about a property that a RecordSet has
 			looked = true
-			if in.Resource.Properties.Base = d.storedRecord(p.resourceType, req.Resource.ID); in.Resource.Properties.Base != nil {
-				holds, sure = condition.glance(&in)
-			}
+			in.Resource.Properties.Base, in.Resource.Properties.Partial = d.storedRecord(p.resourceType, req.Resource.ID), false
+			holds, ok = condition.try(&in)
 		}
 		switch {
-		case !sure && p.any == nil:
+		case !ok && p.any == nil:
 			return nil
-		case !sure:
+		case !ok:
 			unsure = true
 		case holds && p.any != nil:
 			return p.any
@@ -165,15 +187,15 @@ func (c *condition) reads(path ...string) bool {
 	return c != nil && c.program != nil && c.program.Reads(path...)
 }
 
-// glance says whether a condition holds, where it is sure without a full evaluation.
-func (c *condition) glance(in *expr.Input) (holds, sure bool) {
+// try is holds where TryBool is enough; a condition that is nil holds.
+func (c *condition) try(in *expr.Input) (holds, ok bool) {
 	switch {
 	case c == nil:
 		return true, true
 	case c.program == nil:
 		return false, true
 	}
-	return c.program.Glance(in)
+	return c.program.TryBool(in)
 }
 
 // planTable finds plans by the names of type and action, without a lock: adding one copies the table.

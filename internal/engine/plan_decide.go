@@ -51,7 +51,7 @@ func (d *Domain) decideByPlan(req *Request, now time.Time, found *lookup, decisi
 	}
 	answer := p.always // S8
 	if answer == nil {
-		if answer = p.answerTo(d, req, u); answer == nil {
+		if answer = p.answerTo(d, req, u, now); answer == nil {
 			return false
 		}
 	}

@@ -128,6 +128,18 @@ func (p *principal) groupNames() []string {
 	return names
 }
 
+// roleNames are those of the eligible roles, sorted.
+func (p *principal) roleNames() []string {
+	var names []string
+	for i := range p.roles {
+		if p.roles[i].eligible() {
+			names = append(names, p.roles[i].role.ref.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // via are the groups and the User object that give a role now, as Kind/name, sorted.
 func (p *principal) via(role string) []string {
 	gives := func(ref roleRef) bool { return ref.name == role && ref.window.inForce(p.at) }

@@ -20,8 +20,8 @@ func (e *evaluation) groupsAndRoles() bool {
 // resolve finds the principal's groups, its roles with what each lacks, and whether it is staff (S3, S5). Without a
 // request to check them against, roles lack whatever they ask for.
 func (e *evaluation) resolve(check bool) {
-	e.staff = e.isStaff()
 	if !e.anonymous {
+		e.staff = e.policy.isStaff(e.account(), e.subjectProperties())
 		e.findJoined()
 	}
 	s := e.findRoleSet()
@@ -46,20 +46,17 @@ func (e *evaluation) subjectProperties() map[string]any {
 	return e.request.Subject.Properties
 }
 
-// isStaff is User.staff, or a staff scope among the scope claims; the anonymous subject never is (S5).
-func (e *evaluation) isStaff() bool {
-	if e.anonymous {
-		return false
-	}
-	if account := e.account(); account != nil && account.staff {
+// isStaff reports whether an account is staff, or the subject's properties have a staff scope among the scope claims
+// (S5). It is not for the anonymous subject, which never is.
+func (p *policy) isStaff(account *account, properties map[string]any) bool {
+	if account != nil && account.staff {
 		return true
 	}
-	policy := &e.policy.spec
-	if len(policy.StaffScopes) == 0 {
+	if len(p.spec.StaffScopes) == 0 {
 		return false
 	}
-	counts := func(scope string) bool { return slices.Contains(policy.StaffScopes, v1alpha1.Token(scope)) }
-	switch scopes := e.subjectProperties()[policy.Claims.Scopes].(type) {
+	counts := func(scope string) bool { return slices.Contains(p.spec.StaffScopes, v1alpha1.Token(scope)) }
+	switch scopes := properties[p.spec.Claims.Scopes].(type) {
 	case string:
 		return slices.ContainsFunc(strings.Fields(scopes), counts)
 	case []any:

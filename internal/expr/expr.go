@@ -56,7 +56,6 @@ type Program struct {
 	ast     *cel.Ast
 	program cel.Program
 	fast    *fastProgram // nil: the expression has no fast path
-	glance  *glance      // nil: a glance does not take it in
 
 	filterOnce sync.Once
 	plan       *plan
@@ -100,11 +99,7 @@ func compile(place Place, source string) (*Program, error) {
 		}
 		return nil, &Error{Message: err.Error()}
 	}
-	p := &Program{source: source, place: place, ast: ast, program: program, fast: compileFast(ast.NativeRep().Expr())}
-	if p.fast != nil {
-		p.glance = compileGlance(ast.NativeRep().Expr())
-	}
-	return p, nil
+	return &Program{source: source, place: place, ast: ast, program: program, fast: compileFast(ast.NativeRep().Expr())}, nil
 }
 
 // errorAt is an error at a location; at none, it means the whole expression.
@@ -143,6 +138,19 @@ func (p *Program) Bool(in *Input) (bool, error) {
 		return false, errNotBool
 	}
 	return bool(result), nil
+}
+
+// TryBool gives what Bool gives, its error aside, where that takes little and needs no noting: ok is false where
+// Bool must be asked. That is the case for expressions and values that only cel-go evaluates, and for a result of
+// false where a property was looked up that is unknown, since Bool notes its name. Where a property is unknown that
+// Resource.Properties.Partial leaves open, ok is false, too.
+//
+// TryBool keeps nothing of the input, which may stay on the caller's stack, and changes nothing in it.
+func (p *Program) TryBool(in *Input) (value, ok bool) {
+	if p.fast == nil {
+		return false, false
+	}
+	return p.fast.tryBool(in)
 }
 
 // Value evaluates a computed preset to a JSON value (see ParseJSON for its Go types); times become

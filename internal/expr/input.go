@@ -55,6 +55,9 @@ type Properties struct {
 	Complete bool
 	// Unknown is set where properties that are in neither are unknown: that of the input's Resource.
 	Unknown *Unknown
+	// Partial says that a property may have a value though it is in neither. TryBool alone heeds it; it does not go with
+	// Complete.
+	Partial bool
 }
 
 // Get gives a property; false means that it is unknown.
@@ -69,10 +72,16 @@ func (p Properties) Get(name string) (any, bool) {
 // look gives a property like Get, and notes the name of one that is unknown.
 func (p Properties) look(name string) (any, bool) {
 	value, known := p.Get(name)
-	if !known && p.Missed != nil {
-		*p.Missed = append(*p.Missed, name)
+	if !known {
+		p.miss(name)
 	}
 	return value, known
+}
+
+func (p Properties) miss(name string) {
+	if p.Missed != nil {
+		*p.Missed = append(*p.Missed, name)
+	}
 }
 
 // Merged is one map of all properties.

@@ -38,7 +38,7 @@ func lastAdmin(r *review) field.ErrorList {
 // again.
 func staying(d *engine.Domain) *engine.Domain {
 	var going []engine.Change
-	for _, ref := range d.Going() {
+	for _, ref := range d.Terminating() {
 		going = append(going, engine.Remove(ref))
 	}
 	if len(going) == 0 {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -70,23 +71,26 @@ var empty = &Domain{policy: compilePolicy(nil), generation: newGeneration()}
 
 // Len is the number of objects. A domain without objects does not exist for callers.
 func (d *Domain) Len() int {
-	return d.types.size + d.roles.size + d.groups.size + d.accounts.size + d.userPermissions.size +
-		d.specialPermissions.size + d.recordSets.size + d.policies.size
+	total := 0
+	for _, row := range kindRows {
+		total += row.objects(d).len()
+	}
+	return total
 }
 
-// Lookup gives an object as the domain holds it: its spec, and of its metadata the name, namespace, UID, generation and
-// times, of times the seconds. Of the kinds of which there are many, it is made anew each time. It must not be changed.
+// Lookup returns an object as the domain stores it: its spec, and of its metadata the name, namespace, UID, generation
+// and timestamps, in whole seconds. For kinds with many objects, each call makes a new one. It must not be changed.
 func (d *Domain) Lookup(ref Ref) (Object, bool) {
-	c, ok := d.of(ref.Kind).find(ref.Name)
+	c, ok := d.objects(ref.Kind).find(ref.Name)
 	if !ok {
 		return nil, false
 	}
-	return c.held(), true
+	return c.stored(), true
 }
 
-// Version tells one state of an object from others: its UID and generation; false if the domain does not hold it.
+// Version identifies one state of an object by its UID and generation; false if the domain does not have it.
 func (d *Domain) Version(ref Ref) (uid types.UID, generation int64, ok bool) {
-	c, ok := d.of(ref.Kind).find(ref.Name)
+	c, ok := d.objects(ref.Kind).find(ref.Name)
 	if !ok {
 		return "", 0, false
 	}
@@ -94,26 +98,26 @@ func (d *Domain) Version(ref Ref) (uid types.UID, generation int64, ok bool) {
 	return uid, generation, true
 }
 
-// Going are the objects that are being deleted and wait for finalizers, in no particular order.
-func (d *Domain) Going() []Ref {
-	var going []Ref
-	for _, kind := range Kinds {
-		for name, c := range d.of(kind).each {
-			if c.going() {
-				going = append(going, Ref{kind, name})
+// Terminating returns the objects that are being deleted and wait for finalizers, in no particular order.
+func (d *Domain) Terminating() []Ref {
+	var refs []Ref
+	for kind, row := range kindRows {
+		for name, c := range row.objects(d).each {
+			if c.terminating() {
+				refs = append(refs, Ref{kind, name})
 			}
 		}
 	}
-	return going
+	return refs
 }
 
-// Names are those of the objects of a kind, sorted.
-func (d *Domain) Names(kind Kind) []string { return d.of(kind).keys() }
+// Names returns the names of the objects of a kind, sorted.
+func (d *Domain) Names(kind Kind) []string { return d.objects(kind).keys() }
 
-// EachName gives the same in no particular order, for who need not wait until very many are sorted.
+// EachName iterates over the names in no particular order; use it to avoid sorting large sets.
 func (d *Domain) EachName(kind Kind) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for name := range d.of(kind).each {
+		for name := range d.objects(kind).each {
 			if !yield(name) {
 				return
 			}
@@ -121,7 +125,7 @@ func (d *Domain) EachName(kind Kind) iter.Seq[string] {
 	}
 }
 
-// Objects are those of a kind, sorted by name, as Lookup gives them.
+// Objects returns those of a kind, sorted by name, as Lookup does.
 func (d *Domain) Objects(kind Kind) []Object {
 	names := d.Names(kind)
 	objects := make([]Object, 0, len(names))
@@ -132,7 +136,8 @@ func (d *Domain) Objects(kind Kind) []Object {
 	return objects
 }
 
-// UserObjects are the Users with an id, the one that counts first. None of what this and its like give must be changed.
+// UserObjects returns the Users with an id, the one that counts first. They must not be changed, nor must those that the
+// methods below return.
 func (d *Domain) UserObjects(id string) []*v1alpha1.User {
 	u, _ := d.users.get(id)
 	var objects []*v1alpha1.User
@@ -142,7 +147,7 @@ func (d *Domain) UserObjects(id string) []*v1alpha1.User {
 	return objects
 }
 
-// UserPermissionsOf are those that name a user, by name.
+// UserPermissionsOf returns those that name a user, sorted by name.
 func (d *Domain) UserPermissionsOf(user string) []*v1alpha1.UserPermission {
 	u, _ := d.users.get(user)
 	if u == nil {
@@ -151,48 +156,39 @@ func (d *Domain) UserPermissionsOf(user string) []*v1alpha1.UserPermission {
 	return userPermissionObjects(u.permissions)
 }
 
-// UserPermissionsOfGroup are those that name a group, by name.
+// UserPermissionsOfGroup returns those that name a group, sorted by name.
 func (d *Domain) UserPermissionsOfGroup(group string) []*v1alpha1.UserPermission {
-	held, _ := d.groupRestrictions.get(group)
-	return userPermissionObjects(held)
+	restrictions, _ := d.groupRestrictions.get(group)
+	return userPermissionObjects(restrictions)
 }
 
-// RestrictsGroups says whether any user permission names a group.
+// RestrictsGroups reports whether any user permission names a group.
 func (d *Domain) RestrictsGroups() bool { return d.groupRestrictions.size > 0 }
 
-// NamesOfGroupPermissions are the names of the user permissions that name any group, in no particular order.
+// NamesOfGroupPermissions returns the names of the user permissions that name any group, in no particular order.
 func (d *Domain) NamesOfGroupPermissions() []string {
 	var names []string
-	for _, held := range d.groupRestrictions.all() {
-		for _, p := range held {
+	for _, restrictions := range d.groupRestrictions.all() {
+		for _, p := range restrictions {
 			names = append(names, p.name)
 		}
 	}
 	return names
 }
 
-// NamesAbout are the names of the objects of a kind that are about one user: User, UserPermission or SpecialPermission.
+// AboutUsers reports whether each object of a kind is about one user, as a User, UserPermission or SpecialPermission is.
+func AboutUsers(kind Kind) bool {
+	row, ok := kindRows[kind]
+	return ok && row.namesAbout() != nil
+}
+
+// NamesAbout returns the names of the objects of a kind that are about one user; none for kinds that are not AboutUsers.
 func (d *Domain) NamesAbout(user string, kind Kind) []string {
-	u, _ := d.users.get(user)
-	if u == nil {
+	u, known := d.users.get(user)
+	if !known || !AboutUsers(kind) {
 		return nil
 	}
-	var names []string
-	switch kind {
-	case KindUser:
-		for _, a := range u.accounts() {
-			names = append(names, a.name)
-		}
-	case KindUserPermission:
-		for _, p := range u.permissions {
-			names = append(names, p.name)
-		}
-	case KindSpecialPermission:
-		for _, p := range u.specialPermissions() {
-			names = append(names, p.name)
-		}
-	}
-	return names
+	return kindRows[kind].namesAbout()(u)
 }
 
 func userPermissionObjects(list []*userPermission) []*v1alpha1.UserPermission {
@@ -203,11 +199,11 @@ func userPermissionObjects(list []*userPermission) []*v1alpha1.UserPermission {
 	return objects
 }
 
-// Users are the known users, sorted: those named by a User, a Group's members, a UserPermission or a
+// Users returns the known users, sorted: those named by a User, a Group's members, a UserPermission or a
 // SpecialPermission.
 func (d *Domain) Users() []string { return d.users.keys() }
 
-// EachUser gives the known users in no particular order.
+// EachUser iterates over the known users in no particular order.
 func (d *Domain) EachUser() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for user := range d.users.all() {
@@ -218,25 +214,25 @@ func (d *Domain) EachUser() iter.Seq[string] {
 	}
 }
 
-// CountUsers is the number of known users.
+// CountUsers returns the number of known users.
 func (d *Domain) CountUsers() int { return d.users.size }
 
-// Knows says whether a user is known.
+// Knows reports whether a user is known.
 func (d *Domain) Knows(user string) bool {
 	_, ok := d.users.get(user)
 	return ok
 }
 
-// ResourceTypes are the names of the types, sorted.
+// ResourceTypes returns the names of the types, sorted.
 func (d *Domain) ResourceTypes() []string { return d.types.keys() }
 
-// Policy is the domain's policy with the defaults filled in; it must not be changed.
+// Policy returns the domain's policy with the defaults filled in; it must not be changed.
 func (d *Domain) Policy() v1alpha1.PermissionPolicySpec { return d.policy.spec }
 
-// HasPolicy says whether the domain has a PermissionPolicy, and with it the built-in roles.
+// HasPolicy reports whether the domain has a PermissionPolicy, and with it the built-in roles.
 func (d *Domain) HasPolicy() bool { return d.policy.object != nil }
 
-// role finds a role by name, built-in ones included; nil if there is none.
+// role returns a role by name, built-in ones included; nil if there is none.
 func (d *Domain) role(name string) *role {
 	if r, ok := d.roles.get(name); ok {
 		return r
@@ -262,15 +258,15 @@ func (d *Domain) RoleSpec(name string) (v1alpha1.RoleSpec, bool) {
 	return r.object.Spec, true
 }
 
-// Delta is the way from one domain to the next.
+// Delta is the difference between a domain and the next.
 type Delta struct{ affected func() Affected }
 
-// Affected finds the users whose effective permissions the changes may have altered. Where they are about groups or
-// roles it looks at every known user: the next domain can be served before anybody asks.
+// Affected returns the users whose effective permissions the changes may have altered. It is computed when it is first
+// called, so that the next domain can be served before: for changes of groups and roles it looks at every known user.
 func (d *Delta) Affected() Affected { return d.affected() }
 
-// With makes the domain after some changes, applied in their order; d stays as it is. It recompiles what
-// the changes touch, and gives the same domain as compiling everything anew.
+// With returns the domain after some changes, applied in their order; d stays as it is. It recompiles what the changes
+// touch, and the result equals that of compiling everything anew. It panics on a change of an unknown kind.
 func (d *Domain) With(changes ...Change) (*Domain, *Delta) {
 	b := newBuilder(d)
 	for _, change := range changes {
@@ -303,73 +299,33 @@ type builder struct {
 }
 
 func newBuilder(d *Domain) *builder {
-	return &builder{
-		old:                d,
-		policies:           edit(d.policies),
-		types:              edit(d.types),
-		roles:              edit(d.roles),
-		groups:             edit(d.groups),
-		accounts:           edit(d.accounts),
-		userPermissions:    edit(d.userPermissions),
-		specialPermissions: edit(d.specialPermissions),
-		recordSets:         edit(d.recordSets),
-		users:              edit(d.users),
-		records:            edit(d.records),
-		groupRestrictions:  edit(d.groupRestrictions),
-		ownUsers:           map[string]*user{},
-		recordEdits:        map[string]recordsEdit{},
-		changedGroups:      map[string]bool{},
-		changedRoles:       map[string]bool{},
+	b := &builder{
+		old:               d,
+		users:             edit(d.users),
+		records:           edit(d.records),
+		groupRestrictions: edit(d.groupRestrictions),
+		ownUsers:          map[string]*user{},
+		recordEdits:       map[string]recordsEdit{},
+		changedGroups:     map[string]bool{},
+		changedRoles:      map[string]bool{},
 	}
+	for _, row := range kindRows {
+		row.begin(b)
+	}
+	return b
 }
 
 func (b *builder) apply(change Change) {
-	name := change.Ref.Name
-	switch change.Ref.Kind {
-	case KindResourceType:
-		object, _ := change.Object.(*v1alpha1.ResourceType)
-		put(b.types, name, object, compileResourceType)
-		b.all = true
-	case KindRole:
-		object, _ := change.Object.(*v1alpha1.Role)
-		put(b.roles, name, object, compileRole)
-		b.changedRoles[name] = true
-	case KindGroup:
-		object, _ := change.Object.(*v1alpha1.Group)
-		b.group(name, object)
-	case KindUser:
-		object, _ := change.Object.(*v1alpha1.User)
-		b.account(name, object)
-	case KindUserPermission:
-		object, _ := change.Object.(*v1alpha1.UserPermission)
-		b.userPermission(name, object)
-	case KindSpecialPermission:
-		object, _ := change.Object.(*v1alpha1.SpecialPermission)
-		b.specialPermission(name, object)
-	case KindRecordSet:
-		object, _ := change.Object.(*v1alpha1.RecordSet)
-		b.recordSet(name, object)
-	case KindPermissionPolicy:
-		object, _ := change.Object.(*v1alpha1.PermissionPolicy)
-		put(b.policies, name, object, compilePolicy)
-		b.all = true
+	row, ok := kindRows[change.Ref.Kind]
+	if !ok {
+		panic(fmt.Sprintf("engine: %q is not a kind of a domain", change.Ref.Kind)) // a caller's mistake, never input
 	}
+	row.apply(b, change.Ref.Name, change.Object)
 }
 
-// put compiles an object into a table, or deletes it where it is nil, and gives the old and the new.
-func put[O any, C any](table *tableEdit[*C], name string, object *O, compile func(*O) *C) (before, after *C) {
-	before, _ = table.get(name)
-	if object == nil {
-		table.delete(name)
-		return before, nil
-	}
-	after = compile(object)
-	table.set(name, after)
-	return before, after
-}
+func (b *builder) role(name string, _, _ *role) { b.changedRoles[name] = true }
 
-func (b *builder) group(name string, object *v1alpha1.Group) {
-	before, after := put(b.groups, name, object, compileGroup)
+func (b *builder) group(name string, before, after *group) {
 	b.changedGroups[name] = true
 	was, listed := listing(before), listing(after)
 	for id, w := range was {
@@ -400,8 +356,7 @@ func listing(g *group) map[string]window {
 	return listed
 }
 
-func (b *builder) account(name string, object *v1alpha1.User) {
-	before, after := put(b.accounts, name, object, compileAccount)
+func (b *builder) account(_ string, before, after *account) {
 	if before != nil {
 		u := b.user(before.id)
 		u.setAccounts(slices.DeleteFunc(u.accounts(), func(a *account) bool { return a == before }))
@@ -413,8 +368,7 @@ func (b *builder) account(name string, object *v1alpha1.User) {
 	}
 }
 
-func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
-	before, after := put(b.userPermissions, name, object, compileUserPermission)
+func (b *builder) userPermission(name string, before, after *userPermission) {
 	for _, p := range []*userPermission{before, after} {
 		if p == nil {
 			continue
@@ -431,15 +385,15 @@ func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
 		}
 		if group := p.group(); group != "" {
 			b.changedGroups[group] = true
-			held, _ := b.groupRestrictions.get(group)
-			held = slices.DeleteFunc(slices.Clone(held), func(q *userPermission) bool { return q.name == name })
+			restrictions, _ := b.groupRestrictions.get(group)
+			restrictions = slices.DeleteFunc(slices.Clone(restrictions), func(q *userPermission) bool { return q.name == name })
 			if p == after {
-				held = insert(held, after, byRef)
+				restrictions = insert(restrictions, after, byRef)
 			}
-			if len(held) == 0 {
+			if len(restrictions) == 0 {
 				b.groupRestrictions.delete(group)
 			} else {
-				b.groupRestrictions.set(group, held)
+				b.groupRestrictions.set(group, restrictions)
 			}
 		}
 	}
@@ -447,8 +401,7 @@ func (b *builder) userPermission(name string, object *v1alpha1.UserPermission) {
 
 func byRef(a, b *userPermission) int { return cmp.Compare(a.name, b.name) }
 
-func (b *builder) specialPermission(name string, object *v1alpha1.SpecialPermission) {
-	before, after := put(b.specialPermissions, name, object, compileSpecialPermission)
+func (b *builder) specialPermission(name string, before, after *specialPermission) {
 	for _, p := range []*specialPermission{before, after} {
 		if p == nil {
 			continue
@@ -462,8 +415,7 @@ func (b *builder) specialPermission(name string, object *v1alpha1.SpecialPermiss
 	}
 }
 
-func (b *builder) recordSet(name string, object *v1alpha1.RecordSet) {
-	before, after := put(b.recordSets, name, object, compileRecordSet)
+func (b *builder) recordSet(_ string, before, after *recordSet) {
 	if before != nil {
 		of := b.recordsOf(before.resourceType)
 		for i := range before.records {
@@ -532,17 +484,9 @@ func (b *builder) finish() (*Domain, *Delta) {
 		}
 	}
 	d := &Domain{
-		policies:           b.policies.next,
-		types:              b.types.next,
-		roles:              b.roles.next,
-		groups:             b.groups.next,
-		accounts:           b.accounts.next,
-		userPermissions:    b.userPermissions.next,
-		specialPermissions: b.specialPermissions.next,
-		recordSets:         b.recordSets.next,
-		users:              b.users.next,
-		records:            b.records.next,
-		groupRestrictions:  b.groupRestrictions.next,
+		users:             b.users.next,
+		records:           b.records.next,
+		groupRestrictions: b.groupRestrictions.next,
 
 		policy:      b.old.policy,
 		within:      b.old.within,
@@ -556,7 +500,12 @@ func (b *builder) finish() (*Domain, *Delta) {
 	if b.records.dirty {
 		d.recordState = recordStates.Add(1)
 	}
-	if b.policies.dirty || b.types.dirty || b.roles.dirty || b.groups.dirty || b.groupRestrictions.dirty {
+	shared := b.groupRestrictions.dirty
+	for _, row := range kindRows {
+		row.finish(b, d)
+		shared = shared || row.sharedChange(b)
+	}
+	if shared {
 		d.generation = newGeneration()
 	}
 	if b.policies.dirty {

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// header is what the domain keeps of the metadata of an object of a kind of which there are many. Labels, annotations
-// and status decide nothing.
+// header is the metadata that the domain keeps of an object, for kinds with many objects. Labels, annotations and status
+// decide nothing.
 type header struct {
 	name       string
 	namespace  unique.Handle[string]
@@ -21,11 +21,11 @@ type header struct {
 	rare       *rareHeader
 }
 
-// rareHeader is what few objects have.
+// rareHeader is metadata that few objects have.
 type rareHeader struct {
-	uid      types.UID    // one that is no UUID
-	going    *metav1.Time // since when the object is being deleted
-	problems []Problem
+	uid         types.UID    // one that is no UUID
+	terminating *metav1.Time // since when the object is being deleted
+	problems    []Problem
 }
 
 func newHeader(object Object, problems []Problem) header {
@@ -35,33 +35,33 @@ func newHeader(object Object, problems []Problem) header {
 		generation: object.GetGeneration(),
 		created:    object.GetCreationTimestamp().Unix(),
 	}
-	rare := rareHeader{going: object.GetDeletionTimestamp(), problems: problems}
+	rare := rareHeader{terminating: object.GetDeletionTimestamp(), problems: problems}
 	if id, err := uuid.Parse(string(object.GetUID())); err == nil && id != uuid.Nil && id.String() == string(object.GetUID()) {
 		h.uid = id
 	} else {
 		rare.uid = object.GetUID()
 	}
-	if rare.uid != "" || rare.going != nil || len(rare.problems) > 0 {
+	if rare.uid != "" || rare.terminating != nil || len(rare.problems) > 0 {
 		h.rare = &rare
 	}
 	return h
 }
 
-// meta is the metadata of the object.
+// meta returns the metadata of the object.
 func (h *header) meta() metav1.ObjectMeta {
 	m := metav1.ObjectMeta{Namespace: h.namespace.Value(), Name: h.name, UID: h.identity(), Generation: h.generation}
 	if created := (time.Unix(h.created, 0)); !created.IsZero() {
 		m.CreationTimestamp = metav1.NewTime(created)
 	}
 	if h.rare != nil {
-		m.DeletionTimestamp = h.rare.going
+		m.DeletionTimestamp = h.rare.terminating
 	}
 	return m
 }
 
 func (h *header) version() (types.UID, int64) { return h.identity(), h.generation }
 
-func (h *header) going() bool { return h.rare != nil && h.rare.going != nil }
+func (h *header) terminating() bool { return h.rare != nil && h.rare.terminating != nil }
 
 func (h *header) identity() types.UID {
 	switch {
@@ -80,10 +80,10 @@ func (h *header) faults() []Problem {
 	return h.rare.problems
 }
 
-// older orders objects that contradict each other: the older one wins, then the first by name.
+// older compares two objects that contradict each other: the older one comes first and wins, then the first by name.
 func (h *header) older(than *header) int {
 	return cmp.Or(cmp.Compare(h.created, than.created), cmp.Compare(h.name, than.name))
 }
 
-// intern lets equal names share their memory, where few names are used over and over.
+// intern makes equal names share their memory; use it where few names are repeated often.
 func intern(name string) string { return unique.Make(name).Value() }

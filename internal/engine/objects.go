@@ -5,33 +5,37 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
-// Object is an object of one of Kinds: a *v1alpha1.Role, *v1alpha1.User, ….
-type Object = metav1.Object
+// Kind and Object are those of package kinds, and so are the names of the kinds.
+type (
+	Kind   = kinds.Kind
+	Object = kinds.Object
+)
 
-// KindOf is the kind of an object; false for types that no domain is compiled from.
-func KindOf(object Object) (Kind, bool) {
-	switch object.(type) {
-	case *v1alpha1.ResourceType:
-		return KindResourceType, true
-	case *v1alpha1.Role:
-		return KindRole, true
-	case *v1alpha1.Group:
-		return KindGroup, true
-	case *v1alpha1.User:
-		return KindUser, true
-	case *v1alpha1.UserPermission:
-		return KindUserPermission, true
-	case *v1alpha1.SpecialPermission:
-		return KindSpecialPermission, true
-	case *v1alpha1.RecordSet:
-		return KindRecordSet, true
-	case *v1alpha1.PermissionPolicy:
-		return KindPermissionPolicy, true
+// The kinds that a domain is compiled from.
+const (
+	KindResourceType      = kinds.ResourceType
+	KindRole              = kinds.Role
+	KindGroup             = kinds.Group
+	KindUser              = kinds.User
+	KindUserPermission    = kinds.UserPermission
+	KindSpecialPermission = kinds.SpecialPermission
+	KindRecordSet         = kinds.RecordSet
+	KindPermissionPolicy  = kinds.PermissionPolicy
+)
+
+// Kinds are all of them, in the order of kinds.Table.
+var Kinds = kinds.Names()
+
+// KindOf returns the kind of an object; false for types that no domain is compiled from.
+func KindOf(object metav1.Object) (Kind, bool) {
+	row, ok := kinds.Of(object)
+	if !ok {
+		return "", false
 	}
-	return "", false
+	return row.Kind, true
 }
 
 // Change is one object written or deleted.
@@ -42,14 +46,14 @@ type Change struct {
 	Object Object
 }
 
-// Put is the change that an object was created or updated. It panics on a type that is not one of Kinds.
+// Put returns the change that an object was created or updated. It panics on an object of no kind.
 func Put(object Object) Change {
 	kind, ok := KindOf(object)
 	if !ok {
-		panic(fmt.Sprintf("engine: %T is no kind of a domain", object)) // a caller's mistake, never input
+		panic(fmt.Sprintf("engine: %T is not a kind of a domain", object)) // a caller's mistake, never input
 	}
 	return Change{Ref: Ref{kind, object.GetName()}, Object: object}
 }
 
-// Remove is the change that an object was deleted.
+// Remove returns the change that an object was deleted.
 func Remove(ref Ref) Change { return Change{Ref: ref} }

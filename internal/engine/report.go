@@ -21,7 +21,7 @@ type Problem struct {
 	Message string
 }
 
-// Report is what the domain has to say of one of its objects.
+// Report is what a domain has to say of one of its objects.
 type Report struct {
 	// Generation of the object that the domain serves.
 	Generation int64
@@ -33,98 +33,102 @@ type Report struct {
 	Advice []Problem
 }
 
-// Check is what an object alone proves wrong (A6), in the order of its fields: expressions that do not
-// compile or give no bool, rules with both or neither of access and actions, networks that do not parse,
-// windows that end before they start, malformed paths, a policy of another name.
+// Check returns what an object alone proves wrong (A6), in the order of its fields: expressions that do not compile or
+// give no bool, rules with both or neither of access and actions, networks that do not parse, windows that end before they
+// start, malformed paths, a policy of another name. An object of no kind is wrong as a whole.
 func Check(object Object) []Problem {
-	switch object := object.(type) {
-	case *v1alpha1.ResourceType:
-		return compileResourceType(object).problems
-	case *v1alpha1.Role:
-		return compileRole(object).problems
-	case *v1alpha1.Group:
-		return compileGroup(object).problems
-	case *v1alpha1.User:
-		return compileAccount(object).faults()
-	case *v1alpha1.UserPermission:
-		return compileUserPermission(object).faults()
-	case *v1alpha1.SpecialPermission:
-		return compileSpecialPermission(object).faults()
-	case *v1alpha1.RecordSet:
-		return compileRecordSet(object).faults()
-	case *v1alpha1.PermissionPolicy:
-		return compilePolicy(object).problems
+	kind, ok := KindOf(object)
+	if row, known := kindRows[kind]; ok && known {
+		return row.check(object)
 	}
-	return nil
+	return notChecked(object)
 }
 
-// Report tells of an object of the domain; false if the domain does not hold it.
+func notChecked(object Object) []Problem {
+	return []Problem{{Reason: v1alpha1.ReasonInvalid, Message: fmt.Sprintf("%T is not a kind that Remit can check", object)}}
+}
+
+// Report returns what the domain has to say of one of its objects; false if it does not have it.
 func (d *Domain) Report(ref Ref) (Report, bool) {
-	c, ok := d.of(ref.Kind).find(ref.Name)
+	c, ok := d.objects(ref.Kind).find(ref.Name)
 	if !ok {
 		return Report{}, false
 	}
 	_, generation := c.version()
 	r := Report{Generation: generation, Problems: slices.Clone(c.faults())}
 	names := references{domain: d}
-	switch object := c.held().(type) {
-	case *v1alpha1.ResourceType:
-		for _, f := range object.Spec.Fields {
-			names.resourceType(f.LinksTo)
-		}
-	case *v1alpha1.Role:
-		names.rules(object.Spec.Rules)
-		role, _ := d.roles.get(ref.Name)
-		r.Advice = d.ruleAdvice("spec.rules", &role.rules)
-		if object.Spec.AdminAccess && (len(object.Spec.Rules) > 0 || object.Spec.AppAccess) {
-			r.Advice = append([]Problem{{
-				Reason: v1alpha1.ReasonPointlessRules, Path: "spec.rules",
-				Message: "a role with adminAccess gives everything; its rules and appAccess do nothing",
-			}}, r.Advice...)
-		}
-	case *v1alpha1.Group:
-		names.rules(object.Spec.Rules)
-		names.roles(object.Spec.Roles)
-		for _, name := range object.Spec.Groups {
-			names.group(string(name))
-		}
-		group, _ := d.groups.get(ref.Name)
-		r.Advice = d.ruleAdvice("spec.rules", &group.rules)
-	case *v1alpha1.User:
-		names.roles(object.Spec.Roles)
-		if winner := d.accountOf(object.UserID()); winner != nil && winner.ref() != ref {
-			r.Problems = append(r.Problems, Problem{
-				Reason: v1alpha1.ReasonConflict, Path: "spec.id", Value: object.UserID(),
-				Message: "the older " + winner.ref().String() + " has this id already, and it counts; delete one of the two",
-			})
-		}
-	case *v1alpha1.UserPermission:
-		names.group(string(object.Spec.Group))
-		names.resourceType(string(object.Spec.Allow))
-		for _, name := range object.Spec.ApplicableFor {
-			names.resourceType(string(name))
-		}
-	case *v1alpha1.SpecialPermission:
-		for _, entry := range object.Spec.Permissions {
-			names.resources(entry.Resources)
-		}
-	case *v1alpha1.RecordSet:
-		names.resourceType(string(object.Spec.ResourceType))
-		set, _ := d.recordSets.get(ref.Name)
-		of, _ := d.records.get(set.resourceType)
-		r.Problems = append(r.Problems, of.conflicts(set)...)
-		r.Problems = append(r.Problems, of.cycles(set)...)
-	case *v1alpha1.PermissionPolicy:
-		names.rules(object.Spec.AppAccessRules)
-		names.rules(object.Spec.RecommendedRules)
-		for _, name := range object.Spec.StrictFor {
-			names.resourceType(string(name))
-		}
-		policy, _ := d.policies.get(ref.Name)
-		r.Advice = append(d.ruleAdvice("spec.appAccessRules", &policy.app), d.ruleAdvice("spec.recommendedRules", &policy.recommended)...)
-	}
+	c.report(d, &r, &names)
 	r.Missing = sortRefs(names.missing)
 	return r, true
+}
+
+func (t *resourceType) report(_ *Domain, _ *Report, names *references) {
+	for _, f := range t.object.Spec.Fields {
+		names.resourceType(f.LinksTo)
+	}
+}
+
+func (r *role) report(d *Domain, report *Report, names *references) {
+	spec := &r.object.Spec
+	names.rules(spec.Rules)
+	if spec.AdminAccess && (len(spec.Rules) > 0 || spec.AppAccess) {
+		report.Advice = append(report.Advice, Problem{
+			Reason: v1alpha1.ReasonPointlessRules, Path: "spec.rules",
+			Message: "a role with adminAccess gives everything; its rules and appAccess do nothing",
+		})
+	}
+	report.Advice = append(report.Advice, d.ruleAdvice("spec.rules", &r.rules)...)
+}
+
+func (g *group) report(d *Domain, r *Report, names *references) {
+	spec := &g.object.Spec
+	names.rules(spec.Rules)
+	names.roles(g.roles)
+	for _, name := range spec.Groups {
+		names.group(string(name))
+	}
+	r.Advice = d.ruleAdvice("spec.rules", &g.rules)
+}
+
+func (a *account) report(d *Domain, r *Report, names *references) {
+	names.roles(a.roles)
+	if winner := d.accountOf(a.id); winner != nil && winner.ref() != a.ref() {
+		r.Problems = append(r.Problems, Problem{
+			Reason: v1alpha1.ReasonConflict, Path: "spec.id", Value: a.id,
+			Message: "the older " + winner.ref().String() + " has this id already, and it counts; delete one of the two",
+		})
+	}
+}
+
+func (p *userPermission) report(_ *Domain, _ *Report, names *references) {
+	names.group(p.group())
+	names.resourceType(p.allow)
+	for _, name := range p.applicableFor {
+		names.resourceType(name)
+	}
+}
+
+func (p *specialPermission) report(_ *Domain, _ *Report, names *references) {
+	for _, entry := range p.spec.Permissions {
+		names.resources(entry.Resources)
+	}
+}
+
+func (s *recordSet) report(d *Domain, r *Report, names *references) {
+	names.resourceType(s.resourceType)
+	of, _ := d.records.get(s.resourceType)
+	r.Problems = append(r.Problems, of.conflicts(s)...)
+	r.Problems = append(r.Problems, of.cycles(s)...)
+}
+
+func (p *policy) report(d *Domain, r *Report, names *references) {
+	spec := &p.object.Spec
+	names.rules(spec.AppAccessRules)
+	names.rules(spec.RecommendedRules)
+	for _, name := range spec.StrictFor {
+		names.resourceType(string(name))
+	}
+	r.Advice = append(d.ruleAdvice("spec.appAccessRules", &p.app), d.ruleAdvice("spec.recommendedRules", &p.recommended)...)
 }
 
 func (d *Domain) accountOf(id string) *account {
@@ -132,7 +136,7 @@ func (d *Domain) accountOf(id string) *account {
 	return u.account()
 }
 
-// ServedRecords is how many records of a set decisions see: those that no older set has.
+// ServedRecords returns how many records of a set decisions see: those that no older set has.
 func (d *Domain) ServedRecords(set string) int {
 	s, ok := d.recordSets.get(set)
 	if !ok {
@@ -168,46 +172,50 @@ func (d *Domain) Usage(resourceType string) (actions, rules, records int) {
 	return len(t.names), rules, records
 }
 
-// WindowReason says whether a time window is in force as of now, as a reason of the condition InForce.
+// WindowReason returns whether a time window is in force as of now, as a reason of the condition InForce.
 func WindowReason(w v1alpha1.TimeWindow, now time.Time) string {
 	return windowReason(compileWindow(w), now.Unix())
 }
 
-// NotFilterable are the conditions of rules for reading or deleting that no query language can say, by their
-// paths in the object; it is about Roles, Groups and the PermissionPolicy.
+// ruled is implemented by the compiled form of kinds with rules.
+type ruled interface {
+	// ruleLists are the lists of rules that decisions read.
+	ruleLists() []ruleList
+}
+
+// ruleList is a list of rules in an object.
+type ruleList struct {
+	path string
+	*ruleSet
+}
+
+func (r *role) ruleLists() []ruleList   { return []ruleList{{"spec.rules", &r.rules}} }
+func (g *group) ruleLists() []ruleList  { return []ruleList{{"spec.rules", &g.rules}} }
+func (p *policy) ruleLists() []ruleList { return []ruleList{{"spec.appAccessRules", &p.app}} }
+
+// NotFilterable returns the paths of conditions in an object that no query language can express, of rules that give reading
+// or deleting.
 func (d *Domain) NotFilterable(ref Ref) []string {
-	var sets []*ruleSet
-	path := "spec.rules"
-	switch ref.Kind {
-	case KindRole:
-		if r, ok := d.roles.get(ref.Name); ok {
-			sets = append(sets, &r.rules)
-		}
-	case KindGroup:
-		if g, ok := d.groups.get(ref.Name); ok {
-			sets = append(sets, &g.rules)
-		}
-	case KindPermissionPolicy:
-		if p, ok := d.policies.get(ref.Name); ok {
-			path = "spec.appAccessRules"
-			sets = append(sets, &p.app)
-		}
+	c, found := d.objects(ref.Kind).find(ref.Name)
+	object, hasRules := c.(ruled)
+	if !found || !hasRules {
+		return nil
 	}
 	var paths []string
-	for _, set := range sets {
-		for _, r := range set.rules {
+	for _, list := range object.ruleLists() {
+		for _, r := range list.rules {
 			if r.condition == nil || r.condition.program == nil || r.condition.program.Filterable() {
 				continue
 			}
-			if d.givesListable(set, r) {
-				paths = append(paths, fmt.Sprintf("%s[%d].condition", path, r.index))
+			if d.givesListable(list.ruleSet, r) {
+				paths = append(paths, fmt.Sprintf("%s[%d].condition", list.path, r.index))
 			}
 		}
 	}
 	return paths
 }
 
-// givesListable says whether a rule gives an action that filters are for, of a type that exists.
+// givesListable reports whether a rule gives an action that filters are for, of a type that exists.
 func (d *Domain) givesListable(set *ruleSet, r *rule) bool {
 	for _, t := range d.types.all() {
 		if !slices.Contains(set.naming(t), r) {
@@ -222,7 +230,7 @@ func (d *Domain) givesListable(set *ruleSet, r *rule) bool {
 	return false
 }
 
-// references collects names of objects that do not exist.
+// references collects the names of objects that do not exist.
 type references struct {
 	domain  *Domain
 	missing []Ref
@@ -240,10 +248,10 @@ func (r *references) group(name string) {
 	}
 }
 
-func (r *references) roles(refs []v1alpha1.RoleRef) {
+func (r *references) roles(refs []roleRef) {
 	for _, ref := range refs {
-		if r.domain.role(string(ref.Name)) == nil {
-			r.missing = append(r.missing, Ref{KindRole, string(ref.Name)})
+		if r.domain.role(ref.name) == nil {
+			r.missing = append(r.missing, Ref{KindRole, ref.name})
 		}
 	}
 }
@@ -262,7 +270,7 @@ func (r *references) rules(rules []v1alpha1.Rule) {
 	}
 }
 
-// ruleAdvice is about rules that give nothing, and read rules that leave out fields which clients need.
+// ruleAdvice returns advice about rules that give nothing, and about read rules that leave out fields which clients need.
 func (d *Domain) ruleAdvice(path string, set *ruleSet) []Problem {
 	var advice []Problem
 	for i, r := range set.rules {

@@ -100,7 +100,7 @@ func TestLookupGivesWhatWasPut(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]engine.Ref{{Kind: engine.KindUser, Name: "bob"}}, d.Going()); diff != "" {
+	if diff := cmp.Diff([]engine.Ref{{Kind: engine.KindUser, Name: "bob"}}, d.Terminating()); diff != "" {
 		t.Error("being deleted (-want +got)\n" + diff)
 	}
 	if _, _, ok := d.Version(engine.Ref{Kind: "Unknown", Name: "alice"}); ok {

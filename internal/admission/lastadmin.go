@@ -53,13 +53,13 @@ func (r *review) concernsAdmins() bool {
 	if public, _ := r.before.RoleSpec(r.before.Policy().PublicRole); public.AdminAccess {
 		return true // whoever has no other role is admin; A1 keeps it from being so
 	}
-	switch r.ref.Kind {
-	case engine.KindResourceType, engine.KindRecordSet:
+	switch {
+	case Independent(r.ref.Kind):
 		return false
-	case engine.KindRole:
+	case r.ref.Kind == engine.KindRole:
 		was, _ := r.before.RoleSpec(r.ref.Name)
 		return was.AdminAccess
-	case engine.KindGroup:
+	case r.ref.Kind == engine.KindGroup:
 		return r.groupConcernsAdmins()
 	}
 	affected := r.delta.Affected()

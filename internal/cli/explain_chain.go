@@ -8,6 +8,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // chains tells the ways from a user to what decided about it.
@@ -60,24 +61,20 @@ func (c *chains) rules(of engine.Ref) []string {
 // anything else.
 func expression(d *engine.Domain, entry engine.TraceEntry) string {
 	object, _ := d.Lookup(entry.Object)
-	var rules []v1alpha1.Rule
-	prefix := "spec.rules"
-	switch object := object.(type) {
-	case *v1alpha1.Role:
-		rules = object.Spec.Rules
-	case *v1alpha1.Group:
-		rules = object.Spec.Rules
-	case *v1alpha1.PermissionPolicy:
-		rules, prefix = object.Spec.AppAccessRules, "spec.appAccessRules"
+	kind, ok := kinds.Of(object)
+	if !ok {
+		return ""
 	}
-	for i := range rules {
-		at := fmt.Sprintf("%s[%d]", prefix, i)
-		if entry.Field == at+".condition" {
-			return string(rules[i].Condition)
-		}
-		for n := range rules[i].Validations {
-			if entry.Field == fmt.Sprintf("%s.validations[%d]", at, n) {
-				return string(rules[i].Validations[n].Expression)
+	for _, list := range kind.Parts(object).Rules {
+		for i, rule := range *list.Rules {
+			at := fmt.Sprintf("%s[%d]", list.Path, i)
+			if entry.Field == at+".condition" {
+				return string(rule.Condition)
+			}
+			for n := range rule.Validations {
+				if entry.Field == fmt.Sprintf("%s.validations[%d]", at, n) {
+					return string(rule.Validations[n].Expression)
+				}
 			}
 		}
 	}

@@ -83,6 +83,9 @@ func (r *Row) New() Object { return r.create() }
 // another kind.
 func (r *Row) Parts(object Object) Parts { return r.parts(object) }
 
+// HasRules reports whether objects of the kind have rules.
+func (r *Row) HasRules() bool { return len(r.parts(r.create()).Rules) > 0 }
+
 // row makes a row. Whatever a kind must have is a parameter, so that a row that lacks it does not compile.
 func row[T any, P interface {
 	*T

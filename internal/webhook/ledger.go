@@ -98,7 +98,7 @@ func (p *pending) settled(domain *engine.Domain) bool {
 func (p *pending) over(now time.Time) bool { return now.Sub(p.Admitted).Abs() > pendingFor }
 
 func (p *pending) meets(claims []admission.Claim) bool {
-	return slices.ContainsFunc(p.Claims, func(mine admission.Claim) bool { return slices.ContainsFunc(claims, mine.Meets) })
+	return slices.ContainsFunc(p.Claims, func(mine admission.Claim) bool { return slices.ContainsFunc(claims, mine.ConflictsWith) })
 }
 
 // settle removes what the domain shows. seen covers everything that the domain shows.

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/store"
 )
 
@@ -31,18 +31,17 @@ func CacheOptions() cache.Options {
 
 // shareTexts lets an object, which nobody else has yet, share with others what is the same in most.
 func shareTexts(object any) {
-	o, ok := object.(engine.Object)
+	o, ok := object.(kinds.Object)
 	if !ok {
 		return // a deletion that was not seen
 	}
-	if _, ok := engine.KindOf(o); !ok {
+	kind, ok := kinds.Of(o)
+	if !ok {
 		return
 	}
 	o.SetNamespace(shared(o.GetNamespace()))
-	if typed, ok := object.(client.Object); ok {
-		_, common := statusOf(typed)
-		common.Conditions = sharedConditions(common.Conditions)
-	}
+	common := kind.Parts(o).Common
+	common.Conditions = sharedConditions(common.Conditions)
 }
 
 // sharedConditions are the conditions with their texts shared, and no room for more, of which decoding JSON leaves much.

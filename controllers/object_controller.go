@@ -11,14 +11,13 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/store"
 )
 
@@ -42,7 +41,7 @@ type dependencies struct {
 // objectReconciler keeps the status of the objects of one kind.
 type objectReconciler struct {
 	*dependencies
-	kind engine.Kind
+	kind *kinds.Row
 }
 
 // changedObjects asks for the objects of a kind that changed.
@@ -78,9 +77,8 @@ func requestsFor(namespace string, names []string) []reconcile.Request {
 // for every user, they are those of the users who are affected; of the others they are all.
 func concerned(kind engine.Kind, u update) []string {
 	domain := u.snapshot.Domain
-	everybodys := kind == engine.KindUser || kind == engine.KindUserPermission || kind == engine.KindSpecialPermission
 	affected := engine.Affected{All: true}
-	if everybodys {
+	if engine.AboutUsers(kind) {
 		affected = u.affected()
 	}
 	if affected.All {
@@ -124,22 +122,19 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 		r.tallies.forget(request.Namespace)
 		return reconcile.Result{}, nil // the object was the last of its domain
 	}
-	object, err := newObject(r.client.Scheme(), r.kind)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
+	var object client.Object = r.kind.New()
 	// The object shares its parts with the cache. Its status is replaced below, never changed in place.
 	if err := r.client.Get(ctx, request.NamespacedName, object, client.UnsafeDisableDeepCopy); err != nil {
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
-	status, _ := statusOf(object)
-	var v *view
+	status := r.kind.Parts(object).Status
+	var v *statusInput
 	var same bool
 	r.thinking.compute(func() {
 		tally := func() (*tally, time.Duration) { return r.tallies.of(snapshot, now) }
-		v = newView(snapshot.Domain, tally, engine.Ref{Kind: r.kind, Name: request.Name}, now)
-		if r.kind == engine.KindPermissionPolicy {
+		v = newStatusInput(snapshot.Domain, tally, engine.Ref{Kind: r.kind.Kind, Name: request.Name}, now)
+		if r.kind.Kind == kinds.PermissionPolicy {
 			v.replicas = r.replicas(request.Namespace)
 		}
 		before := reflect.ValueOf(status).Elem().Interface()
@@ -185,17 +180,4 @@ func (d *dependencies) writeStatus(ctx context.Context, object client.Object, st
 	answer := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
 	answer.SetGroupVersionKind(gvk)
 	return client.IgnoreNotFound(d.client.Status().Patch(ctx, answer, client.RawPatch(types.JSONPatchType, patch), fieldOwner))
-}
-
-// newObject makes an empty object of a kind.
-func newObject(scheme *runtime.Scheme, kind engine.Kind) (client.Object, error) {
-	made, err := scheme.New(v1alpha1.GroupVersion.WithKind(string(kind)))
-	if err != nil {
-		return nil, err
-	}
-	object, ok := made.(client.Object)
-	if !ok {
-		return nil, fmt.Errorf("%T is no object", made)
-	}
-	return object, nil
 }

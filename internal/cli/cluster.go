@@ -52,8 +52,8 @@ func connect(config *rest.Config) (client.Client, error) {
 		plural := v1alpha1.GroupVersion.WithResource(resource)
 		mapper.AddSpecific(gvk, plural, plural, meta.RESTScopeNamespace)
 	}
-	for i := range kinds.Table {
-		add(kinds.Table[i].GVK(), kinds.Table[i].Resource)
+	for _, kind := range kinds.Table {
+		add(kind.GVK(), kind.Resource)
 	}
 	add(v1alpha1.GroupVersion.WithKind("EffectivePermissions"), "effectivepermissions")
 	// Pages follow one another; the API server itself says when that is too fast.
@@ -76,8 +76,7 @@ func readCluster(ctx context.Context, config *rest.Config, namespace string, wit
 	}
 	var objects []engine.Object
 	var forbidden, absent []string
-	for i := range kinds.Table {
-		kind := &kinds.Table[i]
+	for _, kind := range kinds.Table {
 		if slices.Contains(without, kind.Kind) {
 			continue
 		}

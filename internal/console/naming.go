@@ -36,8 +36,7 @@ func rulesNaming(d *engine.Domain, t *v1alpha1.ResourceType) []ruleLine {
 			}
 		}
 	}
-	for i := range kinds.Table {
-		kind := &kinds.Table[i]
+	for _, kind := range kinds.Table {
 		if !kind.HasRules() {
 			continue // spares going through all users
 		}

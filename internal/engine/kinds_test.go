@@ -14,8 +14,7 @@ func TestEveryKind(t *testing.T) {
 	if extra := len(kindRows) - len(kinds.Table); extra > 0 {
 		t.Errorf("kindRows has %d rows of kinds that kinds.Table lacks", extra)
 	}
-	for i := range kinds.Table {
-		row := &kinds.Table[i]
+	for _, row := range kinds.Table {
 		t.Run(string(row.Kind), func(t *testing.T) {
 			if _, ok := kindRows[row.Kind]; !ok {
 				t.Fatalf("kindRows has no row for %s", row.Kind)
@@ -98,8 +97,7 @@ func TestWhatChangesEndAnEra(t *testing.T) {
 		KindSpecialPermission: "looked at in the user",
 		KindRecordSet:         "records have a state of their own",
 	}
-	for i := range kinds.Table {
-		row := &kinds.Table[i]
+	for _, row := range kinds.Table {
 		object := row.New()
 		object.SetName("default")
 		d := Compile(nil)

@@ -90,8 +90,8 @@ func (r *Row) HasRules() bool { return len(r.parts(r.create()).Rules) > 0 }
 func row[T any, P interface {
 	*T
 	Object
-}](kind Kind, resource, key string, parts func(P) Parts) Row {
-	return Row{
+}](kind Kind, resource, key string, parts func(P) Parts) *Row {
+	return &Row{
 		Kind: kind, Resource: resource, Key: key,
 		goType: reflect.TypeFor[P](),
 		create: func() Object { return P(new(T)) },
@@ -106,7 +106,7 @@ func row[T any, P interface {
 }
 
 // Table has every kind once. Its order is that in which tools list objects.
-var Table = []Row{
+var Table = []*Row{
 	row(ResourceType, "resourcetypes", "rt", func(o *v1alpha1.ResourceType) Parts {
 		return Parts{&o.Spec, &o.Status, &o.Status.CommonStatus, nil}
 	}),
@@ -142,16 +142,16 @@ var (
 )
 
 func init() {
-	for i := range Table {
-		byKind[Table[i].Kind], byType[Table[i].goType] = &Table[i], &Table[i]
+	for _, row := range Table {
+		byKind[row.Kind], byType[row.goType] = row, row
 	}
 }
 
 // Names returns all kinds in the order of the table.
 func Names() []Kind {
 	names := make([]Kind, len(Table))
-	for i := range Table {
-		names[i] = Table[i].Kind
+	for i, row := range Table {
+		names[i] = row.Kind
 	}
 	return names
 }
@@ -176,7 +176,7 @@ func Of(object metav1.Object) (*Row, bool) {
 func Compare(a, b Kind) int { return position(a) - position(b) }
 
 func position(kind Kind) int {
-	if i := slices.IndexFunc(Table, func(r Row) bool { return r.Kind == kind }); i >= 0 {
+	if i := slices.IndexFunc(Table, func(r *Row) bool { return r.Kind == kind }); i >= 0 {
 		return i
 	}
 	return len(Table)

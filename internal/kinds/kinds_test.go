@@ -43,8 +43,7 @@ func TestTableHasEveryKindOfTheAPI(t *testing.T) {
 func TestRows(t *testing.T) {
 	keys, resources, names := map[string]kinds.Kind{}, map[string]kinds.Kind{}, map[kinds.Kind]bool{}
 	key := regexp.MustCompile(`^[a-z]{2,}$`)
-	for i := range kinds.Table {
-		row := &kinds.Table[i]
+	for i, row := range kinds.Table {
 		t.Run(string(row.Kind), func(t *testing.T) {
 			if other, twice := keys[row.Key]; twice || !key.MatchString(row.Key) {
 				t.Errorf("the key %q must be letters that no other kind has; it is that of %q", row.Key, other)
@@ -83,8 +82,7 @@ func TestRows(t *testing.T) {
 // TestParts writes through what Parts returns, and finds it in the object. It looks for lists of rules in the type of the
 // spec: the ones that a row does not name would be left out wherever rules are gone through.
 func TestParts(t *testing.T) {
-	for i := range kinds.Table {
-		row := &kinds.Table[i]
+	for _, row := range kinds.Table {
 		t.Run(string(row.Kind), func(t *testing.T) {
 			object := row.New()
 			fields := reflect.ValueOf(object).Elem()
@@ -169,8 +167,7 @@ func TestSameSpec(t *testing.T) {
 			}
 		})
 	}
-	for i := range kinds.Table {
-		row := &kinds.Table[i]
+	for _, row := range kinds.Table {
 		if !kinds.SameSpec(row.New(), row.New()) {
 			t.Errorf("%s: two empty objects do not have the same spec", row.Kind)
 		}

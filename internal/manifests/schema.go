@@ -201,8 +201,8 @@ func asMap(data []byte) (map[string]any, error) {
 
 func kindNames() []string {
 	names := make([]string, len(kinds.Table))
-	for i := range kinds.Table {
-		names[i] = string(kinds.Table[i].Kind)
+	for i, kind := range kinds.Table {
+		names[i] = string(kind.Kind)
 	}
 	return names
 }

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/remit-authz/remit/internal/admission"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/store"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
@@ -42,59 +44,110 @@ func TestSettled(t *testing.T) {
 	}
 }
 
-func TestEnter(t *testing.T) {
+func TestAppend(t *testing.T) {
 	ann, bob := engine.Ref{Kind: engine.KindUser, Name: "ann"}, engine.Ref{Kind: engine.KindUser, Name: "bob"}
 	id, admins := admission.Claim{Key: "id ann"}, admission.Claim{Key: "admins", Shared: true}
-	page := page{}
+	var ledger domainLedger
 	for _, change := range []pending{
 		{Ref: ann, Claims: []admission.Claim{admins, id}},
 		{Ref: bob, Claims: []admission.Claim{admins}},
-		// ann is there, so the creation is known; whoever meets the id waits for this change instead.
+		// ann is there, so the creation is known; whoever conflicts with the id waits for this change instead.
 		{Ref: ann, UID: "1", ResourceVersion: "7", Generation: 1, Claims: []admission.Claim{admins}},
 		// Nothing can become of a change of an older version; it removes nothing.
 		{Ref: ann, UID: "1", ResourceVersion: "6", Generation: 1, Claims: []admission.Claim{admins}},
 	} {
-		if err := page.enter(change); err != nil {
+		if err := ledger.append(change); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var got []string
-	for _, change := range page.Pending {
+	for _, change := range ledger.Pending {
 		got = append(got, change.Name+"@"+change.ResourceVersion)
 	}
 	if diff := cmp.Diff([]string{"bob@", "ann@7", "ann@6"}, got); diff != "" {
 		t.Errorf("pending (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]admission.Claim{admins, id}, page.Pending[1].Claims); diff != "" {
+	if diff := cmp.Diff([]admission.Claim{admins, id}, ledger.Pending[1].Claims); diff != "" {
 		t.Errorf("claims of ann's change (-want +got):\n%s", diff)
 	}
-	if covers, err := store.AtLeast(page.Revision, store.RevisionOf(engine.KindUser, "7")); err != nil || !covers {
-		t.Errorf("the revision %q does not cover what was judged: %v", page.Revision, err)
+	if want := store.RevisionOf(engine.KindUser, "7"); ledger.Revision != want {
+		t.Errorf("the revision is %q, want %q, which covers what was judged", ledger.Revision, want)
 	}
-	for len(page.Pending) < mostPending {
-		page.Pending = append(page.Pending, pending{Ref: bob})
+	for len(ledger.Pending) < maxPending {
+		ledger.Pending = append(ledger.Pending, pending{Ref: bob})
 	}
-	var wait *turn
-	if err := page.enter(pending{Ref: engine.Ref{Kind: engine.KindUser, Name: "cyd"}}); !errors.As(err, &wait) {
-		t.Errorf("a full page took a change: error %v", err)
+	var retry *retryError
+	if err := ledger.append(pending{Ref: engine.Ref{Kind: engine.KindUser, Name: "cyd"}}); !errors.As(err, &retry) {
+		t.Errorf("a full ledger took a change: error %v", err)
 	}
 }
 
-func TestOver(t *testing.T) {
+// TestPrune removes changes of which the domain shows the outcome. Of a kind that this version does not serve, the domain
+// has no objects: that is no outcome.
+func TestPrune(t *testing.T) {
+	ann := testobjects.MakeUser("ann").Obj()
+	ann.UID, ann.Generation = "1", 2
+	domain := engine.Compile([]engine.Object{ann})
+	entry := func(kind kinds.Kind, name, uid string) pending {
+		return pending{Ref: engine.Ref{Kind: kind, Name: name}, UID: types.UID(uid), Generation: 1}
+	}
+	all := []pending{
+		entry(kinds.User, "ann", ""), entry(kinds.User, "bob", ""), entry(kinds.User, "cyd", "3"),
+		entry(kinds.SpecialPermission, "x", ""), entry(kinds.SpecialPermission, "y", "4"), entry("Ninth", "x", ""), entry("Ninth", "y", "5"),
+	}
+	serving := func(not ...kinds.Kind) func(kinds.Kind) bool {
+		return func(kind kinds.Kind) bool {
+			_, known := kinds.Find(kind)
+			return known && !slices.Contains(not, kind)
+		}
+	}
+	for name, tc := range map[string]struct {
+		serves       func(kinds.Kind) bool
+		want         []string
+		wantRevision string
+	}{
+		"every kind of this version": {serving(), []string{"User/bob", "SpecialPermission/x", "Ninth/x", "Ninth/y"}, "ni=2,us=9"},
+		"one kind fewer": {
+			serving(kinds.SpecialPermission), []string{"User/bob", "SpecialPermission/x", "SpecialPermission/y", "Ninth/x", "Ninth/y"}, "ni=2,us=9",
+		},
+		"nothing": {func(kinds.Kind) bool { return false }, []string{
+			"User/ann", "User/bob", "User/cyd", "SpecialPermission/x", "SpecialPermission/y", "Ninth/x", "Ninth/y",
+		}, "ni=2,us=1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ledger := domainLedger{Revision: "ni=2,us=1", Pending: slices.Clone(all)}
+			if err := ledger.prune(domain, "us=9", tc.serves); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, change := range ledger.Pending {
+				got = append(got, change.Ref.String())
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("pending (-want +got):\n%s", diff)
+			}
+			if ledger.Revision != tc.wantRevision {
+				t.Errorf("the revision is %q, want %q", ledger.Revision, tc.wantRevision)
+			}
+		})
+	}
+}
+
+func TestExpired(t *testing.T) {
 	at := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 	for name, tc := range map[string]struct {
 		now  time.Time
 		want bool
 	}{
 		"now":                       {at, false},
-		"while it may be stored":    {at.Add(pendingFor), false},
-		"afterwards":                {at.Add(pendingFor + time.Second), true},
+		"while it may be stored":    {at.Add(pendingTTL), false},
+		"afterwards":                {at.Add(pendingTTL + time.Second), true},
 		"by a clock that is behind": {at.Add(-time.Minute), false},
 		"by a clock set back":       {at.Add(-time.Hour), true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := (&pending{Admitted: at}).over(tc.now); got != tc.want {
-				t.Errorf("over = %t, want %t", got, tc.want)
+			if got := (&pending{Admitted: at}).expired(tc.now); got != tc.want {
+				t.Errorf("expired = %t, want %t", got, tc.want)
 			}
 		})
 	}

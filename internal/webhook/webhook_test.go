@@ -35,7 +35,7 @@ var _ = Describe("An object that is wrong by itself", Ordered, func() {
 		},
 		Entry("a condition that does not compile",
 			testobjects.MakeRole("bad").Rule(testobjects.MakeRule("order").Actions("read").Condition("resource.properties.x ==").Obj()).Obj(),
-			`admission webhook "vrole.permissions.remit.dev" denied the request: Role.permissions.remit.dev "bad" is invalid`,
+			`admission webhook "validate.permissions.remit.dev" denied the request: Role.permissions.remit.dev "bad" is invalid`,
 			`spec.rules[0].condition: Invalid value: "resource.properties.x ==": line 1, column 25: Syntax error`, "(A6)"),
 		Entry("a condition that gives no bool",
 			testobjects.MakeRole("bad").Rule(testobjects.Full("order"), testobjects.MakeRule("order").Actions("read").Condition("subject.id").Obj()).Obj(),
@@ -154,7 +154,7 @@ var _ = Describe("A change that other objects are against", Ordered, func() {
 			Expect(write(ctx, in(namespace, object))).To(beRefused(parts...))
 		},
 		Entry("deleting a built-in role", writing(deleting), testobjects.MakeRole("admin").Obj(),
-			`admission webhook "vrole.permissions.remit.dev" denied the request: Role.permissions.remit.dev "admin" is invalid`,
+			`admission webhook "validate.permissions.remit.dev" denied the request: Role.permissions.remit.dev "admin" is invalid`,
 			`metadata.name: Invalid value: "admin": the role is built in: PermissionPolicy default needs it as its adminRole`, "(A1)"),
 		Entry("taking adminAccess from the admin role", patching(`{"spec":{"adminAccess":false}}`), testobjects.MakeRole("admin").Obj(),
 			"spec.adminAccess: Invalid value: false", "(A1)"),
@@ -235,7 +235,7 @@ var _ = Describe("Webhooks that are down", func() {
 			cluster.Patch(ctx, ann, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"superuser":true}}`))),
 			cluster.Delete(ctx, ann),
 		} {
-			Expect(err).To(MatchError(ContainSubstring(`failed calling webhook "vuser.permissions.remit.dev"`)))
+			Expect(err).To(MatchError(ContainSubstring(`failed calling webhook "validate.permissions.remit.dev"`)))
 		}
 		Expect(cluster.Patch(ctx, ann, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`)))).
 			To(Succeed(), "labels are none of their business")

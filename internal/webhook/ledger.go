@@ -261,13 +261,13 @@ func (l *ledger) read(ctx context.Context, namespace string) (*coordinationv1.Le
 // expire removes changes that were not stored and no longer can be: another webhook refused them, or the request was cut
 // off. What was stored and this replica has not seen stays. It returns the changes that others have to wait for.
 //
-// Of a kind that this version does not know, this replica will never see the outcome. Once nothing more can become of such
-// a change it stays in the ledger, for replicas of the version that knows the kind, and here nobody waits for it.
+// Changes of a kind that this version does not know stay, for replicas of the version that does. Here nothing waits for
+// them: what this version judges by is the same with and without them.
 func (l *ledger) expire(ctx context.Context, namespace string, current *domainLedger, now time.Time) ([]pending, error) {
 	var kept, unsettled []pending
 	for _, change := range current.Pending {
-		expired, known := change.expired(now), l.domains.Serves(change.Kind)
-		if expired && known {
+		known := l.domains.Serves(change.Kind)
+		if known && change.expired(now) {
 			object := &metav1.PartialObjectMetadata{}
 			object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(string(change.Kind)))
 			err := l.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: change.Name}, object)
@@ -279,7 +279,7 @@ func (l *ledger) expire(ctx context.Context, namespace string, current *domainLe
 			}
 		}
 		kept = append(kept, change)
-		if known || !expired {
+		if known {
 			unsettled = append(unsettled, change)
 		}
 	}

@@ -1,13 +1,18 @@
 package webhook
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr/testr"
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/internal/admission"
 	"github.com/remit-authz/remit/internal/engine"
@@ -128,6 +133,59 @@ func TestPrune(t *testing.T) {
 			}
 			if ledger.Revision != tc.wantRevision {
 				t.Errorf("the revision is %q, want %q", ledger.Revision, tc.wantRevision)
+			}
+		})
+	}
+}
+
+// fixedReader answers every Get with one object, or none.
+type fixedReader struct {
+	client.Reader
+	object *metav1.PartialObjectMetadata
+}
+
+func (r fixedReader) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	if r.object == nil {
+		return apierrors.NewNotFound(resource(kinds.User), key.Name)
+	}
+	r.object.DeepCopyInto(into.(*metav1.PartialObjectMetadata))
+	return nil
+}
+
+// TestExpire tells what stays in the ledger from what is waited for.
+func TestExpire(t *testing.T) {
+	at := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	entry := func(kind kinds.Kind, uid string, generation int64) pending {
+		return pending{Ref: engine.Ref{Kind: kind, Name: "x"}, UID: types.UID(uid), Generation: generation, Admitted: at}
+	}
+	stored := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x", UID: "1", Generation: 2}}
+	for name, tc := range map[string]struct {
+		change             pending
+		after              time.Duration
+		now                *metav1.PartialObjectMetadata // what the API server has
+		wantStays, wantFor bool
+	}{
+		"may still be stored":                       {entry(kinds.User, "", 0), time.Minute, nil, true, true},
+		"was not created":                           {entry(kinds.User, "", 0), time.Hour, nil, false, false},
+		"was created, and is not seen":              {entry(kinds.User, "", 0), time.Hour, stored, true, true},
+		"was not changed":                           {entry(kinds.User, "1", 2), time.Hour, stored, false, false},
+		"was changed, and is not seen":              {entry(kinds.User, "1", 1), time.Hour, stored, true, true},
+		"was deleted, and is not seen":              {entry(kinds.User, "1", 1), time.Hour, nil, true, true},
+		"of an unknown kind, may still be stored":   {entry("Ninth", "", 0), time.Minute, nil, true, false},
+		"of an unknown kind, whatever became of it": {entry("Ninth", "", 0), time.Hour, nil, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &ledger{domains: store.New(nil, testr.New(t)), live: fixedReader{object: tc.now}}
+			current := &domainLedger{Pending: []pending{tc.change}}
+			unsettled, err := l.expire(t.Context(), "shop", current, at.Add(tc.after))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stays := len(current.Pending) == 1; stays != tc.wantStays {
+				t.Errorf("stays in the ledger: %t, want %t", stays, tc.wantStays)
+			}
+			if waited := len(unsettled) == 1; waited != tc.wantFor {
+				t.Errorf("is waited for: %t, want %t", waited, tc.wantFor)
 			}
 		})
 	}

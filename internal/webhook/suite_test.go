@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -407,6 +406,3 @@ func (c *collector) take() []string {
 	c.texts = nil
 	return texts
 }
-
-// key names an object in a failure.
-func key(object client.Object) string { return fmt.Sprintf("%T %s", object, object.GetName()) }

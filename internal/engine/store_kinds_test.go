@@ -98,6 +98,10 @@ func TestWhatChangesEndAnEra(t *testing.T) {
 		KindRecordSet:         "records have a state of their own",
 	}
 	for _, row := range kinds.Table {
+		if kindRows[row.Kind] == nil {
+			t.Errorf("kindRows has no row for %s", row.Kind)
+			continue
+		}
 		object := row.New()
 		object.SetName("default")
 		d := Compile(nil)

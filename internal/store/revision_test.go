@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -217,10 +218,11 @@ func TestStoreOfFewerKinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.store.WaitFor(t.Context(), "a", newer); err != nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := f.store.WaitFor(ctx, "a", newer); err != nil {
 		t.Errorf("WaitFor a token with kinds that the build does not know: %v", err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	newer, err = Join(newer, RevisionOf(engine.KindGroup, "100000"))
 	if err != nil {

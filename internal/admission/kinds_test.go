@@ -157,12 +157,16 @@ func TestIndependentKinds(t *testing.T) {
 // TestEveryKindIsReviewedOnUpdates: an update is skipped only if it leaves the spec as it is.
 func TestEveryKindIsReviewedOnUpdates(t *testing.T) {
 	specs := map[kinds.Kind]func(engine.Object){
-		kinds.ResourceType:      func(o engine.Object) { o.(*v1alpha1.ResourceType).Spec.ParentField = "a.b" },
-		kinds.Role:              func(o engine.Object) { o.(*v1alpha1.Role).Spec.Rules = []v1alpha1.Rule{{}} },
-		kinds.Group:             func(o engine.Object) { o.(*v1alpha1.Group).Spec.Rules = []v1alpha1.Rule{{}} },
-		kinds.User:              func(o engine.Object) { o.(*v1alpha1.User).Spec.Attributes = map[string]v1alpha1.JSON{"a": {Raw: []byte("{")}} },
-		kinds.UserPermission:    func(o engine.Object) { o.(*v1alpha1.UserPermission).Spec.Group = "g" },
-		kinds.SpecialPermission: func(o engine.Object) { o.(*v1alpha1.SpecialPermission).Spec.Permissions = make([]v1alpha1.SpecialPermissionEntry, 1) },
+		kinds.ResourceType: func(o engine.Object) { o.(*v1alpha1.ResourceType).Spec.ParentField = "a.b" },
+		kinds.Role:         func(o engine.Object) { o.(*v1alpha1.Role).Spec.Rules = []v1alpha1.Rule{{}} },
+		kinds.Group:        func(o engine.Object) { o.(*v1alpha1.Group).Spec.Rules = []v1alpha1.Rule{{}} },
+		kinds.User: func(o engine.Object) {
+			o.(*v1alpha1.User).Spec.Attributes = map[string]v1alpha1.JSON{"a": {Raw: []byte("{")}}
+		},
+		kinds.UserPermission: func(o engine.Object) { o.(*v1alpha1.UserPermission).Spec.Group = "g" },
+		kinds.SpecialPermission: func(o engine.Object) {
+			o.(*v1alpha1.SpecialPermission).Spec.Permissions = make([]v1alpha1.SpecialPermissionEntry, 1)
+		},
 		kinds.RecordSet: func(o engine.Object) {
 			o.(*v1alpha1.RecordSet).Spec.Records = []v1alpha1.Record{{ID: "1", Properties: map[string]v1alpha1.JSON{"a": {Raw: []byte("{")}}}}
 		},

@@ -16,10 +16,11 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/engine/enginetest"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
-// sameObject compares what the domain promises to hold of an object.
+// sameObject compares what the domain promises to store of an object.
 func sameObject(want, got engine.Object) error {
 	metadata := func(o engine.Object) metav1.ObjectMeta {
 		return metav1.ObjectMeta{
@@ -30,7 +31,7 @@ func sameObject(want, got engine.Object) error {
 	spec := func(o engine.Object) any { return reflect.ValueOf(o).Elem().FieldByName("Spec").Interface() }
 	diff := cmp.Diff(metadata(want), metadata(got)) + cmp.Diff(spec(want), spec(got), cmpopts.EquateEmpty())
 	if diff != "" {
-		return fmt.Errorf("%s: (-given +held)\n%s", want.GetName(), diff)
+		return fmt.Errorf("%s: (-given +stored)\n%s", want.GetName(), diff)
 	}
 	return nil
 }
@@ -76,12 +77,12 @@ func TestLookupGivesWhatWasPut(t *testing.T) {
 	for _, object := range objects {
 		kind, _ := engine.KindOf(object)
 		ref := engine.Ref{Kind: kind, Name: object.GetName()}
-		held, ok := d.Lookup(ref)
+		stored, ok := d.Lookup(ref)
 		if !ok {
-			t.Errorf("%s is not held", ref)
+			t.Errorf("%s is not stored", ref)
 			continue
 		}
-		if err := sameObject(object, held); err != nil {
+		if err := sameObject(object, stored); err != nil {
 			t.Error(err)
 		}
 		uid, generation, ok := d.Version(ref)
@@ -96,7 +97,7 @@ func TestLookupGivesWhatWasPut(t *testing.T) {
 				return value.IsValid() && !value.IsZero()
 			}
 			if !field.Anonymous && !slices.ContainsFunc(kind, tried) {
-				t.Errorf("no object here has %s of %T: nothing shows that it is held", field.Name, kind[0])
+				t.Errorf("no object here has %s of %T: nothing shows that it is stored", field.Name, kind[0])
 			}
 		}
 	}
@@ -105,6 +106,61 @@ func TestLookupGivesWhatWasPut(t *testing.T) {
 	}
 	if _, _, ok := d.Version(engine.Ref{Kind: "Unknown", Name: "alice"}); ok {
 		t.Error("there is a version of an unknown kind")
+	}
+}
+
+// TestEveryFieldIsStored fills each field of the spec of each kind, and finds it again in the domain.
+func TestEveryFieldIsStored(t *testing.T) {
+	for _, kind := range kinds.Table {
+		object := kind.New()
+		object.SetName("default")
+		fill(t, reflect.ValueOf(kind.Parts(object).Spec).Elem())
+		ref := engine.Ref{Kind: kind.Kind, Name: "default"}
+		stored, ok := engine.Compile([]engine.Object{object}).Lookup(ref)
+		if !ok {
+			t.Errorf("%s is not stored", ref)
+		} else if err := sameObject(object, stored); err != nil {
+			t.Errorf("%s: %v", kind.Kind, err)
+		}
+	}
+}
+
+// fill gives a value, and everything in it, something that is not its zero value.
+func fill(t *testing.T, v reflect.Value) {
+	t.Helper()
+	switch into := v.Addr().Interface().(type) {
+	case *v1alpha1.JSON:
+		into.Raw = []byte("1.50")
+		return
+	case *metav1.Time:
+		into.Time = time.Date(2026, 5, 1, 2, 3, 4, 0, time.UTC)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.String:
+		v.SetString("x")
+	case reflect.Int32, reflect.Int64:
+		v.SetInt(7)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(t, v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(t, v.Index(0))
+	case reflect.Map:
+		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+		fill(t, key)
+		fill(t, value)
+		v.Set(reflect.MakeMap(v.Type()))
+		v.SetMapIndex(key, value)
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(t, v.Field(i))
+		}
+	default:
+		t.Fatalf("no value for a %s", v.Type())
 	}
 }
 
@@ -118,8 +174,8 @@ func TestProofLookup(t *testing.T) {
 			last[engine.Put(object).Ref] = object
 		}
 		for ref, object := range last {
-			held, _ := d.Lookup(ref)
-			if err := sameObject(object, held); err != nil {
+			stored, _ := d.Lookup(ref)
+			if err := sameObject(object, stored); err != nil {
 				return err
 			}
 		}

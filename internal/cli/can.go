@@ -2,22 +2,18 @@ package cli
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/explain"
+	"github.com/remit-authz/remit/internal/query"
 	"github.com/remit-authz/remit/internal/server"
 )
 
 // question is what `can` and `explain` have in common: a user, an action and a record.
-type question struct {
-	inquiry
-
-	user, action, resourceType, id string
-}
+type question struct{ inquiry }
 
 func (t Tool) newQuestion() question {
 	return question{inquiry: t.newInquiry(outputTable, outputJSON, outputYAML)}
@@ -33,9 +29,9 @@ func (q *question) ask(c *cobra.Command) *cobra.Command {
 
 // Complete takes the arguments apart.
 func (q *question) Complete(args []string) error {
-	q.user, q.action = args[0], args[1]
-	q.resourceType, q.id, _ = strings.Cut(args[2], "/")
-	return q.circumstances.complete(q.Clock)
+	q.asked.User, q.asked.Action = args[0], args[1]
+	q.asked.Type, q.asked.ID, _ = strings.Cut(args[2], "/")
+	return nil
 }
 
 // CanOptions are those of `can`.
@@ -45,15 +41,24 @@ func (t Tool) newCan() *cobra.Command {
 	o := &CanOptions{t.newQuestion()}
 	return o.ask(&cobra.Command{
 		Use:   "can USER ACTION TYPE[/ID]",
-		Short: "Say whether a user may take an action, and why",
-		Long: `Say whether a user may take an action on a record, or with TYPE alone on no record in particular, and why.
+		Short: "Say whether a user can take an action, and why",
+		Long: `Say whether a user can take an action on a record, and why.
+
+With TYPE alone, the question is about every record of the type, and the answer is one of
+
+  always   on every record
+  some     on some records, with the filter that tells which, and what restricts it
+  never    on no record
 
 Properties of the record that are not in a RecordSet come from --property. A property that a rule needs and
-nobody gives counts as unknown: the answer is no, and says what is missing.
+that is unknown makes the answer no; the output says what is missing.
 
-Exit codes: 0 yes, 1 no, 2 an error.`,
+Exit codes: 0 yes or always, 1 no or never, 2 an error, 3 some.`,
 		Example: `  # On the cluster, in the namespace cin7
   kubectl remit can richard read purchase-order/PO-1 -n cin7
+
+  # Is there a sales order that jan can delete?
+  kubectl remit can jan@northwind.example delete sales-order -f config/samples/erp
 
   # On manifests, with a property that a rule's condition looks at
   kubectl remit can jan@northwind.example delete sales-order/SO-1002 --property docstatus=0 -f config/samples/erp
@@ -76,60 +81,71 @@ func (o *CanOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	request := o.circumstances.request(d, o.user, o.action, o.resourceType, o.id)
-	decision, err := d.Decide(request, o.circumstances.at.time)
+	asked, err := o.read(d)
 	if err != nil {
 		return err
 	}
-	if o.output.format == outputTable {
-		printDecision(o.Out, o.palette(), &decision)
-	} else if err := printValue(o.Out, o.output.format, server.NewDecision(&decision, nil, "")); err != nil {
+	var decision engine.Decision
+	var about *engine.TypeAnswer
+	if asked.IsAboutType() {
+		found, err := d.AskType(asked.Request, asked.At)
+		if err != nil {
+			return err
+		}
+		decision, about = found.Decision, &found
+	} else if decision, err = d.Decide(asked.Request, asked.At); err != nil {
 		return err
 	}
-	if !decision.Allow {
-		return errNegative
+	o.note(query.Unknown(d.Domain, o.asked.User, o.asked.Action, o.asked.Type))
+	switch {
+	case o.output.format != outputTable:
+		if err := printValue(o.Out, o.output.format, newAnswer(&decision, nil, about)); err != nil {
+			return err
+		}
+	case about != nil:
+		explain.WriteTypeAnswer(o.Out, o.palette().emphasize, about)
+	default:
+		explain.WriteDecision(o.Out, o.palette().emphasize, &decision)
 	}
-	return nil
+	return exit(&decision, about)
 }
 
-// printDecision prints the answer, its reason, and what else a person should know.
-func printDecision(w io.Writer, p palette, d *engine.Decision) {
-	answer := p.paint(red, "no")
-	if d.Allow {
-		answer = p.paint(green, "yes")
-	}
-	fmt.Fprintf(w, "%s: %s\n", answer, d.Message())
-	detail := func(name string, values []string) {
-		if len(values) > 0 {
-			fmt.Fprintf(w, "  %s: %s\n", name, strings.Join(values, ", "))
-		}
-	}
-	detail("reason", []string{string(d.Reason)})
-	if d.Allow {
-		detail("fields", d.Fields)
-		var presets []string
-		for _, name := range sortedKeys(d.Presets) {
-			presets = append(presets, name+"="+compactJSON(d.Presets[name]))
-		}
-		detail("presets", presets)
-		return
-	}
-	detail("missing properties", d.MissingProperties)
-	for _, v := range d.Violations {
-		fmt.Fprintf(w, "  %s, a link to %s: %s\n", v.Field, v.Allow, violationText(v))
-	}
-	detail("step up", d.StepUp)
+// answer is a decision as JSON and YAML have it: as AuthZEN writes it, and beside it the answer about a type.
+type answer struct {
+	server.Decision `json:",inline"`
+	// Answer is always, some or never, where the question is about a type; the decision is then that on every record.
+	Answer engine.Extent `json:"answer,omitempty"`
+	// RestrictedBy are the user permissions and strict types that limit some.
+	RestrictedBy []string `json:"restrictedBy,omitempty"`
+	// Filter, in CEL, tells the records; where none can, NoFilter says why.
+	Filter   string `json:"filter,omitempty"`
+	NoFilter string `json:"noFilter,omitempty"`
 }
 
-func violationText(v engine.Violation) string {
-	switch v.Cause {
-	case engine.CauseStrict:
-		return compactJSON(v.Value) + " needs a user permission, because the type is strict"
-	case engine.CauseEmpty:
-		return "it is empty, and empty links are denied"
-	case engine.CauseMissing:
-		return "it is unknown; give it with --property"
-	case engine.CauseNotAllowed:
+func newAnswer(d *engine.Decision, trace []engine.TraceStage, about *engine.TypeAnswer) answer {
+	a := answer{Decision: *server.NewDecision(d, trace, "")}
+	if about == nil {
+		return a
 	}
-	return compactJSON(v.Value) + " is none of the permitted ones"
+	a.Answer = about.Extent
+	for _, ref := range about.RestrictedBy {
+		a.RestrictedBy = append(a.RestrictedBy, ref.String())
+	}
+	condition, err := explain.Condition(about)
+	if err != nil {
+		a.NoFilter = err.Error()
+	}
+	a.Filter = condition
+	return a
+}
+
+// exit is the error that makes the exit code of an answer.
+func exit(d *engine.Decision, about *engine.TypeAnswer) error {
+	switch {
+	case d.Allow:
+		return nil
+	case about != nil && about.Extent == engine.Some:
+		return errSome
+	}
+	return errNegative
 }

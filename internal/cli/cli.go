@@ -15,6 +15,8 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/clock"
+
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // The exit codes.
@@ -25,10 +27,15 @@ const (
 	ExitNegative = 1
 	// ExitError: there is no answer.
 	ExitError = 2
+	// ExitSome: the answer is yes for some records of a type.
+	ExitSome = 3
 )
 
-// errNegative ends a command that has printed its answer, a negative one.
-var errNegative = errors.New("the answer is no")
+// errNegative ends a command that has printed its answer, a negative one; errSome one whose answer is some.
+var (
+	errNegative = errors.New("the answer is no")
+	errSome     = errors.New("the answer is some")
+)
 
 // Tool is what all commands share.
 type Tool struct {
@@ -46,12 +53,16 @@ func (t Tool) Main(ctx context.Context, args []string) int {
 	root := t.NewCommand()
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
-	switch usage := (*usageError)(nil); {
+	_, isUsage := errors.AsType[*usageError](err)
+	_, isMistake := errors.AsType[*query.Error](err)
+	switch {
 	case err == nil:
 		return ExitSuccess
 	case errors.Is(err, errNegative):
 		return ExitNegative
-	case errors.As(err, &usage):
+	case errors.Is(err, errSome):
+		return ExitSome
+	case isUsage || isMistake:
 		fmt.Fprintf(t.ErrOut, "error: %v\nSee '%s --help'.\n", err, command.CommandPath())
 	default:
 		fmt.Fprintf(t.ErrOut, "error: %v\n", err)
@@ -90,14 +101,14 @@ func (t Tool) NewCommand() *cobra.Command {
 The objects of a permission domain come from a cluster, read with your own rights, or with -f from manifests
 alone. Either way they are evaluated here, by the engine that answers applications in the cluster.
 
-Exit codes: 0 allow or success, 1 deny, failed tests or differences, 2 an error.`,
-		Example: `  # May richard read this purchase order? And why?
+Exit codes: 0 allow or success, 1 deny, failed tests or differences, 2 an error, 3 allowed on some records.`,
+		Example: `  # Can richard read this purchase order? And why?
   kubectl remit can richard read purchase-order/PO-1 -n cin7
 
   # The same, from manifests alone
   kubectl remit can richard read purchase-order/PO-1 -f config/samples/cin7
 
-  # Everything that a user may do
+  # Everything that a user can do
   kubectl remit effective leisa -n cin7`,
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl remit"},
 		Args:        noSuchCommand,
@@ -108,7 +119,7 @@ Exit codes: 0 allow or success, 1 deny, failed tests or differences, 2 an error.
 	root.SetIn(t.In)
 	root.SetOut(t.Out)
 	root.SetErr(t.ErrOut)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error()} })
+	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(t.noColor, "no-color", false, "Never colour the output; without it, only a terminal gets colours")
 	for _, command := range commands {
 		root.AddCommand(command(t))
@@ -123,6 +134,15 @@ type usageError struct{ message string }
 func (e *usageError) Error() string { return e.message }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// flagError is about a flag. In kubectl, --context chooses a cluster.
+func flagError(c *cobra.Command, err error) error {
+	message := err.Error()
+	if c.Flags().Lookup("kube-context") != nil && strings.Contains(message, "unknown flag: --context") {
+		message += "; a context of the kubeconfig is chosen with --kube-context"
+	}
+	return &usageError{message}
+}
 
 func noSuchCommand(c *cobra.Command, args []string) error {
 	if len(args) == 0 {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/remit-authz/remit/internal/diff"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/expr"
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // DiffOptions are those of `diff`.
@@ -176,7 +178,7 @@ func (o *DiffOptions) print(namespace string, result *diff.Result) {
 		fmt.Fprintf(o.Out, "  %s %s\n", sign(object.Operation), object.Object)
 	}
 	if more := len(result.Objects) - most; more > 0 {
-		fmt.Fprintf(o.Out, "  and %s more\n", number(more))
+		fmt.Fprintf(o.Out, "  and %s more\n", query.Number(more))
 	}
 	fmt.Fprintln(o.Out)
 	for i := range result.Changes {
@@ -185,7 +187,7 @@ func (o *DiffOptions) print(namespace string, result *diff.Result) {
 		fmt.Fprintf(o.Out, "    before: %s\n", stateText(&entry.Before, &entry.After))
 		fmt.Fprintf(o.Out, "    after:  %s\n", stateText(&entry.After, &entry.Before))
 		if len(entry.Users)+len(entry.Others) > 1 {
-			fmt.Fprintf(o.Out, "    users:  %s\n", listed(slices.Concat(entry.Others, entry.Users)))
+			fmt.Fprintf(o.Out, "    users:  %s\n", query.Listed(slices.Concat(entry.Others, entry.Users)))
 		}
 		if len(entry.Parts) > 0 {
 			fmt.Fprintln(o.Out, "            not all of it for each of them; -o json tells")
@@ -199,7 +201,7 @@ func (o *DiffOptions) print(namespace string, result *diff.Result) {
 			ids  []string
 		}{{"new", records.Added}, {"changed", records.Changed}, {"gone", records.Removed}} {
 			if len(part.ids) > 0 {
-				parts = append(parts, part.name+": "+listed(part.ids))
+				parts = append(parts, part.name+": "+query.Listed(part.ids))
 			}
 		}
 		fmt.Fprintf(o.Out, "%s records of %s: %s\n    conditions that look at them may decide otherwise\n", sign(diff.Change), records.Resource, strings.Join(parts, "; "))
@@ -228,7 +230,7 @@ func headline(e *diff.Entry) string {
 	case len(e.Others) > 0:
 		who += " and others"
 	}
-	what := fmt.Sprintf("%s on %s", strings.Join(e.Actions, ", "), listed(e.Resources))
+	what := fmt.Sprintf("%s on %s", strings.Join(e.Actions, ", "), query.Listed(e.Resources))
 	switch {
 	case e.Effect == diff.Loss && e.After.Access == diff.No:
 		return fmt.Sprintf("%s %s %s", who, verb(n, "loses", "lose"), what)
@@ -277,7 +279,7 @@ func stateText(s, other *diff.State) string {
 	for _, limit := range s.Restrictions {
 		values := "none"
 		if len(limit.Values) > 0 {
-			values = listed(limit.Values)
+			values = query.Listed(limit.Values)
 		}
 		fmt.Fprintf(&b, "%swhere %s is %s (%s)", under, limit.Field, values, strings.Join(limit.By, ", "))
 		if len(limit.Defaults) > 0 {
@@ -293,7 +295,7 @@ func stateText(s, other *diff.State) string {
 		}
 	}
 	for _, name := range sortedKeys(s.Subject) {
-		fmt.Fprintf(&b, "%swith subject.%s = %s", under, name, compactJSON(s.Subject[name]))
+		fmt.Fprintf(&b, "%swith subject.%s = %s", under, name, expr.FormatJSON(s.Subject[name]))
 	}
 	return b.String()
 }
@@ -323,7 +325,7 @@ func grantText(w *diff.Grant) string {
 		terms = append(terms, "always")
 	}
 	if len(w.Presets) > 0 {
-		terms = append(terms, "presets "+compactJSON(w.Presets))
+		terms = append(terms, "presets "+expr.FormatJSON(w.Presets))
 	}
 	return strings.Join(terms, "; ") + " (" + w.By + ")"
 }

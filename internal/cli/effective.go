@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // EffectiveOptions are those of `effective`.
@@ -32,6 +32,8 @@ type EffectiveOptions struct {
 	at     moment
 	output output
 	all    bool
+	// grantedOnly leaves out what the user has no access to.
+	grantedOnly bool
 
 	user string
 }
@@ -40,8 +42,8 @@ func (t Tool) newEffective() *cobra.Command {
 	o := &EffectiveOptions{Tool: t, source: newSource(), output: newOutput(outputTable, outputJSON, outputYAML, outputCSV)}
 	c := &cobra.Command{
 		Use:   "effective USER",
-		Short: "Show everything that a user may do, and what decides it",
-		Long: `Show everything that a user may do: resource types by actions, and what decides.
+		Short: "Show everything that a user can do, and what decides it",
+		Long: `Show everything that a user can do: resource types by actions, and what decides.
 
   yes   on every record, as far as user permissions (RESTRICTED BY) let the user see it
   if    it depends on the record, the fields, the address or the second factor
@@ -58,7 +60,7 @@ Who may not list the objects of the domain, but may read its EffectivePermission
   kubectl remit effective leisa --at 2031-01-01T00:00:00Z -f config/samples/cin7
 
   # All users, for a spreadsheet
-  kubectl remit effective --all -o csv -f config/samples/erp`,
+  kubectl remit effective --all --granted-only -o csv -f config/samples/erp`,
 		Args: cobra.ArbitraryArgs, // Complete knows whether --all takes the place of the user
 		RunE: run(o),
 
@@ -68,6 +70,8 @@ Who may not list the objects of the domain, but may read its EffectivePermission
 	o.at.addFlag(c)
 	o.output.addFlag(c)
 	c.Flags().BoolVar(&o.all, "all", false, "Every known user")
+	c.Flags().BoolVar(&o.grantedOnly, "granted-only", false,
+		"Leave out resource types without access, unless a special permission takes it away, and users that nothing is left of")
 	return c
 }
 
@@ -95,6 +99,43 @@ type matrices struct {
 	// status of a user, and its row for each resource type. Both may be called by several goroutines.
 	status func(user string) v1alpha1.EffectivePermissionsStatus
 	rows   func(user string) iter.Seq[v1alpha1.EffectivePermission]
+	// grantedOnly says that users without any row are left out.
+	grantedOnly bool
+}
+
+// leaveOutNone leaves out the resource types that a user has no access to, but for those where a special permission
+// takes it away.
+func (m *matrices) leaveOutNone() {
+	m.grantedOnly = true
+	status, rows := m.status, m.rows
+	isLeft := func(p *v1alpha1.EffectivePermission) bool {
+		return p.Access != v1alpha1.AccessNone || len(p.Overridden) > 0
+	}
+	m.status = func(user string) v1alpha1.EffectivePermissionsStatus {
+		left := status(user)
+		permissions := left.Permissions
+		left.Permissions = nil
+		for i := range permissions {
+			if isLeft(&permissions[i]) {
+				left.Permissions = append(left.Permissions, permissions[i])
+			}
+		}
+		return left
+	}
+	m.rows = func(user string) iter.Seq[v1alpha1.EffectivePermission] {
+		return func(yield func(v1alpha1.EffectivePermission) bool) {
+			for p := range rows(user) {
+				if isLeft(&p) && !yield(p) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// isEmpty reports whether there is nothing to print of a user.
+func (m *matrices) isEmpty(user string) bool {
+	return m.grantedOnly && len(m.status(user).Permissions) == 0
 }
 
 // Run prints user by user.
@@ -105,6 +146,9 @@ func (o *EffectiveOptions) Run(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if o.grantedOnly {
+		m.leaveOutNone()
 	}
 	if !o.all {
 		switch o.output.format {
@@ -131,7 +175,11 @@ func (o *EffectiveOptions) evaluate(ctx context.Context) (*matrices, error) {
 	if o.all {
 		m.users = d.Users()
 	} else if !d.Knows(o.user) {
-		return nil, fmt.Errorf("nothing in the domain %s names the user %q; it may do what a user without roles may", d.namespace, o.user)
+		near := query.NearUser(d.Domain, o.user)
+		if near != "" {
+			near = fmt.Sprintf(" (did you mean %s?)", near)
+		}
+		return nil, fmt.Errorf("nothing in the domain %s names the user %q%s; it can do what a user without roles can", d.namespace, o.user, near)
 	}
 	return m, nil
 }
@@ -195,6 +243,7 @@ func (o *EffectiveOptions) stream(ctx context.Context, m *matrices) error {
 	bar := o.newProgress(len(m.users), "users")
 	defer bar.done()
 	fmt.Fprint(out, format.head(m))
+	printed := false
 	texts := make([]bytes.Buffer, batch)
 	for first := 0; first < len(m.users); first += batch {
 		if ctx.Err() != nil {
@@ -206,18 +255,31 @@ func (o *EffectiveOptions) stream(ctx context.Context, m *matrices) error {
 		for i, user := range users {
 			group.Go(func() error {
 				texts[i].Reset()
-				return format.user(o, &texts[i], m, user, first+i == 0)
+				if m.isEmpty(user) {
+					return nil
+				}
+				return format.user(o, &texts[i], m, user)
 			})
 		}
 		if err := group.Wait(); err != nil {
 			return err
 		}
 		for i := range users {
+			if texts[i].Len() == 0 {
+				continue
+			}
+			if printed {
+				fmt.Fprint(out, format.between)
+			}
+			printed = true
 			if _, err := out.Write(texts[i].Bytes()); err != nil {
 				return err
 			}
 		}
 		bar.advance(first + len(users))
+	}
+	if !printed {
+		fmt.Fprint(out, format.none)
 	}
 	fmt.Fprint(out, format.tail)
 	return out.Flush()
@@ -226,59 +288,52 @@ func (o *EffectiveOptions) stream(ctx context.Context, m *matrices) error {
 // streamFormats are the ways to print one user after another.
 var streamFormats = map[string]struct {
 	head func(m *matrices) string
-	user func(o *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, first bool) error
-	tail string
+	user func(o *EffectiveOptions, w *bytes.Buffer, m *matrices, user string) error
+	// between two users, in place of the users where there are none, and after them.
+	between, none, tail string
 }{
 	outputTable: {
 		head: func(*matrices) string { return "" },
-		user: func(o *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, first bool) error {
-			if !first {
-				fmt.Fprintln(w)
-			}
+		user: func(o *EffectiveOptions, w *bytes.Buffer, m *matrices, user string) error {
 			return o.printMatrix(w, m, user)
 		},
+		between: "\n",
 	},
 	outputCSV: {
 		head: func(m *matrices) string {
 			var text strings.Builder
-			w := csv.NewWriter(&text)
-			row := slices.Concat([]string{"user", "resource", "access"}, m.actions.names, []string{"decidedBy", "overridden", "restrictedBy"})
-			_ = w.Write(row) // into memory
-			w.Flush()
+			_ = printCSV(&text, slices.Concat([]string{"user", "resource", "access"}, m.actions.names, []string{"decidedBy", "overridden", "restrictedBy"})) // into memory
 			return text.String()
 		},
-		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, _ bool) error {
-			return printCSV(w, m, user)
+		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string) error {
+			return printCSV(w, m.csv(user)...)
 		},
 	},
 	outputJSON: {
 		head: func(*matrices) string {
 			return fmt.Sprintf("{\n  \"apiVersion\": %q,\n  \"kind\": \"EffectivePermissionsList\",\n  \"metadata\": {},\n  \"items\": [", v1alpha1.GroupVersion)
 		},
-		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, first bool) error {
-			if !first {
-				w.WriteByte(',')
-			}
-			w.WriteString("\n    ")
+		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string) error {
 			text, err := json.MarshalIndent(m.object(user), "    ", "  ")
+			w.WriteString("\n    ")
 			w.Write(text)
 			return err
 		},
-		tail: "\n  ]\n}\n",
+		between: ",",
+		tail:    "\n  ]\n}\n",
 	},
 	outputYAML: {
-		head: func(m *matrices) string {
-			items := "items:\n"
-			if len(m.users) == 0 {
-				items = "items: []\n"
-			}
-			return fmt.Sprintf("apiVersion: %s\nkind: EffectivePermissionsList\nmetadata: {}\n%s", v1alpha1.GroupVersion, items)
+		head: func(*matrices) string {
+			return fmt.Sprintf("apiVersion: %s\nkind: EffectivePermissionsList\nmetadata: {}\nitems:", v1alpha1.GroupVersion)
 		},
-		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string, _ bool) error {
+		user: func(_ *EffectiveOptions, w *bytes.Buffer, m *matrices, user string) error {
 			text, err := yaml.Marshal([]*v1alpha1.EffectivePermissions{m.object(user)})
-			w.Write(text)
+			w.WriteString("\n")
+			w.Write(bytes.TrimSuffix(text, []byte("\n")))
 			return err
 		},
+		none: " []",
+		tail: "\n",
 	},
 }
 
@@ -344,22 +399,18 @@ func flags(status *v1alpha1.EffectivePermissionsStatus) string {
 	return " (" + strings.Join(flags, ", ") + ")"
 }
 
-// printCSV prints a line for each type of a user. Lists in a field are separated by spaces.
-func printCSV(out io.Writer, m *matrices, user string) error {
-	w := csv.NewWriter(out)
-	var row []string
+// csv has a row for each type of a user. Lists in a cell are separated by spaces.
+func (m *matrices) csv(user string) [][]string {
+	var rows [][]string
 	for permission := range m.rows(user) {
-		row = append(row[:0], user, permission.Resource, string(permission.Access))
+		row := []string{user, permission.Resource, string(permission.Access)}
 		for _, action := range m.actions.names {
 			row = append(row, string(m.actions.level(&permission, action)))
 		}
 		for _, objects := range [][]string{permission.DecidedBy, permission.Overridden, permission.RestrictedBy} {
 			row = append(row, strings.Join(objects, " "))
 		}
-		if err := w.Write(row); err != nil {
-			return err
-		}
+		rows = append(rows, row)
 	}
-	w.Flush()
-	return w.Error()
+	return rows
 }

@@ -10,16 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/expr"
 	"github.com/remit-authz/remit/internal/filter"
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // FilterOptions are those of `filter`.
 type FilterOptions struct {
 	inquiry
-	action string
 	format string
-
-	user, resourceType string
 }
 
 func (t Tool) newFilter() *cobra.Command {
@@ -27,8 +26,8 @@ func (t Tool) newFilter() *cobra.Command {
 	formats := formatNames()
 	c := &cobra.Command{
 		Use:   "filter USER TYPE",
-		Short: "Show the condition under which a user may read records of a type",
-		Long: `Show the condition on a record under which a user may read it, for lists that a database makes.
+		Short: "Show the condition under which a user can read records of a type",
+		Long: `Show the condition on a record under which a user can read it, for lists that a database makes.
 
 What the format cannot say exactly is an error that names the rule, never a looser condition.
 
@@ -47,7 +46,7 @@ Exit codes: 0 all records or some, 1 none, 2 an error.`,
 		ValidArgsFunction: o.source.completeArgs(suggestUsers, suggestTypes),
 	}
 	o.addFlags(c)
-	c.Flags().StringVar(&o.action, "action", "", "The action, of class Read or Delete (default: read, or else the type's first of class Read)")
+	c.Flags().StringVar(&o.asked.Action, "action", "", "The action, of class Read or Delete (default: read, or else the type's first of class Read)")
 	c.Flags().StringVar(&o.format, "format", string(filter.FormatCEL), "The language of the condition: "+strings.Join(formats, ", "))
 	completeFlag(c, "format", formats)
 	return c
@@ -55,8 +54,8 @@ Exit codes: 0 all records or some, 1 none, 2 an error.`,
 
 // Complete takes the arguments.
 func (o *FilterOptions) Complete(args []string) error {
-	o.user, o.resourceType = args[0], args[1]
-	return o.circumstances.complete(o.Clock)
+	o.asked.User, o.asked.Type = args[0], args[1]
+	return nil
 }
 
 // Validate checks the formats.
@@ -81,14 +80,18 @@ func (o *FilterOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	action, err := newActionTable(d).reading(o.resourceType, o.action)
+	asked, err := o.read(d)
 	if err != nil {
 		return err
 	}
-	found, err := d.Filter(o.circumstances.request(d, o.user, action, o.resourceType, ""), o.circumstances.at.time)
+	if asked.Action.Name, err = query.ReadAction(d.Domain, o.asked.Type, o.asked.Action); err != nil {
+		return err
+	}
+	found, err := d.Filter(asked.Request, asked.At)
 	if err != nil {
 		return err
 	}
+	o.note(query.Unknown(d.Domain, o.asked.User, "", ""))
 	encoded, err := filter.Encode(found.Condition, filter.Format(o.format))
 	if err != nil {
 		return err
@@ -132,9 +135,9 @@ func (o *FilterOptions) print(found *engine.Filter, encoded filter.Encoded) erro
 		case string:
 			fmt.Fprintf(o.Out, "  %s\n", condition)
 		case *filter.SQL:
-			fmt.Fprintf(o.Out, "  where: %s\n  args: %s\n", condition.Where, compactJSON(condition.Args))
+			fmt.Fprintf(o.Out, "  where: %s\n  args: %s\n", condition.Where, expr.FormatJSON(condition.Args))
 		case *filter.UCAST, *filter.CerbosFilter:
-			fmt.Fprintf(o.Out, "  %s\n", compactJSON(condition))
+			fmt.Fprintf(o.Out, "  %s\n", expr.FormatJSON(condition))
 		default:
 			return errors.New("the condition is of an unknown kind")
 		}

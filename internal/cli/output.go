@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -65,13 +65,22 @@ func printValue(w io.Writer, format string, value any) error {
 	return encoder.Encode(value)
 }
 
-// compactJSON is a JSON value in one line.
-func compactJSON(value any) string {
-	var b strings.Builder
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return fmt.Sprint(value)
+// printCSV prints rows for a spreadsheet, which would take a cell that begins like a formula for one. People choose
+// their ids, so such a cell begins with an apostrophe, which a spreadsheet takes for the mark of a text (CWE-1236).
+func printCSV(w io.Writer, rows ...[]string) error {
+	out := csv.NewWriter(w)
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, text := range row {
+			cells[i] = text
+			if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+				cells[i] = "'" + text
+			}
+		}
+		if err := out.Write(cells); err != nil {
+			return err
+		}
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	out.Flush()
+	return out.Error()
 }

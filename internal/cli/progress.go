@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"k8s.io/utils/clock"
+
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // progress is a bar for who waits for more than a second.
@@ -44,7 +46,7 @@ func (p *progress) advance(done int) {
 	p.drawn = now
 	full := progressWidth * done / p.total
 	fmt.Fprintf(p.w, "\r%s%s %3d%%  %s of %s %s", strings.Repeat("█", full), strings.Repeat("░", progressWidth-full),
-		100*done/p.total, number(done), number(p.total), p.what)
+		100*done/p.total, query.Number(done), query.Number(p.total), p.what)
 }
 
 // done takes the bar away.

@@ -15,6 +15,7 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/expr"
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // ResetOptions are those of `reset`.
@@ -100,7 +101,7 @@ func (o *ResetOptions) Run(ctx context.Context) error {
 	object, _ := d.Lookup(engine.Ref{Kind: engine.KindRole, Name: o.role})
 	role, ok := object.(*v1alpha1.Role)
 	if !ok {
-		return fmt.Errorf("the domain %s has no Role %q; it has %s", d.namespace, o.role, listed(suggestObjects(engine.KindRole)(d, nil, "")))
+		return fmt.Errorf("the domain %s has no Role %q; it has %s", d.namespace, o.role, query.Listed(suggestObjects(engine.KindRole)(d, nil, "")))
 	}
 	if o.to != resetNone && !d.HasPolicy() {
 		return fmt.Errorf("the domain %s has no PermissionPolicy, whose rules the preset %s is", d.namespace, o.to)

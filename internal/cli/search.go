@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"io"
 	"slices"
@@ -10,25 +9,22 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // WhoCanOptions are those of `who-can`.
-type WhoCanOptions struct {
-	inquiry
-
-	action, resourceType, id string
-}
+type WhoCanOptions struct{ inquiry }
 
 func (t Tool) newWhoCan() *cobra.Command {
 	o := &WhoCanOptions{inquiry: t.newInquiry(outputTable, outputJSON, outputYAML, outputName, outputCSV)}
 	c := &cobra.Command{
 		Use:   "who-can ACTION TYPE[/ID]",
-		Short: "List the users who may take an action",
-		Long: `List the known users who may take an action on a record, or with TYPE alone on no record in particular.
+		Short: "List the users who can take an action",
+		Long: `List the known users who can take an action on a record. With TYPE alone, list those who can on every record
+(always) or on some.
 
-Known are the users that an object names. Who else may – everybody, or those whose claims put them in a
+Known users are those that an object names. Who else can – everybody, or users whose claims put them in a
 group – is noted below the table.`,
 		Example: `  # On the cluster
   kubectl remit who-can update purchase-order/PO-1 -n cin7
@@ -49,15 +45,17 @@ group – is noted below the table.`,
 
 // Complete takes the arguments apart.
 func (o *WhoCanOptions) Complete(args []string) error {
-	o.action = args[0]
-	o.resourceType, o.id, _ = strings.Cut(args[1], "/")
-	return o.circumstances.complete(o.Clock)
+	o.asked.Action = args[0]
+	o.asked.Type, o.asked.ID, _ = strings.Cut(args[1], "/")
+	return nil
 }
 
 // subjectFound is a result of a search for subjects, as AuthZEN writes it.
 type subjectFound struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
+	// Answer is always or some, where the question is about a type.
+	Answer engine.Extent `json:"answer,omitempty"`
 }
 
 // Run searches and prints.
@@ -66,108 +64,62 @@ func (o *WhoCanOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	request, users, err := o.search(d)
+	asked, err := o.read(d)
+	if err != nil {
+		return err
+	}
+	users, err := query.WhoCan(d.Domain, asked)
 	if err != nil {
 		return err
 	}
 	switch o.output.format {
 	case outputJSON, outputYAML:
-		results := make([]subjectFound, len(users))
-		for i, user := range users {
-			results[i] = subjectFound{request.Subject.Type, user}
+		results := make([]subjectFound, len(users.Can))
+		for i := range users.Can {
+			results[i] = subjectFound{asked.Subject.Type, users.Can[i].User, users.Can[i].Extent}
 		}
 		return printValue(o.Out, o.output.format, map[string]any{"results": results})
 	case outputName:
-		return printLines(o.Out, users)
+		names := make([]string, len(users.Can))
+		for i := range users.Can {
+			names[i] = users.Can[i].User
+		}
+		return printLines(o.Out, names)
 	}
-	rows, err := o.rows(d, request, users)
-	if err != nil {
-		return err
+	rows := [][]string{{"user", "reason", "decidedBy"}}
+	for i := range users.Can {
+		found := &users.Can[i]
+		rows = append(rows, []string{found.User, string(found.Decision.Reason), joinRefs(found.Decision.DecidedBy)})
 	}
-	rows = slices.Insert(rows, 0, []string{"user", "reason", "decidedBy"})
+	if asked.IsAboutType() {
+		rows[0] = slices.Insert(rows[0], 1, "answer")
+		for i := range users.Can {
+			rows[i+1] = slices.Insert(rows[i+1], 1, string(users.Can[i].Extent))
+		}
+	}
 	if o.output.format == outputCSV {
-		return csv.NewWriter(o.Out).WriteAll(rows)
+		return printCSV(o.Out, rows...)
 	}
-	if len(users) == 0 {
-		fmt.Fprintln(o.Out, "No known user may.")
+	if len(users.Can) == 0 {
+		fmt.Fprintln(o.Out, "No known user can.")
 	} else {
 		printTable(o.Out, o.palette(), rows)
 	}
-	notes, err := o.others(d, request)
-	if err != nil {
-		return err
-	}
-	return printLines(o.Out, notes)
+	return printLines(o.Out, users.Notes)
 }
-
-// search finds the known users who may; the request is the one that was asked for each of them.
-func (o *WhoCanOptions) search(d domain) (*engine.Request, []string, error) {
-	if err := newActionTable(d).has(o.resourceType, o.action); err != nil {
-		return nil, nil, err
-	}
-	request := o.circumstances.request(d, "", o.action, o.resourceType, o.id)
-	users, err := d.SearchSubjects(request, o.circumstances.at.time)
-	return request, users, err
-}
-
-// rows say for each user why it may, and what decided.
-func (o *WhoCanOptions) rows(d domain, request *engine.Request, users []string) ([][]string, error) {
-	rows := make([][]string, len(users))
-	for i, user := range users {
-		request.Subject.ID = user
-		decision, err := d.Decide(request, o.circumstances.at.time)
-		if err != nil {
-			return nil, err
-		}
-		rows[i] = []string{user, string(decision.Reason), joinRefs(decision.DecidedBy)}
-	}
-	return rows, nil
-}
-
-// others notes who may besides the known users.
-func (o *WhoCanOptions) others(d domain, request *engine.Request) (notes []string, err error) {
-	for _, other := range []struct{ note, subjectType string }{
-		{"Users whom no object names may, too", request.Subject.Type},
-		{"Who is not signed in may, too", engine.AnonymousType},
-	} {
-		request.Subject.Type, request.Subject.ID = other.subjectType, unnamedUser
-		decision, err := d.Decide(request, o.circumstances.at.time)
-		if err != nil {
-			return nil, err
-		}
-		if decision.Allow {
-			notes = append(notes, other.note+": "+decision.Message())
-		}
-	}
-	var claimed []string
-	for _, object := range d.Objects(engine.KindGroup) {
-		if group, ok := object.(*v1alpha1.Group); ok && len(group.Spec.ExternalGroups) > 0 {
-			claimed = append(claimed, group.Name)
-		}
-	}
-	if len(claimed) > 0 {
-		notes = append(notes, fmt.Sprintf("Not looked at: who is in a group by its claims alone (%s).", listed(claimed)))
-	}
-	return notes, nil
-}
-
-// unnamedUser stands for whoever no object names; ids in use do not look like it.
-const unnamedUser = "(a user whom no object names)"
 
 // WhatCanOptions are those of `what-can`.
-type WhatCanOptions struct {
-	inquiry
-
-	user, resourceType, id string
-}
+type WhatCanOptions struct{ inquiry }
 
 func (t Tool) newWhatCan() *cobra.Command {
 	o := &WhatCanOptions{inquiry: t.newInquiry(outputTable, outputJSON, outputYAML, outputName, outputCSV)}
 	c := &cobra.Command{
 		Use:   "what-can USER [TYPE[/ID]]",
-		Short: "List the actions that a user may take",
-		Long: `List the actions that a user may take on a record; with TYPE alone on no record in particular; without
-either on every resource type, always or depending on the record, the fields, the address or the second factor.`,
+		Short: "List the actions that a user can take",
+		Long: `List the actions that a user can take on a record. With TYPE alone, list all actions of the type, each with
+always, some or never; without either, list the resource types on which the user can do anything.
+
+Without a TYPE, actions that need a second factor or another network are listed under some.`,
 		Example: `  # Everything, on the cluster
   kubectl remit what-can richard -n cin7
 
@@ -192,104 +144,136 @@ either on every resource type, always or depending on the record, the fields, th
 
 // Complete takes the arguments apart.
 func (o *WhatCanOptions) Complete(args []string) error {
-	o.user = args[0]
+	o.asked.User = args[0]
 	if len(args) > 1 {
-		o.resourceType, o.id, _ = strings.Cut(args[1], "/")
+		o.asked.Type, o.asked.ID, _ = strings.Cut(args[1], "/")
 	}
-	return o.circumstances.complete(o.Clock)
+	return nil
 }
 
-// Validate checks the format, and that circumstances have something to be the circumstances of.
+// Validate checks the flags: properties need a type, because they are those of one request.
 func (o *WhatCanOptions) Validate() error {
-	if o.resourceType == "" {
-		for _, p := range []*properties{&o.circumstances.subject, &o.circumstances.action, &o.circumstances.resource, &o.circumstances.context} {
-			if len(p.written) > 0 {
-				return usagef("--%s needs a TYPE: properties are those of one request", p.flag)
-			}
-		}
+	if flags := (&query.Question{
+		Properties: o.asked.Properties, SubjectProperties: o.asked.SubjectProperties,
+		ActionProperties: o.asked.ActionProperties, Context: o.asked.Context,
+	}).Flags(); o.asked.Type == "" && len(flags) > 0 {
+		return usagef("%s needs a TYPE: properties are those of one request", flags[0])
 	}
 	return o.inquiry.Validate()
 }
 
-// Run prints the answer for one type, or the table of all.
+// actionFound is a result of a search for actions, as AuthZEN writes it.
+type actionFound struct {
+	Name string `json:"name"`
+	// Answer is always or some, where the question is about a type.
+	Answer engine.Extent `json:"answer,omitempty"`
+}
+
+// Run prints the answer for one type, or for all.
 func (o *WhatCanOptions) Run(ctx context.Context) error {
 	d, err := o.source.load(ctx, o.ErrOut)
 	if err != nil {
 		return err
 	}
-	if o.resourceType == "" {
-		return o.everything(d)
-	}
-	actions, err := newActionTable(d).of(o.resourceType)
+	asked, err := o.read(d)
 	if err != nil {
 		return err
 	}
-	request := o.circumstances.request(d, o.user, "", o.resourceType, o.id)
-	found, err := d.SearchActions(request, o.circumstances.at.time)
+	o.note(query.Unknown(d.Domain, o.asked.User, "", ""))
+	if o.asked.Type == "" {
+		return o.everything(d, asked)
+	}
+	actions, err := query.WhatCan(d.Domain, asked)
 	if err != nil {
 		return err
+	}
+	results, names := []actionFound{}, []string{}
+	for i := range actions {
+		if actions[i].Can() {
+			results, names = append(results, actionFound{actions[i].Action, actions[i].Extent}), append(names, actions[i].Action)
+		}
 	}
 	switch o.output.format {
 	case outputJSON, outputYAML:
-		results := make([]map[string]string, len(found))
-		for i, name := range found {
-			results[i] = map[string]string{"name": name}
-		}
 		return printValue(o.Out, o.output.format, map[string]any{"results": results})
 	case outputName:
-		return printLines(o.Out, found)
+		return printLines(o.Out, names)
+	}
+	head := "answer"
+	if !asked.IsAboutType() {
+		head = "allowed"
 	}
 	var out table
-	out.row(plain("ACTION", "ALLOWED", "WHY")...)
-	rows := [][]string{{"action", "allowed", "reason", "message"}}
+	out.row(plain("ACTION", strings.ToUpper(head), "WHY")...)
+	rows := [][]string{{"action", head, "reason", "message"}}
 	for i := range actions {
-		request.Action.Name = string(actions[i].Name)
-		decision, err := d.Decide(request, o.circumstances.at.time)
-		if err != nil {
-			return err
+		found := &actions[i]
+		mark := extentMarks[found.Extent]
+		if !asked.IsAboutType() {
+			mark = cell{"no", red}
+			if found.Decision.Allow {
+				mark = cell{"yes", green}
+			}
 		}
-		answer := cell{"no", red}
-		if decision.Allow {
-			answer = cell{"yes", green}
-		}
-		out.row(cell{text: request.Action.Name}, answer, cell{text: decision.Message()})
-		rows = append(rows, []string{request.Action.Name, answer.text, string(decision.Reason), decision.Message()})
+		out.row(cell{text: found.Action}, mark, cell{text: found.Message()})
+		rows = append(rows, []string{found.Action, mark.text, string(found.Decision.Reason), found.Message()})
 	}
 	if o.output.format == outputCSV {
-		return csv.NewWriter(o.Out).WriteAll(rows)
+		return printCSV(o.Out, rows...)
 	}
 	out.print(o.Out, o.palette())
 	return nil
 }
 
-// everything prints the types on which the user may do anything.
-func (o *WhatCanOptions) everything(d domain) error {
-	permissions := []v1alpha1.EffectivePermission{}
-	var names []string
-	var out table
-	out.row(plain("RESOURCE", "ALWAYS", "DEPENDING", "RESTRICTED BY")...)
-	rows := [][]string{{"resource", "allowed", "conditional", "restrictedBy"}}
-	for _, p := range d.Effective(o.user, o.circumstances.at.time).Permissions {
-		if len(p.Allowed)+len(p.Conditional) == 0 {
-			continue
+// extentMarks are how tables show answers about a type.
+var extentMarks = map[engine.Extent]cell{
+	engine.Always: {string(engine.Always), green}, engine.Some: {string(engine.Some), yellow}, engine.Never: {string(engine.Never), faint},
+}
+
+// everything prints the types on which the user can do anything.
+func (o *WhatCanOptions) everything(d domain, asked *query.Asked) error {
+	found := []query.TypeFound{}
+	for _, t := range query.Overview(d.Domain, asked.Subject.ID, asked.At) {
+		if len(t.Always)+len(t.Some) > 0 {
+			found = append(found, t)
 		}
-		permissions, names = append(permissions, p), append(names, p.Resource)
-		out.row(cell{text: p.Resource}, cell{strings.Join(p.Allowed, ", "), green}, cell{strings.Join(p.Conditional, ", "), yellow},
-			cell{text: strings.Join(p.RestrictedBy, ", ")})
-		rows = append(rows, []string{p.Resource, strings.Join(p.Allowed, " "), strings.Join(p.Conditional, " "), strings.Join(p.RestrictedBy, " ")})
 	}
 	switch o.output.format {
 	case outputJSON, outputYAML:
-		return printValue(o.Out, o.output.format, map[string]any{"results": permissions})
+		return printValue(o.Out, o.output.format, map[string]any{"results": found})
 	case outputName:
+		names := make([]string, len(found))
+		for i := range found {
+			names[i] = found[i].Resource
+		}
 		return printLines(o.Out, names)
-	case outputCSV:
-		return csv.NewWriter(o.Out).WriteAll(rows)
 	}
-	if !d.Knows(o.user) {
-		fmt.Fprintf(o.Out, "No object names the user %s; it may do what everybody may.\n", o.user)
+	var out table
+	out.row(plain("RESOURCE", "ANSWER", "ACTIONS", "RESTRICTED BY")...)
+	rows := [][]string{{"resource", "answer", "actions", "restrictedBy"}}
+	for i := range found {
+		for _, part := range []struct {
+			extent  engine.Extent
+			actions []string
+		}{{engine.Always, found[i].Always}, {engine.Some, found[i].Some}} {
+			if len(part.actions) == 0 {
+				continue
+			}
+			var by []string
+			if part.extent == engine.Some {
+				by = found[i].RestrictedBy
+			}
+			out.row(cell{text: found[i].Resource}, extentMarks[part.extent], cell{text: strings.Join(part.actions, ", ")}, cell{text: strings.Join(by, ", ")})
+			rows = append(rows, []string{found[i].Resource, string(part.extent), strings.Join(part.actions, " "), strings.Join(by, " ")})
+		}
 	}
-	if len(permissions) == 0 {
+	if o.output.format == outputCSV {
+		return printCSV(o.Out, rows...)
+	}
+	if !d.Knows(asked.Subject.ID) {
+		fmt.Fprintf(o.Out, "No object names the user %s; it can do what everybody can.\n", asked.Subject.ID)
+	}
+	if len(found) == 0 {
 		fmt.Fprintln(o.Out, "Nothing.")
 		return nil
 	}

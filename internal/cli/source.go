@@ -139,6 +139,9 @@ func (s *source) readManifests(context.Context) ([]engine.Object, string, error)
 // in the given namespace, by default "default".
 func readManifests(filenames []string, namespace string) (map[string][]engine.Object, error) {
 	items, err := manifests.Load(filenames, cmp.Or(namespace, metav1.NamespaceDefault))
+	if err == nil {
+		err = manifests.CheckBuiltInRoles(items)
+	}
 	if problems, ok := errors.AsType[manifests.Problems](err); ok && len(problems) > 1 {
 		return nil, fmt.Errorf("the manifests have problems:\n%w", err)
 	}

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/remit-authz/remit/internal/explain"
 )
 
 // style is how a terminal shows a text; empty: as it is.
@@ -30,6 +32,13 @@ func (p palette) paint(s style, text string) string {
 		return text
 	}
 	return string(s) + text + "\x1b[0m"
+}
+
+// emphasize paints as explain asks for.
+func (p palette) emphasize(e explain.Emphasis, text string) string {
+	return p.paint(map[explain.Emphasis]style{
+		explain.Allowed: green, explain.Limited: yellow, explain.Denied: red, explain.Title: bold, explain.Quiet: faint,
+	}[e], text)
 }
 
 // palette has colours only for a terminal, and only as long as neither --no-color nor NO_COLOR forbids them.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -35,12 +34,12 @@ func (t Tool) newUI() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ui",
 		Short: "Show the permissions of a domain in the browser",
-		Long: `Show the permissions of a domain in the browser: users and what they may do, resource types and who may use
-them, the explanation of decisions, and Permitted Documents for User.
+		Long: `Show the permissions of a domain in the browser: users and what they can do, resource types and who can use
+them, explanations of decisions, and Permitted Documents for User.
 
-The console runs on this machine and for this machine alone, until Ctrl-C. It changes nothing. The address that
-it prints has a token that lets the browser in. On a cluster, every page reads the objects anew, with your own
-rights; manifests are read again when they change.`,
+The console serves this machine alone, until Ctrl-C. It changes nothing. The address that it prints contains a
+token that signs the browser in. On a cluster, every page reads the objects anew with your own credentials;
+manifests are read again when they change.`,
 		Example: `  # On the cluster
   kubectl remit ui -n cin7
 
@@ -102,8 +101,7 @@ func (o *UIOptions) Run(ctx context.Context) error {
 		return err
 	}
 	c := &console.Console{Options: console.Options{
-		State: o.current, Explain: o.explain, WhoCan: o.whoCan, Records: o.records,
-		Source: o.from(), Flags: o.flags, Clock: o.Clock, Token: rand.Text(),
+		State: o.current, Source: o.from(), Flags: o.flags, Clock: o.Clock, Token: rand.Text(),
 	}}
 	fmt.Fprintf(o.Out, "The console shows the domain %s at\n  %s\nCtrl-C stops it.\n", first.Namespace, c.URL(listener))
 	reloaded := make(chan struct{})
@@ -170,86 +168,4 @@ func (o *UIOptions) reload(ctx context.Context) {
 		return
 	}
 	o.state = next
-}
-
-// ask makes what the command line makes of its flags, of what a form asks.
-func (o *UIOptions) ask(state *console.State, q *console.Question) (domain, circumstances, error) {
-	if state.Incomplete != nil {
-		return domain{}, circumstances{}, state.Incomplete
-	}
-	asked := circumstances{
-		resource: properties{flag: "property", written: q.Properties}, subject: properties{flag: "subject-property", written: q.SubjectProperties},
-		action: properties{flag: "action-property", written: q.ActionProperties}, context: properties{flag: "context", written: q.Context},
-		at: moment{written: q.At},
-	}
-	err := asked.complete(o.Clock)
-	return domain{state.Domain, state.Namespace}, asked, err
-}
-
-// explain is the command explain, printing into a page.
-func (o *UIOptions) explain(state *console.State, q *console.Question) (*console.Explanation, error) {
-	d, asked, err := o.ask(state, q)
-	if err != nil {
-		return nil, err
-	}
-	var text bytes.Buffer
-	command := &ExplainOptions{question{
-		inquiry: inquiry{Tool: o.Tool, circumstances: asked, output: output{format: outputTable}},
-		user:    q.User, action: q.Action, resourceType: q.Type, id: q.ID,
-	}}
-	command.Out = &text
-	err = command.explain(d)
-	if err != nil && !errors.Is(err, errNegative) {
-		return nil, err
-	}
-	return &console.Explanation{Allow: err == nil, Text: text.String()}, nil
-}
-
-// whoCan is the command who-can.
-func (o *UIOptions) whoCan(state *console.State, q *console.Question) (*console.Table, error) {
-	d, asked, err := o.ask(state, q)
-	if err != nil {
-		return nil, err
-	}
-	command := &WhoCanOptions{inquiry: inquiry{Tool: o.Tool, circumstances: asked}, action: q.Action, resourceType: q.Type, id: q.ID}
-	request, users, err := command.search(d)
-	if err != nil {
-		return nil, err
-	}
-	found := &console.Table{Head: []string{"User", "Reason", "Decided by"}}
-	if found.Rows, err = command.rows(d, request, users); err != nil {
-		return nil, err
-	}
-	found.Notes, err = command.others(d, request)
-	return found, err
-}
-
-// records is the command records --show-permissions.
-func (o *UIOptions) records(state *console.State, q *console.Question) (*console.Table, error) {
-	d, asked, err := o.ask(state, q)
-	if err != nil {
-		return nil, err
-	}
-	command := &RecordsOptions{inquiry: inquiry{Tool: o.Tool, circumstances: asked}, showPermissions: true, user: q.User, resourceType: q.Type}
-	actions := newActionTable(d)
-	action, records, err := command.permitted(d, actions)
-	if err != nil {
-		return nil, err
-	}
-	found := &console.Table{Head: []string{"Record"}, Notes: command.summary(d, action, len(records))}
-	for _, action := range actions.byType[q.Type] {
-		found.Head = append(found.Head, string(action.Name))
-	}
-	for i := range records {
-		row := []string{records[i].ID}
-		for _, action := range found.Head[1:] {
-			answer := "no"
-			if slices.Contains(records[i].Actions, action) {
-				answer = "yes"
-			}
-			row = append(row, answer)
-		}
-		found.Rows = append(found.Rows, row)
-	}
-	return found, nil
 }

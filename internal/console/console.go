@@ -1,8 +1,8 @@
 // Package console is the web console of kubectl remit: pages for a person who looks at one permission domain.
 //
-// It only shows. Every page is made anew, on this machine, from the state that the reader may see, without
-// scripts and without anything from elsewhere; what it says comes from the functions that the command line
-// prints from.
+// It is read-only. Every page is rendered on this machine from the state that the reader may see, without scripts
+// or anything from elsewhere. Its answers come from internal/query and internal/explain, as those of the command line
+// do.
 package console
 
 import (
@@ -33,36 +33,10 @@ type State struct {
 	Incomplete error
 }
 
-// Question is what a form asks, in the words of the command line: properties are written as name=value, and At,
-// the time to answer for, may be empty. Its errors are the command line's, too.
-type Question struct {
-	User, Action, Type, ID                                   string
-	Properties, SubjectProperties, ActionProperties, Context []string
-	At                                                       string
-}
-
-// Explanation is what `kubectl remit explain` prints.
-type Explanation struct {
-	Allow bool
-	Text  string
-}
-
-// Table is what a search finds.
-type Table struct {
-	Head []string
-	Rows [][]string
-	// Notes are sentences about what the rows do not show.
-	Notes []string
-}
-
 // Options of a console. All but Flags are required.
 type Options struct {
 	// State is asked for each page.
 	State func(context.Context) (*State, error)
-	// Explain, WhoCan and Records answer as the commands of these names do.
-	Explain func(*State, *Question) (*Explanation, error)
-	WhoCan  func(*State, *Question) (*Table, error)
-	Records func(*State, *Question) (*Table, error)
 	// Source says where the objects come from, in the end of a sentence: "config/samples/cin7".
 	Source string
 	// Flags make the command line read from the same place.

@@ -30,19 +30,10 @@ var (
 
 const testToken = "the-token"
 
-// makeConsole shows a state; its searches find what they are asked for.
+// makeConsole shows a state.
 func makeConsole(state *State) *Console {
 	return &Console{Options{
-		State: func(context.Context) (*State, error) { return state, nil },
-		Explain: func(_ *State, q *Question) (*Explanation, error) {
-			return &Explanation{Allow: true, Text: "yes: " + q.User}, nil
-		},
-		WhoCan: func(_ *State, q *Question) (*Table, error) {
-			return &Table{Head: []string{"User"}, Rows: [][]string{{q.Action}}, Notes: []string{"note on " + q.ID}}, nil
-		},
-		Records: func(_ *State, q *Question) (*Table, error) {
-			return &Table{Head: []string{"Record"}, Rows: [][]string{{q.Type}}}, nil
-		},
+		State:  func(context.Context) (*State, error) { return state, nil },
 		Source: "here", Flags: []string{"-n", "shop"}, Clock: testingclock.NewFakePassiveClock(now), Token: testToken,
 	}}
 }
@@ -138,15 +129,93 @@ func TestEscaping(t *testing.T) {
 	c := makeConsole(state)
 	c.Source = evil
 	escaped := link("", "user", evil, "id", evil, "type", evil, "name", "doc", "action", evil, "property", "x="+evil, "at", evil, "q", evil)
+	check := func(path string) {
+		_, page := get(t, c, path)
+		if strings.Contains(page, "<script") || strings.Contains(page, "<img") {
+			t.Errorf("%s: HTML in a name is not escaped:\n%s", path, page)
+		}
+		if !strings.Contains(page, html.EscapeString(evil)) && path != "/nope" && path != "/nope"+escaped {
+			t.Errorf("%s: the name is not shown:\n%s", path, page)
+		}
+	}
 	for _, path := range []string{"/", "/users", "/user", "/types", "/type", "/may", "/records", "/nope"} {
-		for _, query := range []string{"", escaped} {
-			_, page := get(t, c, path+query)
-			if strings.Contains(page, "<script") || strings.Contains(page, "<img") {
-				t.Errorf("%s%s: HTML in a name is not escaped:\n%s", path, query, page)
+		check(path)
+		check(path + escaped)
+	}
+	// Answers about records, of a state that has them all.
+	state.Incomplete = nil
+	for _, path := range []string{
+		"/may" + escaped, link("/may", "user", evil, "action", "read", "type", "doc", "id", evil), link("/may", "user", evil, "action", evil, "type", "doc"),
+		link("/type", "name", "doc", "action", "read"), link("/records", "user", evil, "type", "doc"), link("/user", "id", evil[1:]),
+	} {
+		check(path)
+	}
+}
+
+// answersState has somebody for each answer.
+func answersState() *State {
+	return makeState(
+		testobjects.MakeResourceType("company").Obj(),
+		testobjects.MakeResourceType("order").Link("company", "company").Obj(),
+		testobjects.MakeRole("seller").Rule(testobjects.MakeRule("order").Actions("read").Obj(),
+			testobjects.MakeRule("order").Actions("update").Condition("resource.properties.owner == subject.id").Obj()).Obj(),
+		testobjects.MakeRole("boss").RequireMFA().Rule(testobjects.Full("order")).Obj(),
+		testobjects.MakeUser("jan").Roles("seller").Obj(), testobjects.MakeUser("maria").Roles("seller").Obj(), testobjects.MakeUser("carla").Roles("boss").Obj(),
+		testobjects.MakeUserPermission("jan-north", "company", "North").User("jan").ApplicableFor("order").Obj(),
+		testobjects.MakeRecordSet("orders", "order").Record("1", "", map[string]any{"company": "North"}).Record("2", "", map[string]any{"company": "South"}).Obj(),
+	)
+}
+
+func TestAnswers(t *testing.T) {
+	c := makeConsole(answersState())
+	tests := map[string]struct {
+		path       string
+		want, none []string
+	}{
+		"cells: some by user permissions": {path: "/user?id=jan", want: []string{
+			"order Custom some never some never Role/seller UserPermission/jan-north", `kubectl remit effective jan -n shop`,
+		}},
+		"cells: always":                      {path: "/user?id=maria", want: []string{"company None never never never never", "order Custom always never some never Role/seller"}},
+		"cells: some with a second factor":   {path: "/user?id=carla", want: []string{"order Custom some some some some Role/boss"}},
+		"a user whom no object names":        {path: "/user?id=marai", want: []string{"No object names this user.", "Did you mean maria ?"}},
+		"a type that does not exist":         {path: "/type?name=ordr", want: []string{`has no resource type "ordr". Did you mean "order"?`}},
+		"who can, on every record":           {path: "/type?name=order&action=read", want: []string{"jan some user_permission UserPermission/jan-north", "maria always rule Role/seller"}, none: []string{"carla always"}},
+		"who can, on a record":               {path: "/type?name=order&action=read&id=2", want: []string{"maria yes rule Role/seller", "kubectl remit who-can read order/2 -n shop"}, none: []string{"jan yes"}},
+		"who can what is no action":          {path: "/type?name=order&action=raed", want: []string{`the resource type order has no action "raed" (did you mean read?); it has read, create, update, delete`}},
+		"explain a type":                     {path: "/may?user=jan&action=read&type=order", want: []string{"Answer: some", "some: User permissions limit it to some records, by company (company).", "kubectl remit explain jan read order -n shop"}},
+		"explain a record":                   {path: "/may?user=jan&action=read&type=order&id=1", want: []string{"Answer: yes", "yes: A rule gives this action (Role/seller)."}},
+		"explain a name that is misspelt":    {path: "/may?user=jna&action=read&type=order&id=1", want: []string{"Answer: no", `no object names the user "jna"; did you mean jan?`}},
+		"records":                            {path: "/records?user=jan&type=order", want: []string{"1 yes no no no", "1 of 2 records that RecordSets hold: read order."}},
+		"records of a name that is misspelt": {path: "/records?user=jna&type=order", want: []string{"did you mean jan?"}},
+		"a question that cannot be read":     {path: "/may?user=jan&action=read&type=order&context=erp", want: []string{"--context erp: must be name=value", "--kube-context"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, page := get(t, c, tc.path)
+			got := text(page)
+			for _, want := range tc.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("no %q in:\n%s", want, got)
+				}
 			}
-			if !strings.Contains(page, html.EscapeString(evil)) && path != "/nope" {
-				t.Errorf("%s%s: the name is not shown:\n%s", path, query, page)
+			for _, none := range tc.none {
+				if strings.Contains(got, none) {
+					t.Errorf("%q in:\n%s", none, got)
+				}
 			}
+		})
+	}
+}
+
+// TestWithoutRecords answers no question about records where they may not be read.
+func TestWithoutRecords(t *testing.T) {
+	state := answersState()
+	state.Incomplete = errors.New("the right to list recordsets is missing")
+	c := makeConsole(state)
+	for _, path := range []string{"/may?user=jan&action=read&type=order&id=1", "/type?name=order&action=read", "/records?user=jan&type=order"} {
+		_, page := get(t, c, path)
+		if !strings.Contains(page, `role="alert"><pre>the right to list recordsets is missing</pre>`) || strings.Contains(page, "yes") {
+			t.Errorf("%s: there is an answer:\n%s", path, page)
 		}
 	}
 }
@@ -196,7 +265,7 @@ func TestFindings(t *testing.T) {
 	_, page := get(t, c, "/")
 	got := text(page)
 	for _, want := range []string{
-		"Known users 0 Admins 0 – nobody may do everything",
+		"Known users 0 Admins 0 – nobody can do everything",
 		"Role/b Problem spec.rules[0].condition",
 		"Role/a Missing names ResourceType/gone, which does not exist",
 		"3 objects of the domain shop, read from here at 2026-05-31T23:59:00Z . Answers are as of 2026-06-01T00:00:00Z .",

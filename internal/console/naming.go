@@ -2,7 +2,6 @@ package console
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +14,9 @@ import (
 type ruleLine struct {
 	Object engine.Ref
 	Field  string
-	// Gives are the access or the actions, Fields those that it covers, as written.
-	Gives, Fields string
-	Condition     string
+	// Grants are the access or the actions, Fields those that it covers, as written.
+	Grants, Fields string
+	Condition      string
 	// More says what else the rule has.
 	More string
 }
@@ -27,10 +26,10 @@ func rulesNaming(d *engine.Domain, t *v1alpha1.ResourceType) []ruleLine {
 	var lines []ruleLine
 	add := func(object engine.Ref, path string, rules []v1alpha1.Rule) {
 		for i := range rules {
-			if rule := &rules[i]; names(rule.Resources, rule.Areas, t) {
+			if rule := &rules[i]; engine.Names(rule.Resources, rule.Areas, t) {
 				lines = append(lines, ruleLine{
 					Object: object, Field: fmt.Sprintf("%s[%d]", path, i),
-					Gives: string(rule.Access) + joined(rule.Actions), Fields: joined(rule.Fields),
+					Grants: string(rule.Access) + joined(rule.Actions), Fields: joined(rule.Fields),
 					Condition: string(rule.Condition), More: besides(rule),
 				})
 			}
@@ -68,12 +67,6 @@ func besides(rule *v1alpha1.Rule) string {
 	return strings.Join(parts, ", ")
 }
 
-// names says whether resources or areas name a type.
-func names(resources []v1alpha1.NameOrAny, areas []v1alpha1.Token, t *v1alpha1.ResourceType) bool {
-	return slices.Contains(resources, v1alpha1.Any) || slices.Contains(resources, v1alpha1.NameOrAny(t.Name)) ||
-		slices.ContainsFunc(areas, func(area v1alpha1.Token) bool { return slices.Contains(t.Spec.Areas, area) })
-}
-
 // specialLine is what a special permission says of a type.
 type specialLine struct {
 	Object       engine.Ref
@@ -92,7 +85,7 @@ func specialsNaming(d *engine.Domain, t *v1alpha1.ResourceType, now time.Time) [
 		}
 		state, _ := d.SpecialPermissionState(special.Name, now)
 		for _, entry := range special.Spec.Permissions {
-			if names(entry.Resources, entry.Areas, t) {
+			if engine.Names(entry.Resources, entry.Areas, t) {
 				lines = append(lines, specialLine{
 					Object: engine.Ref{Kind: engine.KindSpecialPermission, Name: special.Name}, User: string(special.Spec.User),
 					Access: string(entry.Access), State: state.Reason, Why: special.Spec.Reason,

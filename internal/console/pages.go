@@ -10,6 +10,8 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/explain"
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // Limits keep pages of a size that a person reads.
@@ -133,16 +135,16 @@ func flags(status *v1alpha1.EffectivePermissionsStatus) []string {
 	return set
 }
 
-// cell is what a user may do with an action of a type.
+// cell is what a user can do with an action of a type.
 type cell struct {
 	Action string
-	// Mark is yes, if, no, or empty where the type does not have the action.
-	Mark string
+	// Answer is empty where the type does not have the action.
+	Answer engine.Extent
 }
 
-// matrixRow is what a user may do with a type.
+// matrixRow is what a user can do with a type.
 type matrixRow struct {
-	v1alpha1.EffectivePermission
+	query.TypeFound
 	Cells []cell
 }
 
@@ -152,18 +154,23 @@ func (c *Console) user(v *view, r *http.Request) error {
 	if id == "" {
 		return &notFoundError{"Which user? The address names none."}
 	}
-	actions, byType := actionsOf(v.State.Domain)
+	actions := actionsOf(v.State.Domain)
 	body := struct {
 		userLine
-		Known   bool
+		Known bool
+		// Near is a known user of nearly that id, where this one is not known.
+		Near    string
 		Actions []string
 		Rows    []matrixRow
-	}{userLine: userLine{ID: id, Status: v.State.Effective(id, v.Now)}, Known: v.State.Knows(id), Actions: actions}
+	}{
+		userLine: userLine{ID: id, Status: v.State.Effective(id, v.Now)},
+		Known:    v.State.Knows(id), Near: query.NearUser(v.State.Domain, id), Actions: actions,
+	}
 	body.Flags = flags(&body.Status)
-	for permission := range v.State.Matrix(id, v.Now) {
-		row := matrixRow{EffectivePermission: permission}
+	for _, found := range query.Overview(v.State.Domain, id, v.Now) {
+		row := matrixRow{TypeFound: found}
 		for _, action := range actions {
-			row.Cells = append(row.Cells, cell{action, mark(&permission, byType[permission.Resource], action)})
+			row.Cells = append(row.Cells, cell{action, found.Extent(v.State.Domain, action)})
 		}
 		body.Rows = append(body.Rows, row)
 	}
@@ -172,35 +179,17 @@ func (c *Console) user(v *view, r *http.Request) error {
 	return nil
 }
 
-// actionsOf gives the actions of all types, in the order in which the types declare them, and those of each.
-func actionsOf(d *engine.Domain) (all []string, byType map[string][]string) {
-	byType = map[string][]string{}
-	for _, object := range d.Objects(engine.KindResourceType) {
-		t, ok := object.(*v1alpha1.ResourceType)
-		if !ok {
-			continue
-		}
-		for _, action := range engine.ActionsOf(t) {
-			name := string(action.Name)
-			byType[t.Name] = append(byType[t.Name], name)
-			if !slices.Contains(all, name) {
-				all = append(all, name)
+// actionsOf are the actions of all types, in the order in which the types declare them.
+func actionsOf(d *engine.Domain) []string {
+	var all []string
+	for _, resourceType := range d.ResourceTypes() {
+		for _, action := range query.ActionNames(d, resourceType) {
+			if !slices.Contains(all, action) {
+				all = append(all, action)
 			}
 		}
 	}
-	return all, byType
-}
-
-func mark(permission *v1alpha1.EffectivePermission, declared []string, action string) string {
-	switch {
-	case slices.Contains(permission.Allowed, action):
-		return "yes"
-	case slices.Contains(permission.Conditional, action):
-		return "if"
-	case slices.Contains(declared, action):
-		return "no"
-	}
-	return ""
+	return all
 }
 
 // typeLine is a resource type in the list.
@@ -236,13 +225,17 @@ func (c *Console) types(v *view, _ *http.Request) error {
 	return nil
 }
 
-// resourceType shows a type, what names it, and who may take an action on it.
+// resourceType shows a type, what names it, and who can take an action on it.
 func (c *Console) resourceType(v *view, r *http.Request) error {
 	name := r.URL.Query().Get("name")
 	object, _ := v.State.Lookup(engine.Ref{Kind: engine.KindResourceType, Name: name})
 	t, ok := object.(*v1alpha1.ResourceType)
 	if !ok {
-		return &notFoundError{fmt.Sprintf("The domain %s has no resource type %q.", v.State.Namespace, name)}
+		message := fmt.Sprintf("The domain %s has no resource type %q.", v.State.Namespace, name)
+		if near := engine.Nearest(name, v.State.ResourceTypes()); near != "" {
+			message += fmt.Sprintf(" Did you mean %q?", near)
+		}
+		return &notFoundError{message}
 	}
 	body := struct {
 		typeLine
@@ -250,8 +243,8 @@ func (c *Console) resourceType(v *view, r *http.Request) error {
 		RuleList []ruleLine
 		Special  []specialLine
 		UserPerm []userPermissionLine
-		Question Question
-		Found    *Table
+		Question query.Question
+		Found    *table
 		MoreRows int
 	}{
 		typeLine: describe(v.State.Domain, t), Declared: engine.ActionsOf(t),
@@ -262,17 +255,25 @@ func (c *Console) resourceType(v *view, r *http.Request) error {
 	v.Title, v.Body = "Resource type "+name, &body
 	if q := &body.Question; q.Action != "" {
 		var err error
-		if body.Found, err = c.WhoCan(v.State, q); err != nil {
+		if body.Found, err = whoCan(v, q); err != nil {
 			v.Problem = err.Error()
 		}
 		body.MoreRows = body.Found.cut()
-		v.Command = c.command("who-can", []string{q.Action, resource(q)}, q.flags())
+		v.Command = c.command("who-can", []string{q.Action, q.Resource()}, q.Flags())
 	}
 	return nil
 }
 
-// cut shortens a table to what a page shows, and says how many rows it leaves out.
-func (t *Table) cut() int {
+// table is what a search found.
+type table struct {
+	Head []string
+	Rows [][]string
+	// Notes are sentences about what the rows do not show.
+	Notes []string
+}
+
+// cut shortens a table to what a page shows, and gives the number of rows that it leaves out.
+func (t *table) cut() int {
 	if t == nil || len(t.Rows) <= mostRows {
 		return 0
 	}
@@ -281,8 +282,97 @@ func (t *Table) cut() int {
 	return more
 }
 
+// read reads a question about records; nobody can answer one while the records are not all there.
+func (v *view) read(q *query.Question) (*query.Asked, error) {
+	if v.State.Incomplete != nil {
+		return nil, v.State.Incomplete
+	}
+	return q.Read(v.State.Domain, v.Now)
+}
+
+// whoCan lists the users who can.
+func whoCan(v *view, q *query.Question) (*table, error) {
+	asked, err := v.read(q)
+	if err != nil {
+		return nil, err
+	}
+	users, err := query.WhoCan(v.State.Domain, asked)
+	if err != nil {
+		return nil, err
+	}
+	found := &table{Head: []string{"User", "Answer", "Reason", "Decided by"}, Notes: users.Notes}
+	for i := range users.Can {
+		user := &users.Can[i]
+		answer := string(user.Extent)
+		if !asked.IsAboutType() {
+			answer = "yes"
+		}
+		var by []string
+		for _, ref := range user.Decision.DecidedBy {
+			by = append(by, ref.String())
+		}
+		found.Rows = append(found.Rows, []string{user.User, answer, string(user.Decision.Reason), strings.Join(by, " ")})
+	}
+	return found, nil
+}
+
+// permittedRecords lists the records that a user can read, and what else the user can do with each.
+func permittedRecords(v *view, q *query.Question) (*table, error) {
+	asked, err := v.read(q)
+	if err != nil {
+		return nil, err
+	}
+	records, err := query.PermittedRecords(v.State.Domain, asked, true)
+	if err != nil {
+		return nil, err
+	}
+	actions := query.ActionNames(v.State.Domain, q.Type)
+	found := &table{Head: append([]string{"Record"}, actions...), Notes: append(records.Notes, query.Unknown(v.State.Domain, q.User, "", "")...)}
+	for i := range records.Found {
+		row := []string{records.Found[i].ID}
+		for _, action := range actions {
+			answer := "no"
+			if slices.Contains(records.Found[i].Actions, action) {
+				answer = "yes"
+			}
+			row = append(row, answer)
+		}
+		found.Rows = append(found.Rows, row)
+	}
+	return found, nil
+}
+
+// explanation is a decision and why, as kubectl remit explain prints it.
+type explanation struct {
+	// Answer is yes, no, always, some or never.
+	Answer string
+	Text   string
+}
+
+func explained(v *view, q *query.Question) (*explanation, error) {
+	asked, err := v.read(q)
+	if err != nil {
+		return nil, err
+	}
+	found, err := explain.Explain(v.State.Domain, asked)
+	if err != nil {
+		return nil, err
+	}
+	made := &explanation{Answer: "no"}
+	switch {
+	case found.About != nil:
+		made.Answer = string(found.About.Extent)
+	case found.Decision.Allow:
+		made.Answer = "yes"
+	}
+	var text strings.Builder
+	found.WriteText(&text, nil)
+	made.Text = text.String()
+	return made, nil
+}
+
 // question is what a form asks. In a field of many values each has a line.
-func question(r *http.Request) Question {
+func question(r *http.Request) query.Question {
 	get := func(name string) string { return strings.TrimSpace(r.URL.Query().Get(name)) }
 	lines := func(name string) []string {
 		var found []string
@@ -293,51 +383,26 @@ func question(r *http.Request) Question {
 		}
 		return found
 	}
-	return Question{
+	return query.Question{
 		User: get("user"), Action: get("action"), Type: get("type"), ID: get("id"),
 		Properties: lines("property"), SubjectProperties: lines("subject-property"), ActionProperties: lines("action-property"),
 		Context: lines("context"), At: get("at"),
 	}
 }
 
-// flags are those of the command line that say the same.
-func (q *Question) flags() []string {
-	var flags []string
-	for _, group := range []struct {
-		flag   string
-		values []string
-	}{{"--property", q.Properties}, {"--subject-property", q.SubjectProperties}, {"--action-property", q.ActionProperties}, {"--context", q.Context}} {
-		for _, value := range group.values {
-			flags = append(flags, group.flag, value)
-		}
-	}
-	if q.At != "" {
-		flags = append(flags, "--at", q.At)
-	}
-	return flags
-}
-
-// resource is the argument TYPE[/ID].
-func resource(q *Question) string {
-	if q.ID == "" {
-		return q.Type
-	}
-	return q.Type + "/" + q.ID
-}
-
 // asking is the body of a page with a form.
 type asking struct {
-	Question Question
+	Question query.Question
 	// Suggestions of the form.
 	Users, Actions, Types []string
-	Answer                *Explanation
-	Found                 *Table
+	Answer                *explanation
+	Found                 *table
 	MoreRows              int
 }
 
 func (c *Console) ask(v *view, r *http.Request) *asking {
 	body := &asking{Question: question(r), Types: v.State.ResourceTypes()}
-	body.Actions, _ = actionsOf(v.State.Domain)
+	body.Actions = actionsOf(v.State.Domain)
 	if v.State.CountUsers() <= mostSuggests {
 		body.Users = v.State.Users()
 	}
@@ -345,10 +410,10 @@ func (c *Console) ask(v *view, r *http.Request) *asking {
 	return body
 }
 
-// may answers whether a user may take an action, and explains it.
+// may answers whether a user can take an action, and explains it.
 func (c *Console) may(v *view, r *http.Request) error {
 	body := c.ask(v, r)
-	v.Title = "May …?"
+	v.Title = "Can …?"
 	q := &body.Question
 	if q.User == "" || q.Action == "" || q.Type == "" {
 		if r.URL.Query().Has("id") { // the form was sent; a link fills in what it knows
@@ -356,17 +421,17 @@ func (c *Console) may(v *view, r *http.Request) error {
 		}
 		return nil
 	}
-	v.Title = fmt.Sprintf("May %s %s %s?", q.User, q.Action, resource(q))
+	v.Title = fmt.Sprintf("Can %s %s %s?", q.User, q.Action, q.Resource())
 	var err error
-	if body.Answer, err = c.Explain(v.State, q); err != nil {
+	if body.Answer, err = explained(v, q); err != nil {
 		v.Problem = err.Error()
 	}
-	v.Command = c.command("explain", []string{q.User, q.Action, resource(q)}, q.flags())
+	v.Command = c.command("explain", []string{q.User, q.Action, q.Resource()}, q.Flags())
 	return nil
 }
 
 // noQuestion says what a question lacks.
-func noQuestion(q *Question) string {
+func noQuestion(q *query.Question) string {
 	var lacks []string
 	for _, part := range []struct{ name, value string }{{"a user", q.User}, {"an action", q.Action}, {"a resource type", q.Type}} {
 		if part.value == "" {
@@ -383,16 +448,16 @@ func (c *Console) records(v *view, r *http.Request) error {
 	q := &body.Question
 	if q.User == "" || q.Type == "" {
 		if r.URL.Query().Has("type") { // as above
-			v.Problem = noQuestion(&Question{User: q.User, Action: "read", Type: q.Type})
+			v.Problem = noQuestion(&query.Question{User: q.User, Action: "read", Type: q.Type})
 		}
 		return nil
 	}
 	v.Title = fmt.Sprintf("Permitted documents of type %s for %s", q.Type, q.User)
 	var err error
-	if body.Found, err = c.Records(v.State, q); err != nil {
+	if body.Found, err = permittedRecords(v, q); err != nil {
 		v.Problem = err.Error()
 	}
 	body.MoreRows = body.Found.cut()
-	v.Command = c.command("records", []string{q.User, q.Type}, append([]string{"--show-permissions"}, q.flags()...))
+	v.Command = c.command("records", []string{q.User, q.Type}, append([]string{"--show-permissions"}, q.Flags()...))
 	return nil
 }

@@ -16,6 +16,9 @@ import (
 	. "github.com/remit-authz/remit/internal/testobjects"
 )
 
+// noonOfType is the time of the answers below.
+var noonOfType = time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
+
 // typeDomain has a user for each way to be answered about a type, with the name of its only role.
 func typeDomain(change func(*v1alpha1.PermissionPolicySpec)) *engine.Domain {
 	objects := []engine.Object{
@@ -69,7 +72,6 @@ func typeDomain(change func(*v1alpha1.PermissionPolicySpec)) *engine.Domain {
 }
 
 func TestAskType(t *testing.T) {
-	noon := time.Date(2026, time.June, 1, 12, 0, 0, 0, time.UTC)
 	type object = map[string]any
 	strict := func(p *v1alpha1.PermissionPolicySpec) { p.StrictUserPermissions = true }
 	tests := map[string]struct {
@@ -160,7 +162,7 @@ func TestAskType(t *testing.T) {
 				Subject: engine.Subject{Type: "user", ID: tc.user}, Action: engine.Action{Name: tc.action, Properties: tc.asks},
 				Resource: engine.Resource{Type: tc.resource, ID: "does not count", Properties: tc.properties}, Context: tc.context,
 			}
-			got, err := domain.AskType(req, noon)
+			got, err := domain.AskType(req, noonOfType)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +202,7 @@ func TestExplainType(t *testing.T) {
 		"never": engine.TraceConditionFalse, "true": engine.TraceConditionTrue, "web": engine.TraceConditionError,
 	} {
 		req := &engine.Request{Subject: engine.Subject{Type: "user", ID: user}, Action: engine.Action{Name: "read"}, Resource: engine.Resource{Type: "note"}}
-		_, trace, err := domain.Explain(req, time.Now())
+		_, trace, err := domain.Explain(req, noonOfType)
 		if err != nil {
 			t.Fatal(err)
 		}

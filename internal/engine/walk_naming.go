@@ -55,10 +55,13 @@ func Names(resources []v1alpha1.NameOrAny, areas []v1alpha1.Token, t *v1alpha1.R
 }
 
 // Nearest is the candidate that is most likely meant by a misspelt name: the one that fewest edits turn it into, and
-// of several the first. It is empty where none is near: more than a third of the name, or 3 letters, would change.
+// of several the first. It is empty where none is near: more than one edit for three letters, or 3 in all.
 func Nearest(name string, candidates []string) string {
 	meant := []rune(name)
-	best, nearest := min(3, (len(meant)+2)/3)+1, ""
+	if len(meant) == 0 {
+		return ""
+	}
+	best, nearest := max(1, min(3, len(meant)/3))+1, ""
 	for _, candidate := range candidates {
 		if distance := editDistance(meant, []rune(candidate), best); distance < best && distance > 0 {
 			best, nearest = distance, candidate

@@ -26,6 +26,17 @@ func ParseJSON(text []byte) (any, error) {
 	return Normalize(value)
 }
 
+// FormatJSON is a value as JSON in one line. The text of a string is also a literal of CEL.
+func FormatJSON(value any) string {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Sprint(value)
+	}
+	return strings.TrimSuffix(text.String(), "\n")
+}
+
 // Normalize turns what a decoder with UseNumber made into the types of ParseJSON, in place where it can.
 func Normalize(value any) (any, error) {
 	var err error

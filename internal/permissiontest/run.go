@@ -107,6 +107,9 @@ func (r *Runner) domainOf(s *suite) (*engine.Domain, error) {
 // compile makes the domain of manifests, whose objects must all be of one namespace.
 func compile(paths []string) (*engine.Domain, error) {
 	items, err := manifests.Load(paths, metav1.NamespaceDefault)
+	if err == nil {
+		err = manifests.CheckBuiltInRoles(items)
+	}
 	if err != nil {
 		return nil, err
 	}

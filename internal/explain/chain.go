@@ -1,4 +1,4 @@
-package cli
+package explain
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 	"github.com/remit-authz/remit/internal/kinds"
 )
 
-// chains tells the ways from a user to what decided about it.
+// chains finds the ways from a user to what decided about it.
 type chains struct {
 	domain *engine.Domain
 	user   string
@@ -36,7 +36,7 @@ func (c *chains) all(decision *engine.Decision) []string {
 	return lines
 }
 
-// rules are the fields of an object that gave the action, or refused it, with what they said.
+// rules are the fields of an object that granted the action or denied it, with what was found in them.
 func (c *chains) rules(of engine.Ref) []string {
 	var rules []string
 	for _, stage := range c.trace {
@@ -57,9 +57,8 @@ func (c *chains) rules(of engine.Ref) []string {
 	return rules
 }
 
-// expression is the source of a condition, or of a validation, that an entry of a trace is about; empty for
-// anything else.
-func expression(d *engine.Domain, entry engine.TraceEntry) string {
+// Expression is the text of the condition or validation that an entry of a trace is about; empty for another entry.
+func Expression(d *engine.Domain, entry *engine.TraceEntry) string {
 	object, _ := d.Lookup(entry.Object)
 	kind, ok := kinds.Of(object)
 	if !ok {
@@ -81,8 +80,8 @@ func expression(d *engine.Domain, entry engine.TraceEntry) string {
 	return ""
 }
 
-// ways are the ways from the user to an object: a role over groups and the User, a group over its members,
-// anything else at once.
+// ways are the ways from the user to an object: to a role over groups and the User, to a group over the groups in it,
+// to anything else directly.
 func (c *chains) ways(to engine.Ref) [][]string {
 	start := []string{c.user}
 	switch to.Kind {
@@ -90,7 +89,7 @@ func (c *chains) ways(to engine.Ref) [][]string {
 		return [][]string{append(start, c.toGroup(to.Name, nil)...)}
 	case engine.KindRole:
 		var ways [][]string
-		for _, via := range c.givers(to.Name) {
+		for _, via := range c.assigners(to.Name) {
 			way := slices.Clone(start)
 			if via.Kind == engine.KindGroup {
 				way = append(way, c.toGroup(via.Name, nil)...)
@@ -99,7 +98,7 @@ func (c *chains) ways(to engine.Ref) [][]string {
 			}
 			ways = append(ways, append(way, to.String()))
 		}
-		if len(ways) == 0 { // the public role, which nobody gives
+		if len(ways) == 0 { // the public role, which no object assigns
 			ways = append(ways, append(start, to.String()))
 		}
 		return ways
@@ -107,7 +106,7 @@ func (c *chains) ways(to engine.Ref) [][]string {
 	return [][]string{append(start, to.String())}
 }
 
-// groups are those that the user is in, by the trace.
+// groups are those that the user is in, according to the trace.
 func (c *chains) groups() []string {
 	var names []string
 	for _, stage := range c.trace {
@@ -123,29 +122,29 @@ func (c *chains) groups() []string {
 	return names
 }
 
-// givers are the objects that give the user a role now: its User, and groups that it is in.
-func (c *chains) givers(role string) []engine.Ref {
-	gives := func(refs []v1alpha1.RoleRef) bool {
+// assigners are the objects that assign the user a role now: its User, and groups that it is in.
+func (c *chains) assigners(role string) []engine.Ref {
+	assigns := func(refs []v1alpha1.RoleRef) bool {
 		return slices.ContainsFunc(refs, func(ref v1alpha1.RoleRef) bool {
 			return string(ref.Name) == role && engine.WindowReason(ref.TimeWindow, c.now) == v1alpha1.ReasonActive
 		})
 	}
-	var givers []engine.Ref
+	var assigners []engine.Ref
 	for _, user := range c.domain.UserObjects(c.user) {
-		if gives(user.Spec.Roles) {
-			givers = append(givers, refOf(user))
+		if assigns(user.Spec.Roles) {
+			assigners = append(assigners, refOf(user))
 		}
 	}
 	for _, name := range c.groups() {
 		object, _ := c.domain.Lookup(engine.Ref{Kind: engine.KindGroup, Name: name})
-		if group, ok := object.(*v1alpha1.Group); ok && gives(group.Spec.Roles) {
-			givers = append(givers, refOf(object))
+		if group, ok := object.(*v1alpha1.Group); ok && assigns(group.Spec.Roles) {
+			assigners = append(assigners, refOf(object))
 		}
 	}
-	return givers
+	return assigners
 }
 
-// toGroup is the way over groups to a group that the user is in, the inner ones first.
+// toGroup is the way to a group that the user is in, over the groups in it, innermost first.
 func (c *chains) toGroup(name string, seen []string) []string {
 	ref := engine.Ref{Kind: engine.KindGroup, Name: name}
 	object, _ := c.domain.Lookup(ref)

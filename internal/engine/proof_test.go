@@ -183,12 +183,12 @@ var reasons = []engine.Reason{
 	engine.ReasonUserPermission, engine.ReasonFieldNotAllowed, engine.ReasonUnrestrictedType, engine.ReasonRule,
 }
 
-// TestProofQuick holds the quick way against the naive evaluator, in domains where it is often taken, and again after
+// TestProofPlan holds plans against the naive evaluator, in domains which they often decide, and again after
 // changes, when nothing of what was found before may be left.
-func TestProofQuick(t *testing.T) {
+func TestProofPlan(t *testing.T) {
 	p := proofOf(t)
 	counts := map[engine.Reason]int{}
-	asked, quick := 0, 0
+	asked, planned := 0, 0
 	for i := range p.domains {
 		s := rand.New(rand.NewPCG(p.seed, uint64(i)))
 		objects := enginetest.PlainObjects(s)
@@ -209,7 +209,7 @@ func TestProofQuick(t *testing.T) {
 				if !decided {
 					continue
 				}
-				quick++
+				planned++
 				counts[got.Reason]++
 				staged, _, err := domain.Explain(req, now)
 				if err := cmp.Or(err, differ(staged, got)); err != nil { // what the rules do not fix, too
@@ -221,13 +221,13 @@ func TestProofQuick(t *testing.T) {
 			objects = enginetest.Apply(objects, change)
 		}
 	}
-	t.Logf("seed %d: %d of %d requests went the quick way; reasons: %v", p.seed, quick, asked, counts)
-	if quick*3 < asked {
-		t.Errorf("%d of %d requests went the quick way: too few to prove anything", quick, asked)
+	t.Logf("seed %d: %d of %d requests were decided by plans; reasons: %v", p.seed, planned, asked, counts)
+	if planned*3 < asked {
+		t.Errorf("%d of %d requests were decided by plans: too few to prove anything", planned, asked)
 	}
 	for _, reason := range []engine.Reason{engine.ReasonNoRule, engine.ReasonConditionNotMet, engine.ReasonUserPermission, engine.ReasonRule} {
-		if counts[reason]*100 < quick {
-			t.Errorf("the quick way says %s %d times of %d: too rarely to prove anything", reason, counts[reason], quick)
+		if counts[reason]*100 < planned {
+			t.Errorf("plans say %s %d times of %d: too rarely to prove anything", reason, counts[reason], planned)
 		}
 	}
 }

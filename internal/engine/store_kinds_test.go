@@ -88,8 +88,8 @@ func checkRuleLists(t *testing.T, want []kinds.RuleList, c compiled) {
 	}
 }
 
-// TestWhatChangesEndAnEra puts an object of each kind into a domain: profiles that it is part of must not outlive it.
-func TestWhatChangesEndAnEra(t *testing.T) {
+// TestWhatEndsAGeneration puts an object of each kind into a domain: role sets that are made of it must not outlive it.
+func TestWhatEndsAGeneration(t *testing.T) {
 	// Why profiles need not end with changes of the others.
 	unshared := map[Kind]string{
 		KindUser:              "a user has its own, and its key has the User's roles",

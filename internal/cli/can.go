@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remit-authz/remit/internal/engine"
-	"github.com/remit-authz/remit/internal/server"
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 // question is what `can` and `explain` have in common: a user, an action and a record.
@@ -83,7 +83,7 @@ func (o *CanOptions) Run(ctx context.Context) error {
 	}
 	if o.output.format == outputTable {
 		printDecision(o.Out, o.palette(), &decision)
-	} else if err := printValue(o.Out, o.output.format, server.NewDecision(&decision, nil, "")); err != nil {
+	} else if err := printValue(o.Out, o.output.format, wire.NewDecision(&decision, nil, "")); err != nil {
 		return err
 	}
 	if !decision.Allow {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
-	"github.com/remit-authz/remit/internal/server"
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 // ExplainOptions are those of `explain`.
@@ -45,7 +45,7 @@ Exit codes: 0 yes, 1 no, 2 an error.`,
 
 // explanation is the answer, as JSON and YAML have it.
 type explanation struct {
-	server.Decision `json:",inline"`
+	wire.Decision `json:",inline"`
 	// Chain is the way to what decided, one for each rule or object.
 	Chain []string `json:"chain,omitempty"`
 	// Hints are about the request.
@@ -72,7 +72,7 @@ func (o *ExplainOptions) explain(d domain) error {
 	}
 	lines := &chains{domain: d.Domain, user: o.user, trace: trace, now: o.circumstances.at.time}
 	answer := explanation{
-		Decision: *server.NewDecision(&decision, trace, ""),
+		Decision: *wire.NewDecision(&decision, trace, ""),
 		Chain:    lines.all(&decision),
 		Hints:    hints(d.Domain, request, &decision),
 	}

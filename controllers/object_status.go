@@ -9,36 +9,37 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/leader"
 )
 
 // view is what an object's status is computed from.
 type view struct {
 	domain *engine.Domain
-	// tally counts the domain's users, or gives an earlier count and after how long there is a newer one.
-	tally func() (*tally, time.Duration)
-	ref   engine.Ref
+	// censuses gives a census of the domain, or an earlier one and after how long there is a newer one.
+	censuses func() (*cachedCensus, time.Duration)
+	ref      engine.Ref
 	// report is what the domain says of the object; empty if it does not hold it.
 	report engine.Report
 	now    time.Time
 	// again is after how long the status may be another one although nothing changes; 0: never.
 	again time.Duration
 	// replicas are those that serve the domain; of a PermissionPolicy only.
-	replicas []teller
+	replicas []leader.ReplicaStatus
 }
 
-func newView(domain *engine.Domain, tally func() (*tally, time.Duration), ref engine.Ref, now time.Time) *view {
+func newView(domain *engine.Domain, censuses func() (*cachedCensus, time.Duration), ref engine.Ref, now time.Time) *view {
 	report, _ := domain.Report(ref)
-	return &view{domain: domain, tally: tally, ref: ref, report: report, now: now}
+	return &view{domain: domain, censuses: censuses, ref: ref, report: report, now: now}
 }
 
 // census counts the domain's users.
 func (v *view) census() *engine.Census {
-	counted, newerAfter := v.tally()
+	census, newerAfter := v.censuses()
 	if newerAfter > 0 {
 		v.lookAfter(newerAfter)
 	}
-	v.lookAt(counted.until)
-	return counted.census
+	v.lookAt(census.until)
+	return census.Census
 }
 
 // lookAt asks for another look at a moment; the zero time is never.

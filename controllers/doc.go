@@ -3,5 +3,5 @@
 //
 // They follow the store rather than the API server: a reconcile starts once the domain that it reports on has been
 // swapped in, so that no status says what decisions do not do yet. Each reads, computes without side effects, and
-// replaces one status as a whole, if that changes it.
+// replaces one status as a whole, if that changes it. Transitions that a person should see become Events.
 package controllers

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,15 +23,17 @@ import (
 type userReconciler struct {
 	*dependencies
 	permissions permissionsReader
+	edits       *edits
 }
 
-// observe requests an object that anybody wrote.
+// observe requests an object that anybody wrote, and records who did.
 func (r *userReconciler) observe(before, after client.Object) []userRequest {
 	b, _ := before.(*cachedPermissions)
 	a, _ := after.(*cachedPermissions)
 	if b == nil && a == nil {
 		return nil
 	}
+	r.edits.observe(b, a)
 	return writtenRequests(b, a)
 }
 
@@ -71,15 +74,20 @@ func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (re
 		return reconcile.Result{}, fmt.Errorf("digest the status: %w", err)
 	}
 	if digest != object.digest {
+		edited := r.edits.write(object.UID, object.digest, digest)
 		if err := r.writeStatus(ctx, &object.EffectivePermissions, status); err != nil {
 			return reconcile.Result{}, fmt.Errorf("write status: %w", err)
 		}
 		ctrl.LoggerFrom(ctx).V(1).Info("Updated status", "revision", status.ObservedRevision)
+		if edited {
+			r.repaired(ctx, object, "ReplaceStatus", "Replaced a status that somebody else wrote.")
+		}
 	}
 	if object.Labels[v1alpha1.ManagedByLabel] != v1alpha1.ManagedBy {
 		if err := r.label(ctx, object); err != nil {
 			return reconcile.Result{}, err
 		}
+		r.repaired(ctx, object, "RestoreLabel", "Restored the label "+v1alpha1.ManagedByLabel+".")
 	}
 	if status.NextTransition == nil {
 		return reconcile.Result{}, nil
@@ -119,4 +127,10 @@ func (r *userReconciler) label(ctx context.Context, object *cachedPermissions) e
 		return fmt.Errorf("label: %w", err)
 	}
 	return nil
+}
+
+// repaired announces what was repaired.
+func (r *userReconciler) repaired(ctx context.Context, object *cachedPermissions, action, note string) {
+	ctrl.LoggerFrom(ctx).Info("Repaired object", "action", action)
+	r.recorder.Eventf(&object.EffectivePermissions, nil, corev1.EventTypeNormal, v1alpha1.EventRepaired, action, "%s", note)
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -33,6 +34,7 @@ type dependencies struct {
 	slots    computeSlots
 	// replicas gives the replicas that serve a namespace.
 	replicas func(namespace string) []leader.ReplicaStatus
+	recorder events.EventRecorder
 }
 
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes/status;roles/status;groups/status;users/status;userpermissions/status;specialpermissions/status;recordsets/status;permissionpolicies/status,verbs=patch
@@ -40,7 +42,8 @@ type dependencies struct {
 // objectReconciler keeps the status of the objects of one kind.
 type objectReconciler struct {
 	*dependencies
-	kind engine.Kind
+	kind      engine.Kind
+	announcer *announcer
 }
 
 // Reconcile updates the status of one object.
@@ -48,6 +51,7 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 	snapshot, ok := r.domains.Domain(request.Namespace)
 	if !ok {
 		r.censuses.forget(request.Namespace)
+		r.announcer.forget(request.NamespacedName)
 		return reconcile.Result{}, nil // the object was the last of its domain
 	}
 	object, err := newObject(r.client.Scheme(), r.kind)
@@ -56,10 +60,12 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 	}
 	// The object shares its parts with the cache. Its status is replaced below, never changed in place.
 	if err := r.client.Get(ctx, request.NamespacedName, object, client.UnsafeDisableDeepCopy); err != nil {
+		r.announcer.forget(request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
-	status, _ := statusOf(object)
+	status, common := statusOf(object)
+	conditions := common.Conditions
 	var v *view
 	var same bool
 	r.slots.compute(func() {
@@ -78,6 +84,7 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 		}
 		ctrl.LoggerFrom(ctx).V(1).Info("Updated status", "generation", object.GetGeneration())
 	}
+	r.announcer.announce(ctx, object, transitions(conditions, common.Conditions))
 	return after(v.again), nil
 }
 

@@ -82,6 +82,7 @@ func (r everyReplica) Start(ctx context.Context) error { return r(ctx) }
 func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Options) error {
 	d := &dependencies{
 		client: mgr.GetClient(), domains: domains, clock: opts.Clock, censuses: newCensusCache(), slots: newComputeSlots(),
+		recorder: mgr.GetEventRecorder(eventSource),
 	}
 	var replicas *leader.Replicas
 	d.replicas = func(namespace string) []leader.ReplicaStatus {
@@ -96,7 +97,7 @@ func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Op
 	}
 	running, ctx := errgroup.WithContext(ctx)
 	for _, kind := range engine.Kinds {
-		objects := &objectReconciler{d, kind}
+		objects := &objectReconciler{d, kind, newAnnouncer(d.recorder)}
 		var r reconcile.Reconciler = objects
 		if kind == engine.KindPermissionPolicy {
 			r = &policyReconciler{objects}
@@ -146,7 +147,7 @@ func newUserController(ctx context.Context, mgr ctrl.Manager, d *dependencies) (
 	if err != nil {
 		return nil, err
 	}
-	r := &userReconciler{d, permissions}
+	r := &userReconciler{d, permissions, newEdits()}
 	c, err := newController(mgr, "effectivepermissions", userWorkers, r,
 		func(r userRequest) klog.ObjectRef { return klog.KRef(r.Namespace, r.Name) })
 	if err != nil {

@@ -9,3 +9,12 @@ const (
 	// ManagedBy is the value of ManagedByLabel.
 	ManagedBy = "remit"
 )
+
+// Reasons of Events. A Warning about an object that is stalled has the reason of ConditionStalled, and the Event about a
+// PermissionPolicy that every replica serves has ReasonServed.
+const (
+	// EventRecovered is about an object that was stalled, and that decisions follow now.
+	EventRecovered = "Recovered"
+	// EventRepaired is about an EffectivePermissions that somebody else wrote, and that the operator restored.
+	EventRepaired = "Repaired"
+)

@@ -28,6 +28,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/hack/render"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 const (
@@ -277,8 +278,13 @@ func testEffectivePermissions(t *testing.T, c *cluster) {
 // testPeople: what the roles for people give, and to whom of Kubernetes' own roles they are added.
 func testPeople(t *testing.T, c *cluster) {
 	read, write := []string{"get", "list", "watch"}, []string{"create", "update", "patch", "delete", "deletecollection"}
-	sources := []string{"resourcetypes", "roles", "groups", "users", "userpermissions", "specialpermissions", "recordsets"}
+	var sources []string
 	policy, computed := []string{"permissionpolicies"}, []string{"effectivepermissions"}
+	for _, kind := range kinds.Table {
+		if kind.Kind != kinds.PermissionPolicy {
+			sources = append(sources, kind.Resource)
+		}
+	}
 	all := slices.Concat(sources, policy, computed)
 	c.create(t, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "binder"}, Rules: []rbacv1.PolicyRule{
 		{APIGroups: []string{rbacv1.GroupName}, Resources: []string{"rolebindings"}, Verbs: []string{"create"}},

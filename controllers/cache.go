@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/store"
 )
 
@@ -33,18 +33,17 @@ func CacheOptions() cache.Options {
 
 // shareStrings lets an object, which nobody else has yet, share with others what is the same in most.
 func shareStrings(object any) {
-	o, ok := object.(engine.Object)
+	o, ok := object.(kinds.Object)
 	if !ok {
 		return // a tombstone
 	}
-	if _, ok := engine.KindOf(o); !ok {
+	kind, ok := kinds.Of(o)
+	if !ok {
 		return
 	}
 	o.SetNamespace(shared(o.GetNamespace()))
-	if typed, ok := object.(client.Object); ok {
-		_, common := statusOf(typed)
-		common.Conditions = sharedConditions(common.Conditions)
-	}
+	common := kind.Parts(o).Common
+	common.Conditions = sharedConditions(common.Conditions)
 }
 
 // sharedConditions are the conditions with shared strings, and without the spare capacity that decoding JSON leaves.

@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/leader"
 	"github.com/remit-authz/remit/internal/store"
 )
@@ -42,7 +42,7 @@ type dependencies struct {
 // objectReconciler keeps the status of the objects of one kind.
 type objectReconciler struct {
 	*dependencies
-	kind      engine.Kind
+	kind      *kinds.Row
 	announcer *announcer
 }
 
@@ -54,24 +54,21 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 		r.announcer.forget(request.NamespacedName)
 		return reconcile.Result{}, nil // the object was the last of its domain
 	}
-	object, err := newObject(r.client.Scheme(), r.kind)
-	if err != nil {
-		return reconcile.Result{}, err
-	}
+	var object client.Object = r.kind.New()
 	// The object shares its parts with the cache. Its status is replaced below, never changed in place.
 	if err := r.client.Get(ctx, request.NamespacedName, object, client.UnsafeDisableDeepCopy); err != nil {
 		r.announcer.forget(request.NamespacedName)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
-	status, common := statusOf(object)
-	conditions := common.Conditions
-	var v *view
+	parts := r.kind.Parts(object)
+	status, conditions := parts.Status, parts.Common.Conditions
+	var v *statusInput
 	var same bool
 	r.slots.compute(func() {
-		census := func() (*cachedCensus, time.Duration) { return r.censuses.get(snapshot, now) }
-		v = newView(snapshot.Domain, census, engine.Ref{Kind: r.kind, Name: request.Name}, now)
-		if r.kind == engine.KindPermissionPolicy {
+		censuses := func() (*cachedCensus, time.Duration) { return r.censuses.get(snapshot, now) }
+		v = newStatusInput(snapshot.Domain, censuses, engine.Ref{Kind: r.kind.Kind, Name: request.Name}, now)
+		if r.kind.Kind == kinds.PermissionPolicy {
 			v.replicas = r.replicas(request.Namespace)
 		}
 		before := reflect.ValueOf(status).Elem().Interface()
@@ -84,7 +81,7 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 		}
 		ctrl.LoggerFrom(ctx).V(1).Info("Updated status", "generation", object.GetGeneration())
 	}
-	r.announcer.announce(ctx, object, transitions(conditions, common.Conditions))
+	r.announcer.announce(ctx, object, transitions(conditions, parts.Common.Conditions))
 	return after(v.again), nil
 }
 
@@ -118,17 +115,4 @@ func (d *dependencies) writeStatus(ctx context.Context, object client.Object, st
 	answer := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Namespace: object.GetNamespace(), Name: object.GetName()}}
 	answer.SetGroupVersionKind(gvk)
 	return client.IgnoreNotFound(d.client.Status().Patch(ctx, answer, client.RawPatch(types.JSONPatchType, patch), fieldOwner))
-}
-
-// newObject returns an empty object of a kind.
-func newObject(scheme *runtime.Scheme, kind engine.Kind) (client.Object, error) {
-	made, err := scheme.New(v1alpha1.GroupVersion.WithKind(string(kind)))
-	if err != nil {
-		return nil, err
-	}
-	object, ok := made.(client.Object)
-	if !ok {
-		return nil, fmt.Errorf("%T is no object", made)
-	}
-	return object, nil
 }

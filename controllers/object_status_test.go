@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
@@ -29,13 +31,39 @@ func censusOf(domain *engine.Domain, now time.Time) func() (*cachedCensus, time.
 func described(object client.Object, others ...engine.Object) client.Object {
 	domain := engine.Compile(append(others, object))
 	kind, _ := engine.KindOf(object)
-	newView(domain, censusOf(domain, noon), engine.Ref{Kind: kind, Name: object.GetName()}, noon).describe(object)
+	newStatusInput(domain, censusOf(domain, noon), engine.Ref{Kind: kind, Name: object.GetName()}, noon).describe(object)
 	return object
+}
+
+func partsOf(object client.Object) kinds.Parts {
+	kind, _ := kinds.Of(object)
+	return kind.Parts(object)
+}
+
+// TestEveryKindIsDescribed walks the table of kinds through what writes status.
+func TestEveryKindIsDescribed(t *testing.T) {
+	for _, kind := range kinds.Table {
+		t.Run(string(kind.Kind), func(t *testing.T) {
+			if describers[kind.Kind] == nil {
+				t.Fatalf("describers has no entry for %s", kind.Kind)
+			}
+			object := kind.New()
+			object.SetName("default")
+			object.SetGeneration(3)
+			common := partsOf(described(object)).Common
+			if !meta.IsStatusConditionTrue(common.Conditions, v1alpha1.ConditionReady) && !meta.IsStatusConditionTrue(common.Conditions, v1alpha1.ConditionStalled) {
+				t.Errorf("the status says neither Ready nor Stalled: %v", lines(object))
+			}
+			if common.ObservedGeneration != 3 {
+				t.Errorf("observedGeneration is %d, want 3", common.ObservedGeneration)
+			}
+		})
+	}
 }
 
 // lines writes conditions as Type=Status/Reason: message.
 func lines(object client.Object) []string {
-	_, common := statusOf(object)
+	common := partsOf(object).Common
 	var lines []string
 	for _, c := range common.Conditions {
 		lines = append(lines, fmt.Sprintf("%s=%s/%s: %s", c.Type, c.Status, c.Reason, c.Message))
@@ -158,7 +186,7 @@ func TestConditions(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("conditions (-want +got):\n%s", diff)
 			}
-			if _, common := statusOf(tc.object); common.ObservedGeneration != tc.object.GetGeneration() {
+			if common := partsOf(tc.object).Common; common.ObservedGeneration != tc.object.GetGeneration() {
 				t.Errorf("observedGeneration = %d, want %d", common.ObservedGeneration, tc.object.GetGeneration())
 			}
 		})
@@ -197,13 +225,9 @@ func TestCounts(t *testing.T) {
 				kind, _ := engine.KindOf(o)
 				return engine.Ref{Kind: kind, Name: o.GetName()}.String() == name
 			})
-			object, ok := domain[i].(client.Object)
-			if !ok {
-				t.Fatalf("%T is no object of a client", domain[i])
-			}
-			status, common := statusOf(described(object, domain...))
-			*common = v1alpha1.CommonStatus{}
-			if diff := cmp.Diff(want, reflect.ValueOf(status).Elem().Interface()); diff != "" {
+			parts := partsOf(described(domain[i], domain...))
+			*parts.Common = v1alpha1.CommonStatus{}
+			if diff := cmp.Diff(want, reflect.ValueOf(parts.Status).Elem().Interface()); diff != "" {
 				t.Errorf("status (-want +got):\n%s", diff)
 			}
 		})
@@ -216,7 +240,7 @@ func TestAnObjectThatIsNotServedYet(t *testing.T) {
 	newer := role.DeepCopy()
 	newer.Generation = 2
 	domain := engine.Compile([]engine.Object{role})
-	newView(domain, censusOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(time.Minute)).describe(newer)
+	newStatusInput(domain, censusOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(time.Minute)).describe(newer)
 
 	if diff := cmp.Diff([]string{
 		"Ready=False/NotServed: Decisions do not follow generation 2 yet.",
@@ -230,7 +254,7 @@ func TestAnObjectThatIsNotServedYet(t *testing.T) {
 	}
 
 	domain = engine.Compile([]engine.Object{newer})
-	newView(domain, censusOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(2*time.Minute)).describe(newer)
+	newStatusInput(domain, censusOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(2*time.Minute)).describe(newer)
 	if diff := cmp.Diff([]string{servedLine, "ReferencesResolved=False/NotFound: Does not exist (yet): ResourceType/order."}, lines(newer)); diff != "" {
 		t.Errorf("conditions when it is served (-want +got):\n%s", diff)
 	}
@@ -241,7 +265,7 @@ func TestTransitionTimes(t *testing.T) {
 	role := testobjects.MakeRole("r").Obj()
 	look := func(minutes int, objects ...engine.Object) map[string]int {
 		domain, now := engine.Compile(objects), noon.Add(time.Duration(minutes)*time.Minute+300*time.Millisecond)
-		newView(domain, censusOf(domain, now), engine.Ref{Kind: engine.KindUser, Name: "u"}, now).describe(user)
+		newStatusInput(domain, censusOf(domain, now), engine.Ref{Kind: engine.KindUser, Name: "u"}, now).describe(user)
 		times := map[string]int{}
 		for _, c := range user.Status.Conditions {
 			times[c.Type] = int(c.LastTransitionTime.Sub(noon) / time.Minute)

@@ -45,9 +45,8 @@ func requestsFor(namespace string, names []string) []reconcile.Request {
 // more for every user, they are those of the users who are affected; of the others they are all.
 func concerned(kind engine.Kind, u update) []string {
 	domain := u.snapshot.Domain
-	perUser := kind == engine.KindUser || kind == engine.KindUserPermission || kind == engine.KindSpecialPermission
 	affected := engine.Affected{All: true}
-	if perUser {
+	if engine.AboutUsers(kind) {
 		affected = u.affected()
 	}
 	if affected.All {

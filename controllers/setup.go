@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/leader"
 	"github.com/remit-authz/remit/internal/store"
 )
@@ -96,17 +96,17 @@ func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Op
 		d.replicas = func(string) []leader.ReplicaStatus { return replicas.Status() }
 	}
 	running, ctx := errgroup.WithContext(ctx)
-	for _, kind := range engine.Kinds {
+	for _, kind := range kinds.Table {
 		objects := &objectReconciler{d, kind, newAnnouncer(d.recorder)}
 		var r reconcile.Reconciler = objects
-		if kind == engine.KindPermissionPolicy {
+		if kind.Kind == kinds.PermissionPolicy {
 			r = &policyReconciler{objects}
 		}
 		c, err := newObjectController(mgr, d, kind, r)
 		if err != nil {
-			return fmt.Errorf("set up the controller of %s: %w", kind, err)
+			return fmt.Errorf("set up the controller of %s: %w", kind.Kind, err)
 		}
-		if kind == engine.KindPermissionPolicy && replicas != nil {
+		if kind.Kind == kinds.PermissionPolicy && replicas != nil {
 			if err := c.Watch(replicas); err != nil {
 				return fmt.Errorf("watch the replicas: %w", err)
 			}
@@ -124,19 +124,15 @@ func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Op
 // newObjectController returns the controller of a kind that people write. The store notifies it of what may change
 // status, the API server of writes to status: what was written may have been computed from a status that the cache did
 // not have yet.
-func newObjectController(mgr ctrl.Manager, d *dependencies, kind engine.Kind, r reconcile.Reconciler) (controller.Controller, error) {
-	object, err := newObject(mgr.GetScheme(), kind)
-	if err != nil {
-		return nil, err
-	}
-	c, err := newController(mgr, strings.ToLower(string(kind)), objectWorkers, r,
+func newObjectController(mgr ctrl.Manager, d *dependencies, kind *kinds.Row, r reconcile.Reconciler) (controller.Controller, error) {
+	c, err := newController(mgr, strings.ToLower(string(kind.Kind)), objectWorkers, r,
 		func(r reconcile.Request) klog.ObjectRef { return klog.KRef(r.Namespace, r.Name) })
 	if err != nil {
 		return nil, err
 	}
 	return c, errors.Join(
-		c.Watch(newDomainUpdates(d, changedObjects(kind), concernedObjects(kind))),
-		c.Watch(&objectWrites[reconcile.Request]{cache: mgr.GetCache(), object: object, requests: statusRequests}),
+		c.Watch(newDomainUpdates(d, changedObjects(kind.Kind), concernedObjects(kind.Kind))),
+		c.Watch(&objectWrites[reconcile.Request]{cache: mgr.GetCache(), object: kind.New(), requests: statusRequests}),
 	)
 }
 

@@ -15,11 +15,19 @@ type Claim struct {
 	Shared bool   `json:"shared,omitempty"`
 }
 
-// Meets says whether two claims stand in each other's way.
-func (c Claim) Meets(other Claim) bool { return c.Key == other.Key && (!c.Shared || !other.Shared) }
+// ConflictsWith reports whether changes with the two claims have to be judged one after the other.
+func (c Claim) ConflictsWith(other Claim) bool {
+	return c.Key == other.Key && (!c.Shared || !other.Shared)
+}
 
 // adminsKey is the claim on who is admin, and on what the built-in roles are (A1, A2).
 const adminsKey = "admins"
+
+// Independent reports whether no change of a kind can break A1 to A5, alone or together with others: types and records
+// make nobody known, and nobody admin.
+func Independent(kind engine.Kind) bool {
+	return kind == engine.KindResourceType || kind == engine.KindRecordSet
+}
 
 // claims are those of a change.
 //
@@ -27,10 +35,8 @@ const adminsKey = "admins"
 // so in the state that it is judged by, or the state after it, else shared. So a change that takes an admin away is
 // judged by a state with every change admitted before it, and every other change by one that has the same admins.
 func claims(r *review) []Claim {
-	switch r.ref.Kind {
-	case engine.KindRole, engine.KindGroup, engine.KindUser, engine.KindUserPermission, engine.KindSpecialPermission, engine.KindPermissionPolicy:
-	default:
-		return nil // types and records make nobody known, and nobody admin
+	if Independent(r.ref.Kind) {
+		return nil
 	}
 	back := *r
 	back.before, back.after = r.after, r.before

@@ -47,7 +47,7 @@ func TestClaims(t *testing.T) {
 	}
 }
 
-func TestClaimsThatMeet(t *testing.T) {
+func TestConflictingClaims(t *testing.T) {
 	for name, tc := range map[string]struct {
 		one, other Claim
 		want       bool
@@ -59,8 +59,8 @@ func TestClaimsThatMeet(t *testing.T) {
 		"shared the other": {Claim{Key: "a"}, Claim{Key: "a", Shared: true}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := tc.one.Meets(tc.other); got != tc.want {
-				t.Errorf("Meets = %t, want %t", got, tc.want)
+			if got := tc.one.ConflictsWith(tc.other); got != tc.want {
+				t.Errorf("ConflictsWith = %t, want %t", got, tc.want)
 			}
 		})
 	}

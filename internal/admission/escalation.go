@@ -44,12 +44,9 @@ func escalation(r *review) field.ErrorList {
 		return nil
 	}
 	e := &judge{
-		review: r,
-		held:   grants{},
-		types:  append(objectsOf[*v1alpha1.ResourceType](r.after, engine.KindResourceType), toCome...),
-		was:    groupsOf(r.before),
-		is:     groupsOf(r.after),
-
+		review:       r,
+		held:         grants{},
+		types:        append(objectsOf[*v1alpha1.ResourceType](r.after, engine.KindResourceType), toCome...),
 		restrictions: map[*engine.Domain][]*v1alpha1.UserPermission{},
 	}
 	e.probe = newProber(e.types, r.after.Policy().AppAccessRules, r.Now)
@@ -84,9 +81,7 @@ type judge struct {
 	held grants
 	// types are those that exist and those to come.
 	types []*v1alpha1.ResourceType
-	// was and is are the groups before and after the change.
-	was, is *groups
-	errs    field.ErrorList
+	errs  field.ErrorList
 
 	// What is looked for more than once, in domains that may be large.
 	restrictions map[*engine.Domain][]*v1alpha1.UserPermission
@@ -156,7 +151,7 @@ func (e *judge) rules(path *field.Path, before, after []v1alpha1.Rule, had grant
 	for i, rule := range after {
 		given := e.probe.rules([]v1alpha1.Rule{rule}, false).without(had.holds)
 		for _, old := range before {
-			if len(given) > 0 && covers(old, rule) {
+			if len(given) > 0 && engine.RuleCovers(&old, &rule, "") {
 				given = given.without(e.probe.rules([]v1alpha1.Rule{old}, false).has)
 			}
 		}
@@ -199,7 +194,7 @@ func (e *judge) refsWithin(inner, outer []v1alpha1.RoleRef) bool {
 // it what the writer does not hold.
 func (e *judge) roleless() {
 	name := e.after.Policy().PublicRole
-	public, ok := findRole(e.after, name)
+	public, ok := e.after.RoleSpec(name)
 	if !ok {
 		return
 	}

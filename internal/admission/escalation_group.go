@@ -83,7 +83,7 @@ func (e *judge) moreMembers(before, after []v1alpha1.Member) (index int, user st
 func (e *judge) joins(path *field.Path, value any, user, group string) {
 	e.reachGives(path, value, "being in Group "+group, e.reachOf([]string{group}, nil))
 	e.conditionsOnMembership(path, value, user)
-	around := e.is.outward(group)
+	around := e.after.GroupsAround(group)
 	for _, p := range e.userPermissions(e.after) {
 		if slices.Contains(around, string(p.Spec.Group)) {
 			e.allowsMore(path, value, p, user)
@@ -95,7 +95,7 @@ func (e *judge) joins(path *field.Path, value any, user, group string) {
 // groups around it, no longer restrict the user.
 func (e *judge) leaves(path *field.Path, value any, user, group string) {
 	e.conditionsOnMembership(path, value, user)
-	around := e.was.outward(group)
+	around := e.before.GroupsAround(group)
 	for _, p := range e.userPermissions(e.before) {
 		if slices.Contains(around, string(p.Spec.Group)) {
 			e.opens(path, value, "leaving the restriction by UserPermission "+p.Name, p, user)

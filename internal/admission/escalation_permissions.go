@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
 )
 
 // userPermission judges a UserPermission: records that a user, or the members of a group, were kept from and
@@ -66,9 +67,7 @@ func (e *judge) opens(path *field.Path, value any, part string, p *v1alpha1.User
 // allowsMore reports that a user permission opens records: beside others for the same type of record, whose
 // values it adds to, or where strict links without any are closed (S9).
 func (e *judge) allowsMore(path *field.Path, value any, p *v1alpha1.UserPermission, user string) {
-	policy := e.after.Policy()
-	strict := policy.StrictUserPermissions && (len(policy.StrictFor) == 0 || slices.Contains(policy.StrictFor, p.Spec.Allow))
-	if !strict && !e.isBeside(p, user) {
+	if !e.after.IsStrict(string(p.Spec.Allow)) && !e.isBeside(p, user) {
 		return
 	}
 	part := fmt.Sprintf("allowing more records of %s than other user permissions, or a strict policy, do", p.Spec.Allow)
@@ -80,7 +79,7 @@ func (e *judge) allowsMore(path *field.Path, value any, p *v1alpha1.UserPermissi
 func (e *judge) isBeside(p *v1alpha1.UserPermission, user string) bool {
 	var in []string
 	if user != "" {
-		in = e.mayBeIn(e.before, e.was, user)
+		in = e.mayBeIn(e.before, user)
 	}
 	return slices.ContainsFunc(e.userPermissions(e.after), func(other *v1alpha1.UserPermission) bool {
 		binds := user == "" || string(other.Spec.User) == user || slices.Contains(in, string(other.Spec.Group))
@@ -91,14 +90,7 @@ func (e *judge) isBeside(p *v1alpha1.UserPermission, user string) bool {
 
 // restricted are the types whose records a user permission restricts: its own, and those that link to it.
 func (e *judge) restricted(p *v1alpha1.UserPermission) map[string]bool {
-	return e.typeNames(func(t *v1alpha1.ResourceType) bool {
-		if len(p.Spec.ApplicableFor) > 0 && !slices.Contains(p.Spec.ApplicableFor, v1alpha1.Name(t.Name)) {
-			return false
-		}
-		return t.Name == string(p.Spec.Allow) || slices.ContainsFunc(t.Spec.Fields, func(f v1alpha1.Field) bool {
-			return f.LinksTo == string(p.Spec.Allow) && !f.IgnoreUserPermissions
-		})
-	})
+	return e.typeNames(func(t *v1alpha1.ResourceType) bool { return engine.Restricts(p, t) })
 }
 
 // specialPermission judges a SpecialPermission: what it gives, and what its user gets again where it no

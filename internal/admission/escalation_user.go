@@ -81,18 +81,17 @@ func merged[V any](a, b map[string]V) map[string]V {
 // it may come into groups, or go out of them. was and is are the user before and after.
 func (e *judge) looksAt(path *field.Path, value any, user string, was, is v1alpha1.UserSpec, at ...string) {
 	e.gives(path, value, "a rule whose condition looks at it", e.probe.rules(rulesReading(e.userRules(user), at...), false))
-	for _, name := range slices.Sorted(maps.Keys(e.is.byName)) {
-		group := e.is.byName[name]
+	for _, group := range objectsOf[*v1alpha1.Group](e.after, engine.KindGroup) {
 		if !conditionReads(group, at...) {
 			continue
 		}
 		open := e.undecided(group) // it may be a member or not, before and after
 		before, after := e.meets(user, was, group), e.meets(user, is, group)
 		if open || after && !before {
-			e.joins(path, value, user, name)
+			e.joins(path, value, user, group.Name)
 		}
 		if open || before && !after {
-			e.leaves(path, value, user, name)
+			e.leaves(path, value, user, group.Name)
 		}
 	}
 }

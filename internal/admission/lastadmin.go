@@ -38,7 +38,7 @@ func lastAdmin(r *review) field.ErrorList {
 // again.
 func staying(d *engine.Domain) *engine.Domain {
 	var going []engine.Change
-	for _, ref := range d.Going() {
+	for _, ref := range d.Terminating() {
 		going = append(going, engine.Remove(ref))
 	}
 	if len(going) == 0 {
@@ -50,16 +50,16 @@ func staying(d *engine.Domain) *engine.Domain {
 
 // concernsAdmins says whether the change may take an admin away. It spares most changes a look at all users.
 func (r *review) concernsAdmins() bool {
-	if public, _ := findRole(r.before, r.before.Policy().PublicRole); public.AdminAccess {
+	if public, _ := r.before.RoleSpec(r.before.Policy().PublicRole); public.AdminAccess {
 		return true // whoever has no other role is admin; A1 keeps it from being so
 	}
-	switch r.ref.Kind {
-	case engine.KindResourceType, engine.KindRecordSet:
+	switch {
+	case Independent(r.ref.Kind):
 		return false
-	case engine.KindRole:
-		was, _ := findRole(r.before, r.ref.Name)
+	case r.ref.Kind == engine.KindRole:
+		was, _ := r.before.RoleSpec(r.ref.Name)
 		return was.AdminAccess
-	case engine.KindGroup:
+	case r.ref.Kind == engine.KindGroup:
 		return r.groupConcernsAdmins()
 	}
 	affected := r.delta.Affected()
@@ -69,18 +69,17 @@ func (r *review) concernsAdmins() bool {
 // groupConcernsAdmins says whether members of the group are, or were, given adminAccess by it or a group
 // around it. Where a memberCondition gives adminAccess, any group may: listing a member makes a user known.
 func (r *review) groupConcernsAdmins() bool {
-	g := groupsOf(r.before)
 	var giving []string
-	for name, group := range g.byName {
+	for _, group := range objectsOf[*v1alpha1.Group](r.before, engine.KindGroup) {
 		if slices.ContainsFunc(group.Spec.Roles, func(ref v1alpha1.RoleRef) bool {
-			role, _ := findRole(r.before, string(ref.Name))
+			role, _ := r.before.RoleSpec(string(ref.Name))
 			return role.AdminAccess
 		}) {
-			giving = append(giving, name)
+			giving = append(giving, group.Name)
 		}
 	}
-	return slices.ContainsFunc(g.inward(giving...), func(name string) bool {
-		group, exists := g.byName[name]
+	return slices.ContainsFunc(r.before.GroupsWithin(giving...), func(name string) bool {
+		group, exists := groupNamed(r.before, name)
 		return name == r.ref.Name || exists && group.Spec.MemberCondition != ""
 	})
 }

@@ -24,8 +24,8 @@ type reached struct {
 // reachOf follows groups, with those around them, and role references to what they give after the change.
 func (e *judge) reachOf(inGroups []string, refs []v1alpha1.RoleRef) reached {
 	var r reached
-	for _, name := range e.is.outward(inGroups...) {
-		if group, ok := e.is.byName[name]; ok {
+	for _, name := range e.after.GroupsAround(inGroups...) {
+		if group, ok := groupNamed(e.after, name); ok {
 			r.rules = append(r.rules, group.Spec.Rules...)
 			refs = append(slices.Clip(refs), group.Spec.Roles...)
 		}
@@ -36,7 +36,7 @@ func (e *judge) reachOf(inGroups []string, refs []v1alpha1.RoleRef) reached {
 			continue
 		}
 		seen[ref.Name] = true
-		role, exists := findRole(e.after, string(ref.Name))
+		role, exists := e.after.RoleSpec(string(ref.Name))
 		switch {
 		case !exists && r.missing == "":
 			r.missing = ref.Name
@@ -68,7 +68,7 @@ func (e *judge) userReach(user string) reached {
 		refs = append(refs, account.Spec.Roles...)
 	}
 	refs = append(refs, v1alpha1.RoleRef{Name: v1alpha1.Name(e.after.Policy().PublicRole)}) // when the others lapse
-	return e.reachOf(e.mayBeIn(e.after, e.is, user), refs)
+	return e.reachOf(e.mayBeIn(e.after, user), refs)
 }
 
 // userRules are the rules that a user may get after the change, app access rules included.
@@ -81,15 +81,15 @@ func (e *judge) userRules(user string) []v1alpha1.Rule {
 }
 
 // mayBeIn are the groups that a user is in, or may be in at some time or by some claim; sorted.
-func (e *judge) mayBeIn(d *engine.Domain, g *groups, user string) []string {
+func (e *judge) mayBeIn(d *engine.Domain, user string) []string {
 	in := d.Effective(user, e.Now).Groups
-	for name, group := range g.byName {
+	for _, group := range objectsOf[*v1alpha1.Group](d, engine.KindGroup) {
 		listed := func(m v1alpha1.Member) bool { return string(m.User) == user && !over(m.TimeWindow, e.Now) }
 		if slices.ContainsFunc(group.Spec.Members, listed) || e.undecided(group) {
-			in = append(in, name)
+			in = append(in, group.Name)
 		}
 	}
-	return g.outward(in...)
+	return d.GroupsAround(in...)
 }
 
 // undecided says whether a group may have a member at one time or in one request and not in another: claims

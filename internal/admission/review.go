@@ -2,14 +2,12 @@ package admission
 
 import (
 	"fmt"
-	"reflect"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // Operation is what happens to the object, as admission requests name it.
@@ -81,7 +79,7 @@ func Review(d *engine.Domain, change Change) Result {
 		return Result{Errors: field.ErrorList{err}}
 	}
 	var result Result
-	if r.Operation != Update || r.Old == nil || !equality.Semantic.DeepEqual(specOf(r.Old), specOf(r.Object)) {
+	if r.Operation != Update || !kinds.SameSpec(r.Old, r.Object) {
 		for _, rule := range rules {
 			result.add(rule.code, rule.check(r))
 		}
@@ -124,12 +122,10 @@ type review struct {
 
 func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
 	object := change.Object
-	if change.Operation == Delete && isNil(object) {
+	kind, ok := kinds.Of(object)
+	if !ok && change.Operation == Delete {
 		object = change.Old
-	}
-	kind, ok := engine.Kind(""), false
-	if !isNil(object) {
-		kind, ok = engine.KindOf(object)
+		kind, ok = kinds.Of(object)
 	}
 	if !ok {
 		return nil, field.InternalError(field.NewPath("object"), fmt.Errorf("an object of type %T has no rules to be judged by", object))
@@ -137,12 +133,9 @@ func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
 	if d == nil {
 		d = engine.Compile(nil)
 	}
-	r := &review{Change: change, ref: engine.Ref{Kind: kind, Name: object.GetName()}, before: d}
-	held, known := d.Lookup(r.ref)
-	if !known {
-		held = nil
-	}
-	if oldKind, ok := r.oldKind(); !ok || oldKind != kind {
+	r := &review{Change: change, ref: engine.Ref{Kind: kind.Kind, Name: object.GetName()}, before: d}
+	stored, known := d.Lookup(r.ref)
+	if oldKind, ok := kinds.Of(r.Old); !ok || oldKind != kind {
 		r.Old = nil
 	}
 	switch change.Operation {
@@ -151,8 +144,8 @@ func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
 		r.after, r.delta = d.With(engine.Put(object))
 	case Update:
 		if r.Old == nil {
-			r.Old = held
-		} else if !known || !equality.Semantic.DeepEqual(specOf(held), specOf(r.Old)) {
+			r.Old = stored
+		} else if !known || !kinds.SameSpec(stored, r.Old) {
 			// The API server knows better than the domain what is replaced.
 			r.before, _ = d.With(engine.Put(r.Old))
 		}
@@ -160,7 +153,7 @@ func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
 	case Delete:
 		r.Object = nil
 		if known {
-			r.Old = held
+			r.Old = stored
 		} else {
 			if r.Old == nil {
 				r.Old = object
@@ -174,49 +167,10 @@ func newReview(d *engine.Domain, change Change) (*review, *field.Error) {
 	return r, nil
 }
 
-func (r *review) oldKind() (engine.Kind, bool) {
-	if isNil(r.Old) {
-		return "", false
-	}
-	return engine.KindOf(r.Old)
-}
-
-// isNil says whether there is no object: a nil interface, or a nil pointer in one.
-func isNil(object engine.Object) bool {
-	if object == nil {
-		return true
-	}
-	v := reflect.ValueOf(object)
-	return v.Kind() == reflect.Pointer && v.IsNil()
-}
-
-// specOf is what an object says, without metadata and status.
-func specOf(object engine.Object) any {
-	switch object := object.(type) {
-	case *v1alpha1.ResourceType:
-		return &object.Spec
-	case *v1alpha1.Role:
-		return &object.Spec
-	case *v1alpha1.Group:
-		return &object.Spec
-	case *v1alpha1.User:
-		return &object.Spec
-	case *v1alpha1.UserPermission:
-		return &object.Spec
-	case *v1alpha1.SpecialPermission:
-		return &object.Spec
-	case *v1alpha1.RecordSet:
-		return &object.Spec
-	case *v1alpha1.PermissionPolicy:
-		return &object.Spec
-	}
-	return nil
-}
-
-// exempt says whether A1 and A2 let the change be: it is a part of the deletion of the whole namespace.
+// exempt reports whether A1 and A2 ignore the change because the whole namespace is being deleted.
 func (r *review) exempt() bool { return r.Operation == Delete && r.NamespaceTerminating }
 
-// objectsOf are the objects of a kind, sorted by name.
+// objectsOf returns the objects of a kind, sorted by name.
 func objectsOf[O engine.Object](d *engine.Domain, kind engine.Kind) []O {
 	objects := d.Objects(kind)
 	typed := make([]O, 0, len(objects))
@@ -226,18 +180,4 @@ func objectsOf[O engine.Object](d *engine.Domain, kind engine.Kind) []O {
 		}
 	}
 	return typed
-}
-
-// findRole gives what a role says, built-in roles included (S3); false if there is none of that name.
-func findRole(d *engine.Domain, name string) (v1alpha1.RoleSpec, bool) {
-	if object, ok := d.Lookup(engine.Ref{Kind: engine.KindRole, Name: name}); ok {
-		if role, ok := object.(*v1alpha1.Role); ok {
-			return role.Spec, true
-		}
-	}
-	policy := d.Policy()
-	if d.HasPolicy() && (name == policy.AdminRole || name == policy.PublicRole) {
-		return v1alpha1.RoleSpec{AdminAccess: name != policy.PublicRole}, true
-	}
-	return v1alpha1.RoleSpec{}, false
 }

@@ -120,7 +120,7 @@ func TestReviewOfWhatIsNoChange(t *testing.T) {
 		"a nil object":          {Operation: Create, Object: (*v1alpha1.Role)(nil)},
 		"nothing to delete":     {Operation: Delete},
 		"another kind":          {Operation: Create, Object: &v1alpha1.EffectivePermissions{}},
-		"not of the API":        {Operation: Create, Object: &metav1.ObjectMeta{Name: "x"}},
+		"not of the API":        {Operation: Create, Object: &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: "x"}}},
 		"an unknown operation":  {Operation: "CONNECT", Object: MakeRole("x").Obj()},
 		"an empty operation":    {Object: MakeRole("x").Obj()},
 		"an update to nothing":  {Operation: Update, Old: MakeRole("x").Obj()},

@@ -90,7 +90,7 @@ func userPermissionWarnings(r *review, p *v1alpha1.UserPermission) []string {
 	if p.Spec.Group == "" {
 		return nil
 	}
-	if by := claimedGroup(groupsOf(r.after), string(p.Spec.Group)); by != "" {
+	if by := claimedGroup(r.after, string(p.Spec.Group)); by != "" {
 		return []string{restrictionByClaims(p, by)}
 	}
 	return nil
@@ -98,18 +98,17 @@ func userPermissionWarnings(r *review, p *v1alpha1.UserPermission) []string {
 
 // groupWarnings are for user permissions that come to depend on claims by a change to the group.
 func groupWarnings(r *review, group *v1alpha1.Group) []string {
-	after := groupsOf(r.after)
-	if claimedGroup(after, group.Name) == "" {
+	if claimedGroup(r.after, group.Name) == "" {
 		return nil
 	}
-	before, around := groupsOf(r.before), after.outward(group.Name)
+	around := r.after.GroupsAround(group.Name)
 	var texts []string
 	for _, p := range objectsOf[*v1alpha1.UserPermission](r.after, engine.KindUserPermission) {
 		name := string(p.Spec.Group)
-		if name == "" || !slices.Contains(around, name) || claimedGroup(before, name) != "" {
+		if name == "" || !slices.Contains(around, name) || claimedGroup(r.before, name) != "" {
 			continue
 		}
-		if by := claimedGroup(after, name); by != "" {
+		if by := claimedGroup(r.after, name); by != "" {
 			texts = append(texts, restrictionByClaims(p, by))
 		}
 	}
@@ -123,9 +122,9 @@ func restrictionByClaims(p *v1alpha1.UserPermission, by string) string {
 
 // claimedGroup is the first group, by name, whose members are in the group and are so by what the caller
 // claims; empty if there is none.
-func claimedGroup(g *groups, name string) string {
-	for _, inner := range g.inward(name) {
-		if group, ok := g.byName[inner]; ok && decidedByClaims(group) {
+func claimedGroup(d *engine.Domain, name string) string {
+	for _, inner := range d.GroupsWithin(name) {
+		if group, ok := groupNamed(d, inner); ok && decidedByClaims(group) {
 			return inner
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // pageSize is how many objects one request to the API server asks for.
@@ -47,11 +48,14 @@ func connect(config *rest.Config) (client.Client, error) {
 	}
 	// What the resources are called is known: the API server need not be asked first.
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
-	for _, kind := range engine.Kinds {
-		mapper.Add(v1alpha1.GroupVersion.WithKind(string(kind)), meta.RESTScopeNamespace)
+	add := func(gvk schema.GroupVersionKind, resource string) {
+		plural := v1alpha1.GroupVersion.WithResource(resource)
+		mapper.AddSpecific(gvk, plural, plural, meta.RESTScopeNamespace)
 	}
-	mapper.AddSpecific(v1alpha1.GroupVersion.WithKind("EffectivePermissions"), v1alpha1.GroupVersion.WithResource("effectivepermissions"),
-		v1alpha1.GroupVersion.WithResource("effectivepermissions"), meta.RESTScopeNamespace)
+	for _, kind := range kinds.Table {
+		add(kind.GVK(), kind.Resource)
+	}
+	add(v1alpha1.GroupVersion.WithKind("EffectivePermissions"), "effectivepermissions")
 	// Pages follow one another; the API server itself says when that is too fast.
 	config = rest.CopyConfig(config)
 	config.QPS = -1
@@ -72,23 +76,19 @@ func readCluster(ctx context.Context, config *rest.Config, namespace string, wit
 	}
 	var objects []engine.Object
 	var forbidden, absent []string
-	for _, kind := range engine.Kinds {
-		if slices.Contains(without, kind) {
+	for _, kind := range kinds.Table {
+		if slices.Contains(without, kind.Kind) {
 			continue
 		}
-		gvk := v1alpha1.GroupVersion.WithKind(string(kind))
-		listed, err := list(ctx, reader, gvk, namespace)
-		resource := func() string {
-			plural, _ := meta.UnsafeGuessKindToResource(gvk)
-			return plural.GroupResource().String()
-		}
+		listed, err := list(ctx, reader, kind.GVK(), namespace)
+		resource := kind.GroupResource().String()
 		switch {
 		case apierrors.IsForbidden(err):
-			forbidden = append(forbidden, resource())
+			forbidden = append(forbidden, resource)
 		case apierrors.IsNotFound(err):
-			absent = append(absent, resource())
+			absent = append(absent, resource)
 		case err != nil:
-			return nil, clusterError(err, fmt.Sprintf("list %s in the namespace %s", resource(), namespace))
+			return nil, clusterError(err, fmt.Sprintf("list %s in the namespace %s", resource, namespace))
 		}
 		objects = append(objects, listed...)
 	}

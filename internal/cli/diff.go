@@ -261,20 +261,20 @@ func stateText(s, other *diff.State) string {
 		}
 	case diff.Always, diff.If:
 		b.Reset()
-		for i, way := range s.Ways {
+		for i, grant := range s.Grants {
 			if i > 0 {
 				b.WriteString(under + "or ")
 			}
-			b.WriteString(wayText(way))
+			b.WriteString(grantText(grant))
 		}
 		switch {
-		case len(s.Ways) == 0:
+		case len(s.Grants) == 0:
 			b.WriteString(map[diff.Access]string{diff.Always: "always", diff.If: "under conditions"}[s.Access] + ", by others for each")
 		case s.More:
 			b.WriteString(under + "or otherwise, for some")
 		}
 	}
-	for _, limit := range s.Limits {
+	for _, limit := range s.Restrictions {
 		values := "none"
 		if len(limit.Values) > 0 {
 			values = listed(limit.Values)
@@ -287,8 +287,8 @@ func stateText(s, other *diff.State) string {
 			b.WriteString(", and not empty")
 		}
 	}
-	for _, limit := range other.Limits {
-		if !slices.ContainsFunc(s.Limits, func(l *diff.Limit) bool { return l.Field == limit.Field }) && s.Access != diff.No {
+	for _, limit := range other.Restrictions {
+		if !slices.ContainsFunc(s.Restrictions, func(l *diff.Restriction) bool { return l.Field == limit.Field }) && s.Access != diff.No {
 			fmt.Fprintf(&b, "%swhatever %s is", under, limit.Field)
 		}
 	}
@@ -298,8 +298,8 @@ func stateText(s, other *diff.State) string {
 	return b.String()
 }
 
-// wayText is one thing that gives the action, and its terms.
-func wayText(w *diff.Way) string {
+// grantText is one thing that gives the action, and its terms.
+func grantText(w *diff.Grant) string {
 	var terms []string
 	if w.If != "" {
 		terms = append(terms, "if "+strings.Join(strings.Fields(w.If), " "))

@@ -105,16 +105,10 @@ func (o *ExplainOptions) print(d *engine.Domain, decision *engine.Decision, trac
 	}
 	title("What was looked at, stage by stage")
 	for _, stage := range trace {
-		outcome := stage.Outcome
-		switch {
-		case strings.HasPrefix(outcome, "allow"):
-			outcome = p.paint(green, outcome)
-		case strings.HasPrefix(outcome, "deny"):
-			outcome = p.paint(red, outcome)
-		}
+		outcome := p.paint(map[engine.StageOutcome]style{engine.StageAllow: green, engine.StageDeny: red}[stage.Outcome], stage.Text())
 		fmt.Fprintf(o.Out, "  %-3s %s: %s\n", stage.Stage, stage.Name, outcome)
 		for _, entry := range stage.Entries {
-			fmt.Fprintf(o.Out, "        %s %s\n", entryPlace(entry), entry.Said)
+			fmt.Fprintf(o.Out, "        %s %s\n", entryPlace(entry), entry.Text())
 			for line := range strings.Lines(expression(d, entry)) {
 				fmt.Fprintf(o.Out, "          %s\n", p.paint(faint, strings.TrimSpace(line)))
 			}

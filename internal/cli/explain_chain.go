@@ -8,6 +8,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // chains tells the ways from a user to what decided about it.
@@ -43,16 +44,14 @@ func (c *chains) rules(of engine.Ref) []string {
 			if entry.Object != of || entry.Field == "" {
 				continue
 			}
-			switch stage.Stage {
-			case "S7":
-				if !strings.HasPrefix(entry.Said, "gives") && !strings.HasPrefix(entry.Said, "would give") {
-					continue
-				}
-			case "S6", "S8", "S9":
-			default:
+			switch entry.Code {
+			case engine.TraceRuleOtherAction, engine.TraceRuleNone:
 				continue
 			}
-			rules = append(rules, entry.Field+" "+entry.Said)
+			switch stage.Stage {
+			case "S6", "S7", "S8", "S9":
+				rules = append(rules, entry.Field+" "+entry.Text())
+			}
 		}
 	}
 	return rules
@@ -62,24 +61,20 @@ func (c *chains) rules(of engine.Ref) []string {
 // anything else.
 func expression(d *engine.Domain, entry engine.TraceEntry) string {
 	object, _ := d.Lookup(entry.Object)
-	var rules []v1alpha1.Rule
-	prefix := "spec.rules"
-	switch object := object.(type) {
-	case *v1alpha1.Role:
-		rules = object.Spec.Rules
-	case *v1alpha1.Group:
-		rules = object.Spec.Rules
-	case *v1alpha1.PermissionPolicy:
-		rules, prefix = object.Spec.AppAccessRules, "spec.appAccessRules"
+	kind, ok := kinds.Of(object)
+	if !ok {
+		return ""
 	}
-	for i := range rules {
-		at := fmt.Sprintf("%s[%d]", prefix, i)
-		if entry.Field == at+".condition" {
-			return string(rules[i].Condition)
-		}
-		for n := range rules[i].Validations {
-			if entry.Field == fmt.Sprintf("%s.validations[%d]", at, n) {
-				return string(rules[i].Validations[n].Expression)
+	for _, list := range kind.Parts(object).Rules {
+		for i, rule := range *list.Rules {
+			at := fmt.Sprintf("%s[%d]", list.Path, i)
+			if entry.Field == at+".condition" {
+				return string(rule.Condition)
+			}
+			for n := range rule.Validations {
+				if entry.Field == fmt.Sprintf("%s.validations[%d]", at, n) {
+					return string(rule.Validations[n].Expression)
+				}
 			}
 		}
 	}
@@ -120,7 +115,7 @@ func (c *chains) groups() []string {
 			continue
 		}
 		for _, entry := range stage.Entries {
-			if entry.Object.Kind == engine.KindGroup && entry.Field == "" {
+			if entry.Code == engine.TraceInGroup {
 				names = append(names, entry.Object.Name)
 			}
 		}

@@ -114,8 +114,8 @@ func (s *served) WaitFor(ctx context.Context, namespace, revision string) error 
 	}
 }
 
-// Heard is when the domains were last known to be as the manifests are: now, unless those cannot be read.
-func (s *served) Heard() time.Time {
+// LastContact is when the domains were last known to be as the manifests are: now, unless those cannot be read.
+func (s *served) LastContact() time.Time {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.outdated {

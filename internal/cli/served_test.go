@@ -73,19 +73,19 @@ func TestServedRevisions(t *testing.T) {
 	}
 }
 
-func TestServedHeard(t *testing.T) {
+func TestServedLastContact(t *testing.T) {
 	clock := testingclock.NewFakePassiveClock(now)
 	s := newServed(clock)
 	if _, err := s.put(map[string][]engine.Object{"a": {testobjects.MakeResourceType("doc").Obj()}}); err != nil {
 		t.Fatal(err)
 	}
 	clock.SetTime(now.Add(time.Minute))
-	if got := s.Heard(); !got.Equal(now.Add(time.Minute)) {
+	if got := s.LastContact(); !got.Equal(now.Add(time.Minute)) {
 		t.Errorf("while nothing is wrong: got %s, want now", got)
 	}
 	s.stale()
 	clock.SetTime(now.Add(time.Hour))
-	if got := s.Heard(); !got.Equal(now) {
+	if got := s.LastContact(); !got.Equal(now) {
 		t.Errorf("while the manifests cannot be read: got %s, want when they last could", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // ruleLine is a rule that names a type, and where it stands.
@@ -21,7 +22,7 @@ type ruleLine struct {
 	More string
 }
 
-// rulesNaming are the rules of roles, groups and the policy's app access that name a type.
+// rulesNaming returns the rules that decisions read and that name a type.
 func rulesNaming(d *engine.Domain, t *v1alpha1.ResourceType) []ruleLine {
 	var lines []ruleLine
 	add := func(object engine.Ref, path string, rules []v1alpha1.Rule) {
@@ -35,16 +36,15 @@ func rulesNaming(d *engine.Domain, t *v1alpha1.ResourceType) []ruleLine {
 			}
 		}
 	}
-	for _, kind := range []engine.Kind{engine.KindRole, engine.KindGroup, engine.KindPermissionPolicy} {
-		for _, object := range d.Objects(kind) {
-			ref := engine.Ref{Kind: kind, Name: object.GetName()}
-			switch object := object.(type) {
-			case *v1alpha1.Role:
-				add(ref, "spec.rules", object.Spec.Rules)
-			case *v1alpha1.Group:
-				add(ref, "spec.rules", object.Spec.Rules)
-			case *v1alpha1.PermissionPolicy:
-				add(ref, "spec.appAccessRules", object.Spec.AppAccessRules)
+	for _, kind := range kinds.Table {
+		if !kind.HasRules() {
+			continue // spares going through all users
+		}
+		for _, object := range d.Objects(kind.Kind) {
+			for _, list := range kind.Parts(object).Rules {
+				if !list.Inert {
+					add(engine.Ref{Kind: kind.Kind, Name: object.GetName()}, list.Path, *list.Rules)
+				}
 			}
 		}
 	}

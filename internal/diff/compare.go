@@ -30,7 +30,7 @@ const (
 // Access says whether an action is allowed.
 type Access string
 
-// The levels: on every record that user permissions let through, depending on what the ways ask, or not.
+// The levels: on every record that user permissions let through, depending on what the grants ask, or not.
 const (
 	Always Access = "always"
 	If     Access = "if"
@@ -40,14 +40,14 @@ const (
 // State is how it is before or after, as far as it is so for everybody whom the change concerns.
 type State struct {
 	Access Access `json:"access"`
-	// Ways are what gives the action: where it is always allowed, those that alone suffice.
-	Ways []*Way `json:"ways,omitempty"`
+	// Grants are what gives the action: where it is always allowed, those that alone suffice.
+	Grants []*Grant `json:"ways,omitempty"`
 	// RefusedBy are the objects because of which nothing gives it.
 	RefusedBy []string `json:"refusedBy,omitempty"`
-	// More says that for some there are further ways, each its own.
+	// More says that for some there are further grants, each its own.
 	More bool `json:"more,omitempty"`
-	// Limits are those of the user permissions that change.
-	Limits []*Limit `json:"limits,omitempty"`
+	// Restrictions are those of the user permissions that change.
+	Restrictions []*Restriction `json:"limits,omitempty"`
 	// Subject are the user's data that change and that conditions look at.
 	Subject map[string]any `json:"subject,omitempty"`
 }
@@ -109,11 +109,11 @@ type who struct {
 
 // comparison is of two states.
 type comparison struct {
-	before, after             *engine.Domain
-	now                       time.Time
-	classes                   map[string]map[string]v1alpha1.ActionClass // by type and action
-	ways                      ways
-	limitsBefore, limitsAfter limits
+	before, after                         *engine.Domain
+	now                                   time.Time
+	classes                               map[string]map[string]v1alpha1.ActionClass // by type and action
+	grants                                grants
+	restrictionsBefore, restrictionsAfter restrictions
 	// recordTypes are those of which RecordSets differ; linking the types that link to them, or are them.
 	recordTypes map[string]bool
 	linking     []string
@@ -124,7 +124,7 @@ type comparison struct {
 // done.
 func Compare(before, after *engine.Domain, objects []Object, now time.Time, advance func(done, total int)) *Result {
 	c := &comparison{before: before, after: after, now: now, classes: map[string]map[string]v1alpha1.ActionClass{}}
-	c.limitsBefore.domain, c.limitsAfter.domain = before, after
+	c.restrictionsBefore.domain, c.restrictionsAfter.domain = before, after
 	result := &Result{Objects: objects, Changes: []Entry{}}
 	if objects == nil {
 		result.Objects = []Object{}
@@ -296,23 +296,23 @@ type difference struct {
 	effect           Effect
 	key              string // what changes, and not what stays
 	before, after    side
-	limits           []limitChange
+	restrictions     []restrictionChange
 	subject          [2]map[string]any
 }
 
 // side is what there is on one of the two sides.
 type side struct {
 	access    Access
-	ways      []*Way
+	grants    []*Grant
 	refusedBy []engine.Ref
 }
 
-func newSide(ways []*Way, refusedBy []engine.Ref) side {
-	s := side{access: No, ways: ways}
-	switch sufficient := slices.DeleteFunc(slices.Clone(ways), func(w *Way) bool { return !w.unconditional }); {
+func newSide(grants []*Grant, refusedBy []engine.Ref) side {
+	s := side{access: No, grants: grants}
+	switch sufficient := slices.DeleteFunc(slices.Clone(grants), func(w *Grant) bool { return !w.unconditional }); {
 	case len(sufficient) > 0:
-		s.access, s.ways = Always, sufficient
-	case len(ways) > 0:
+		s.access, s.grants = Always, sufficient
+	case len(grants) > 0:
 		s.access = If
 	default:
 		s.refusedBy = refusedBy
@@ -321,12 +321,12 @@ func newSide(ways []*Way, refusedBy []engine.Ref) side {
 }
 
 func (s *side) exempt() bool {
-	return slices.ContainsFunc(s.ways, func(w *Way) bool { return w.unconditional && w.exempt })
+	return slices.ContainsFunc(s.grants, func(w *Grant) bool { return w.unconditional && w.given.Exempt })
 }
 
 // compare says what became of all that somebody may do.
 func (c *comparison) compare(w *who) []*difference {
-	before, after := c.before.Standing(w.before, c.now), c.after.Standing(w.after, c.now)
+	before, after := c.before.Principal(w.before, c.now), c.after.Principal(w.after, c.now)
 	types := before.DiffersOn(after)
 	if len(c.linking) > 0 {
 		types = append(types, c.linking...)
@@ -339,20 +339,20 @@ func (c *comparison) compare(w *who) []*difference {
 	subject := compareSubjects(before, after)
 	var found []*difference
 	for _, resource := range types {
-		waysBefore, refusedBefore := before.Ways(resource)
-		waysAfter, refusedAfter := after.Ways(resource)
-		if len(waysBefore)+len(waysAfter) == 0 {
+		grantsBefore, refusedBefore := before.Grants(resource)
+		grantsAfter, refusedAfter := after.Grants(resource)
+		if len(grantsBefore)+len(grantsAfter) == 0 {
 			continue
 		}
-		limits := c.limitsOn(before, after, resource)
-		limited := len(before.Limits(resource))+len(after.Limits(resource)) > 0
+		restrictions := c.restrictionsOn(before, after, resource)
+		restricted := len(before.Restrictions(resource))+len(after.Restrictions(resource)) > 0
 		for action, class := range c.classes[resource] {
-			was, is := c.all(waysBefore[action], class), c.all(waysAfter[action], class)
+			was, is := c.all(grantsBefore[action], class), c.all(grantsAfter[action], class)
 			d := &difference{
 				resource: resource, action: action,
 				before: newSide(was, refusedBefore), after: newSide(is, refusedAfter),
 			}
-			if d.judge(class, uncovered(was, is, limited), uncovered(is, was, limited), limits, subject); d.effect != "" {
+			if d.judge(class, uncovered(was, is, class, restricted), uncovered(is, was, class, restricted), restrictions, subject); d.effect != "" {
 				found = append(found, d)
 			}
 		}
@@ -360,18 +360,18 @@ func (c *comparison) compare(w *who) []*difference {
 	return found
 }
 
-func (c *comparison) all(given []engine.Way, class v1alpha1.ActionClass) []*Way {
-	found := make([]*Way, len(given))
+func (c *comparison) all(given []engine.Grant, class v1alpha1.ActionClass) []*Grant {
+	found := make([]*Grant, len(given))
 	for i := range given {
-		found[i] = c.ways.of(&given[i], class)
+		found[i] = c.grants.of(&given[i], class)
 	}
 	return found
 }
 
-// limitsOn gives what becomes of the limits on a type, for a user whom they bind, or do not, on each side.
-func (c *comparison) limitsOn(before, after *engine.Standing, resource string) func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []limitChange {
-	was, is := before.Limits(resource), after.Limits(resource)
-	return func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []limitChange {
+// restrictionsOn gives what becomes of the restrictions on a type, for a user whom they bind, or do not, on each side.
+func (c *comparison) restrictionsOn(before, after *engine.Principal, resource string) func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange {
+	was, is := before.Restrictions(resource), after.Restrictions(resource)
+	return func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange {
 		was, is := was, is
 		if exemptBefore {
 			was = nil
@@ -379,24 +379,24 @@ func (c *comparison) limitsOn(before, after *engine.Standing, resource string) f
 		if exemptAfter {
 			is = nil
 		}
-		return c.compareLimits(was, is, class)
+		return c.compareRestrictions(was, is, class)
 	}
 }
 
 // judge finds the effect, if there is one, and the key.
-func (d *difference) judge(class v1alpha1.ActionClass, lost, gained []*Way, limits func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []limitChange, subject map[string][2]any) {
+func (d *difference) judge(class v1alpha1.ActionClass, lost, gained []*Grant, restrictions func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange, subject map[string][2]any) {
 	effect := direction(len(lost) == 0, len(gained) == 0)
 	if effect != "" && d.before.access != No && d.after.access != No {
-		// Presets of one way are stored whatever way gives the action, and may not pass what others ask.
-		moreThanAccess := func(w *Way) bool { return w.presets != "" }
+		// Presets of one grant are stored whatever grant gives the action, and may not pass what others ask.
+		moreThanAccess := func(w *Grant) bool { return len(w.Presets) > 0 }
 		if d.before.access == Always && d.after.access == Always || slices.ContainsFunc(lost, moreThanAccess) || slices.ContainsFunc(gained, moreThanAccess) {
 			effect = Change
 		}
 	}
 	if d.before.access != No && d.after.access != No {
-		d.limits = limits(d.before.exempt(), d.after.exempt(), class)
-		for i := range d.limits {
-			effect = combine(effect, d.limits[i].effect)
+		d.restrictions = restrictions(d.before.exempt(), d.after.exempt(), class)
+		for i := range d.restrictions {
+			effect = combine(effect, d.restrictions[i].effect)
 		}
 		if read := d.subjectRead(subject); len(read) > 0 {
 			effect = Change
@@ -414,7 +414,7 @@ func (d *difference) judge(class v1alpha1.ActionClass, lost, gained []*Way, limi
 	}
 	var key strings.Builder
 	fmt.Fprintf(&key, "%s\x00%s\x00%s\x00%s", effect, d.before.access, d.after.access, jsonText(d.subject))
-	for _, list := range [][]*Way{lost, gained} {
+	for _, list := range [][]*Grant{lost, gained} {
 		keys := make([]string, len(list))
 		for i, w := range list {
 			keys[i] = w.key
@@ -422,17 +422,17 @@ func (d *difference) judge(class v1alpha1.ActionClass, lost, gained []*Way, limi
 		slices.Sort(keys)
 		fmt.Fprintf(&key, "\x00%s", strings.Join(slices.Compact(keys), "\x01"))
 	}
-	for i := range d.limits {
-		key.WriteString("\x00" + d.limits[i].key())
+	for i := range d.restrictions {
+		key.WriteString("\x00" + d.restrictions[i].key())
 	}
 	d.key = key.String()
 }
 
-// subjectRead are the data of the user that differ and that a way looks at which is there on both sides.
+// subjectRead are the data of the user that differ and that a grant looks at which is there on both sides.
 func (d *difference) subjectRead(subject map[string][2]any) map[string][2]any {
 	read := map[string][2]any{}
 	for name, values := range subject {
-		if slices.ContainsFunc(d.after.ways, func(w *Way) bool { return w.reads("subject", name) }) {
+		if slices.ContainsFunc(d.after.grants, func(w *Grant) bool { return w.given.Reads("subject", name) }) {
 			read[name] = values
 		}
 	}
@@ -440,7 +440,7 @@ func (d *difference) subjectRead(subject map[string][2]any) map[string][2]any {
 }
 
 // compareSubjects gives what expressions see of the user and that differs, before and after.
-func compareSubjects(before, after *engine.Standing) map[string][2]any {
+func compareSubjects(before, after *engine.Principal) map[string][2]any {
 	groupsBefore, rolesBefore, staffBefore, attributesBefore := before.Subject()
 	groupsAfter, rolesAfter, staffAfter, attributesAfter := after.Subject()
 	differing := map[string][2]any{}
@@ -486,9 +486,9 @@ func (g *grouping) add(subject int, differences []*difference) {
 		}
 		known.subjects = append(known.subjects, int32(subject))
 		for i, sides := range [2][2]*side{{&known.before, &d.before}, {&known.after, &d.after}} {
-			common := slices.DeleteFunc(slices.Clone(sides[0].ways), func(w *Way) bool { return !slices.Contains(sides[1].ways, w) })
-			known.more[i] = known.more[i] || len(common) < len(sides[0].ways) || len(common) < len(sides[1].ways)
-			sides[0].ways = common
+			common := slices.DeleteFunc(slices.Clone(sides[0].grants), func(w *Grant) bool { return !slices.Contains(sides[1].grants, w) })
+			known.more[i] = known.more[i] || len(common) < len(sides[0].grants) || len(common) < len(sides[1].grants)
+			sides[0].grants = common
 			sides[0].refusedBy = slices.DeleteFunc(slices.Clone(sides[0].refusedBy), func(ref engine.Ref) bool { return !slices.Contains(sides[1].refusedBy, ref) })
 		}
 	}
@@ -616,19 +616,19 @@ func (e *Entry) sumUp() {
 func (g *group) states() [2]State {
 	var states [2]State
 	for i, s := range []*side{&g.before, &g.after} {
-		states[i] = State{Access: s.access, Ways: slices.Clone(s.ways), More: g.more[i], Subject: g.subject[i]}
-		slices.SortFunc(states[i].Ways, func(a, b *Way) int { return cmp.Compare(a.key, b.key) })
-		states[i].Ways = slices.Compact(states[i].Ways)
+		states[i] = State{Access: s.access, Grants: slices.Clone(s.grants), More: g.more[i], Subject: g.subject[i]}
+		slices.SortFunc(states[i].Grants, func(a, b *Grant) int { return cmp.Compare(a.key, b.key) })
+		states[i].Grants = slices.Compact(states[i].Grants)
 		for _, ref := range s.refusedBy {
 			states[i].RefusedBy = append(states[i].RefusedBy, ref.String())
 		}
 	}
-	for i := range g.limits {
-		if l := g.limits[i].before; l != nil {
-			states[0].Limits = append(states[0].Limits, l)
+	for i := range g.restrictions {
+		if l := g.restrictions[i].before; l != nil {
+			states[0].Restrictions = append(states[0].Restrictions, l)
 		}
-		if l := g.limits[i].after; l != nil {
-			states[1].Limits = append(states[1].Limits, l)
+		if l := g.restrictions[i].after; l != nil {
+			states[1].Restrictions = append(states[1].Restrictions, l)
 		}
 	}
 	return states

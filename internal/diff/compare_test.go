@@ -106,31 +106,3 @@ func TestCompare(t *testing.T) {
 		})
 	}
 }
-
-// TestWayCovers compares what ways ask.
-func TestWayCovers(t *testing.T) {
-	cases := map[string]struct {
-		wide, narrow Way
-		want         bool
-	}{
-		"the same":             {want: true},
-		"no condition":         {narrow: Way{If: "x"}, want: true},
-		"another condition":    {wide: Way{If: "y"}, narrow: Way{If: "x"}},
-		"all fields":           {narrow: Way{Fields: []string{"a"}}, want: true},
-		"not all fields":       {wide: Way{Fields: []string{"a"}}},
-		"more fields":          {wide: Way{Fields: []string{"a", "b"}}, narrow: Way{Fields: []string{"a"}}, want: true},
-		"a validation less":    {narrow: Way{Validations: []string{"v"}}, want: true},
-		"a validation more":    {wide: Way{Validations: []string{"v"}}},
-		"a second factor":      {wide: Way{MFA: true}},
-		"a network in another": {wide: Way{Networks: []string{"10.0.0.0/8"}}, narrow: Way{Networks: []string{"10.1.0.0/16", "10.2.3.4"}}, want: true},
-		"a network beside":     {wide: Way{Networks: []string{"10.0.0.0/8"}}, narrow: Way{Networks: []string{"192.0.2.1"}}},
-		"everywhere":           {wide: Way{Networks: []string{"10.0.0.0/8"}}},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := tc.wide.covers(&tc.narrow); got != tc.want {
-				t.Errorf("covers: %v, want %v", got, tc.want)
-			}
-		})
-	}
-}

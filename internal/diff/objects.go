@@ -14,6 +14,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // Operation is what happens to an object.
@@ -42,9 +43,8 @@ type Object struct {
 func Apply(before *engine.Domain, objects []engine.Object, prune bool, now time.Time) (*engine.Domain, []Object) {
 	named := map[engine.Ref]engine.Object{}
 	for _, object := range objects {
-		kind, ok := engine.KindOf(object)
-		if ok {
-			named[engine.Ref{Kind: kind, Name: object.GetName()}] = object
+		if kind, ok := kinds.Of(object); ok {
+			named[engine.Ref{Kind: kind.Kind, Name: object.GetName()}] = object
 		}
 	}
 	var differing []Object
@@ -53,17 +53,17 @@ func Apply(before *engine.Domain, objects []engine.Object, prune bool, now time.
 		differing = append(differing, Object{operation, ref.String(), ref, old, object})
 		changes = append(changes, engine.Change{Ref: ref, Object: object})
 	}
-	for _, kind := range engine.Kinds {
-		for _, held := range before.Objects(kind) {
-			ref := engine.Ref{Kind: kind, Name: held.GetName()}
+	for _, kind := range kinds.Names() {
+		for _, stored := range before.Objects(kind) {
+			ref := engine.Ref{Kind: kind, Name: stored.GetName()}
 			object, ok := named[ref]
 			delete(named, ref)
 			switch {
 			case !ok && prune:
-				add(Remove, ref, held, nil)
-			case ok && !sameSpec(held, object):
-				object.SetCreationTimestamp(held.GetCreationTimestamp()) // of two that collide, the older counts
-				add(Update, ref, held, object)
+				add(Remove, ref, stored, nil)
+			case ok && !sameSpec(stored, object):
+				object.SetCreationTimestamp(stored.GetCreationTimestamp()) // of two that collide, the older counts
+				add(Update, ref, stored, object)
 			}
 		}
 	}
@@ -87,29 +87,23 @@ func Apply(before *engine.Domain, objects []engine.Object, prune bool, now time.
 		}
 	}
 	slices.SortFunc(differing, func(a, b Object) int {
-		if kinds := slices.Index(engine.Kinds, a.ref.Kind) - slices.Index(engine.Kinds, b.ref.Kind); kinds != 0 {
-			return kinds
-		}
-		return cmp.Compare(a.ref.Name, b.ref.Name)
+		return cmp.Or(kinds.Compare(a.ref.Kind, b.ref.Kind), cmp.Compare(a.ref.Name, b.ref.Name))
 	})
 	return after, differing
 }
 
-// sameSpec says whether two objects say the same, however their JSON values are written.
+// sameSpec reports whether two objects of one kind say the same, however their JSON values are written.
 func sameSpec(a, b engine.Object) bool {
-	specA, specB := spec(a), spec(b)
-	if reflect.DeepEqual(specA, specB) {
-		return true
+	kind, ok := kinds.Of(a)
+	other, known := kinds.Of(b)
+	if !ok || !known || kind != other {
+		return false
 	}
-	return reflect.DeepEqual(canonical(specA), canonical(specB))
+	specA, specB := kind.Parts(a).Spec, kind.Parts(b).Spec
+	return reflect.DeepEqual(specA, specB) || reflect.DeepEqual(canonical(specA), canonical(specB))
 }
 
-func spec(object engine.Object) any {
-	return reflect.ValueOf(object).Elem().FieldByName("Spec").Interface()
-}
-
-// canonical is a value as JSON has it, without the order of members. What
-// cannot be written differs from everything.
+// canonical returns a value as JSON has it, without the order of members. What cannot be written differs from everything.
 func canonical(value any) any {
 	text, err := json.Marshal(value)
 	if err != nil {

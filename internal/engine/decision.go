@@ -25,26 +25,6 @@ const (
 	ReasonRule                Reason = "rule"                  // S12, allow
 )
 
-// Kind is the kind of an object in a domain.
-type Kind string
-
-// The kinds that a domain is compiled from.
-const (
-	KindResourceType      Kind = "ResourceType"
-	KindRole              Kind = "Role"
-	KindGroup             Kind = "Group"
-	KindUser              Kind = "User"
-	KindUserPermission    Kind = "UserPermission"
-	KindSpecialPermission Kind = "SpecialPermission"
-	KindRecordSet         Kind = "RecordSet"
-	KindPermissionPolicy  Kind = "PermissionPolicy"
-)
-
-// Kinds are all kinds that a domain is compiled from, in a fixed order.
-var Kinds = []Kind{
-	KindResourceType, KindRole, KindGroup, KindUser, KindUserPermission, KindSpecialPermission, KindRecordSet, KindPermissionPolicy,
-}
-
 // Ref names an object of the domain.
 type Ref struct {
 	Kind Kind

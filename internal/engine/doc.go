@@ -1,8 +1,15 @@
-// Package engine decides: it compiles the objects of one permission domain into an immutable Domain and
-// answers requests by the rules of docs/spec/semantics.md, whose stages S1 to S12 are functions here, one
-// file or function each, in their order.
+// Package engine decides. Compile makes an immutable Domain of the objects of a namespace; Decide, Explain, Effective,
+// Filter, AskType and the searches answer from it by the rules of docs/spec/semantics.md, whose numbers are in the names
+// of files and the comments. The package is pure: no client, no HTTP, no clock, no log, no goroutine.
 //
-// The package is pure. It reads no clock (the time of a decision is an argument), starts no goroutine,
-// writes no log, and knows neither Kubernetes' API server nor HTTP. A Domain may be used by any number of
-// goroutines; Domain.With makes the next one and leaves the old one as it is.
+// Its files are named by floor, and each floor uses those above it in this list:
+//
+//	store_*    how many objects are held, and the next domain made of the last
+//	compile_*  one kind of object each: what it says, compiled
+//	walk_*     what all answers share, each rule once: the principal (S2 to S5), its grants (S4 to S7), its restrictions
+//	           (S9), the fields that rules cover (S10)
+//	stage_*    S1 to S12, one file each, to be read beside semantics.md
+//	plan*      what is prepared for users with the same groups and roles: S7, and the decisions that it comes to. The
+//	           most frequent requests are decided by a plan, without the stages; it is made by the same walk
+//	ask_*      one question each
 package engine

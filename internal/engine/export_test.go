@@ -2,19 +2,13 @@ package engine
 
 import "time"
 
-// Quick gives the decision of a well-formed request where no stage is gone through; false where they are.
-func (d *Domain) Quick(req *Request, now time.Time) (decision Decision, decided bool) {
-	answer, refused := d.quick(req, now, &found{})
-	switch {
-	case answer != nil:
-		return *answer, true
-	case refused != nil:
-		return refused.decision(), true
-	}
-	return Decision{}, false
+// DecideByPlan gives the decision of a well-formed request where a plan decides; false where the stages do.
+func (d *Domain) DecideByPlan(req *Request, now time.Time) (decision Decision, decided bool) {
+	decided = d.decideByPlan(req, now, &lookup{}, &decision)
+	return decision, decided
 }
 
-// MostGiven and Given are how many actions profiles remember at the most, and now.
-const MostGiven = mostGiven
+// MaxPlans is how many plans a generation keeps at most, and Plans how many it has.
+const MaxPlans = maxPlans
 
-func (d *Domain) Given() int { return int(d.era.given.Load()) }
+func (d *Domain) Plans() int { return int(d.generation.plans.Load()) }

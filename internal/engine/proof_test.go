@@ -205,7 +205,7 @@ func TestProofQuick(t *testing.T) {
 				if asked++; want.Reason == "" {
 					continue // it is malformed
 				}
-				got, decided := domain.Quick(req, now)
+				got, decided := domain.DecideByPlan(req, now)
 				if !decided {
 					continue
 				}

@@ -29,7 +29,8 @@ type Action struct {
 	Properties map[string]any
 }
 
-// Resource is the record, or for a search the type, that the action is about.
+// Resource is the record that the action is about. Without an ID it is every record of the type that has the
+// properties, see Domain.AskType.
 type Resource struct {
 	Type, ID   string
 	Properties map[string]any
@@ -51,7 +52,7 @@ func (e *RequestError) Error() string { return e.Field + ": " + e.Message }
 // requirements are the parts of a request that may be left out in a search for them.
 type requirements struct{ subject, action bool }
 
-var everything = requirements{subject: true, action: true}
+var everythingNamed = requirements{subject: true, action: true}
 
 // validate carries out the section "Malformed requests". resource.id is not required: only HTTP asks for it.
 func (r *Request) validate(needs requirements) error {

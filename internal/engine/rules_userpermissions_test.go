@@ -67,7 +67,7 @@ func TestS9TheRecordItself(t *testing.T) {
 		"another record":                       {domain: one, req: ask("ann", "read", "company/2"), want: violates(itself("2"))},
 		"a record that no set has":             {domain: one, req: ask("ann", "read", "company/9"), want: violates(itself("9"))},
 		"a value that no set has":              {domain: domain{only("9").Obj()}, req: ask("ann", "read", "company/9"), want: byRule},
-		"no record":                            {domain: one, req: ask("ann", "read", "company"), want: violates(itself(""))},
+		"no record":                            {domain: one, req: ask("ann", "read", "company"), want: violates(engine.Violation{Field: "id", Allow: "company", Cause: engine.CauseMissing})},
 		"a descendant of who hides them":       {domain: domain{only("1").HideDescendants().Obj()}, req: ask("ann", "read", "company/121"), want: violates(itself("121"))},
 		"a value of who hides its descendants": {domain: domain{only("1").HideDescendants().Obj()}, req: ask("ann", "read", "company/1"), want: byRule},
 		"one that hides and one that does not": {

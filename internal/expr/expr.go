@@ -56,11 +56,14 @@ type Program struct {
 	ast     *cel.Ast
 	program cel.Program
 	fast    *fastProgram // nil: the expression has no fast path
-	glance  *glance      // nil: a glance does not take it in
 
 	filterOnce sync.Once
 	plan       *plan
 	planErr    error
+
+	unknownOnce sync.Once
+	unknown     cel.Program // for inputs with an Unknown
+	unknownErr  error
 }
 
 // Compile compiles an expression for its place. The error is an *Error. A program that is in use anywhere is
@@ -96,11 +99,7 @@ func compile(place Place, source string) (*Program, error) {
 		}
 		return nil, &Error{Message: err.Error()}
 	}
-	p := &Program{source: source, place: place, ast: ast, program: program, fast: compileFast(ast.NativeRep().Expr())}
-	if p.fast != nil {
-		p.glance = compileGlance(ast.NativeRep().Expr())
-	}
-	return p, nil
+	return &Program{source: source, place: place, ast: ast, program: program, fast: compileFast(ast.NativeRep().Expr())}, nil
 }
 
 // errorAt is an error at a location; at none, it means the whole expression.
@@ -125,12 +124,12 @@ var errNotBool = errors.New("the expression did not give a bool")
 // Bool evaluates a condition or validation. An error, such as an unknown property or a result that is no
 // bool, comes with false.
 func (p *Program) Bool(in *Input) (bool, error) {
-	if p.fast != nil {
+	if p.fast != nil && in.Resource.Unknown == nil {
 		if result, done, err := p.fast.bool(in); done {
 			return result, err
 		}
 	}
-	value, _, err := p.program.Eval(in)
+	value, err := p.eval(in)
 	if err != nil {
 		return false, err
 	}
@@ -141,19 +140,41 @@ func (p *Program) Bool(in *Input) (bool, error) {
 	return bool(result), nil
 }
 
+// TryBool gives what Bool gives, its error aside, where that takes little and needs no noting: ok is false where
+// Bool must be asked. That is the case for expressions and values that only cel-go evaluates, and for a result of
+// false where a property was looked up that is unknown, since Bool notes its name. Where a property is unknown that
+// Resource.Properties.Partial leaves open, ok is false, too.
+//
+// TryBool keeps nothing of the input, which may stay on the caller's stack, and changes nothing in it.
+func (p *Program) TryBool(in *Input) (value, ok bool) {
+	if p.fast == nil {
+		return false, false
+	}
+	return p.fast.tryBool(in)
+}
+
 // Value evaluates a computed preset to a JSON value (see ParseJSON for its Go types); times become
 // RFC 3339 text. A result without a JSON value is an error.
 func (p *Program) Value(in *Input) (any, error) {
-	if p.fast != nil {
+	if p.fast != nil && in.Resource.Unknown == nil {
 		if result, done, err := p.fast.value(in); done {
 			return result, err
 		}
 	}
-	value, _, err := p.program.Eval(in)
+	value, err := p.eval(in)
 	if err != nil {
 		return nil, err
 	}
 	return toJSON(value)
+}
+
+// eval evaluates by cel-go.
+func (p *Program) eval(in *Input) (ref.Val, error) {
+	if in.Resource.Unknown != nil {
+		return p.evalUnknown(in)
+	}
+	value, _, err := p.program.Eval(in)
+	return value, err
 }
 
 func toJSON(value ref.Val) (any, error) {

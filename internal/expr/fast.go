@@ -1,50 +1,48 @@
 package expr
 
 import (
-	"cmp"
+	"errors"
 	"math"
-	"strings"
 	"time"
 )
 
-// The fast path runs the common shapes of conditions – comparisons, in, has(), &&, ||, !, ?: and a few
-// functions on paths and constants – as closures over plain Go values, without cel-go's interpreter and, for
-// most, without an allocation. Its results are cel-go's: the same value, the same error, the same names
-// missed in the same order. It keeps that promise by doing only what it is sure of:
+// The fast path evaluates the common shapes of conditions – comparisons, in, has(), &&, ||, !, ?: and a few
+// functions on paths and constants – over plain Go values, without cel-go's interpreter and, for most, without an
+// allocation. An expression is compiled once to a tree of nodes, which (*fastNode).eval walks. Its results are
+// cel-go's: the same value, the same error, the same names missed in the same order. It keeps that promise by
+// doing only what it is sure of:
 //
 //   - An expression with any part that is not one of those shapes has no fast path at all.
 //   - A value that is of no JSON type, too large to bound its cost, or otherwise not worth a rule of its own
-//     makes the evaluation bail out: the names noted so far are forgotten, and cel-go evaluates the whole
-//     expression from the start.
+//     makes the evaluation bail out: no name is noted, and cel-go evaluates the whole expression.
 //
 // The cost limit holds too, though nothing is counted while evaluating. cel-go charges an evaluation for each
 // node of the expression that it evaluates, and no shape evaluates a node twice. What one node can cost is
-// bounded, because operands whose size matters bail out above fastSize:
-//
-//	a path                  1, and 1 for each selection
-//	== != < <= > >=         a tenth of the smaller operand's size: at most fastScan
-//	startsWith, endsWith    a tenth of the argument's size: at most fastScan
-//	contains                a tenth of each operand's size, multiplied: at most fastScan × fastScan
-//	lowerAscii, upperAscii  1, a tenth of the operand's size, the result's size: at most 1 + fastScan + fastSize
-//	in                      the size of the list: at most fastSize, and 10 to make a list that is written out
-//	any other call          1
-//
-// (Sizes count characters, of which a text has no more than bytes.) The compiler sums these bounds over all
-// nodes, and an expression whose sum is above CostLimit has no fast path. So, whatever the input, cel-go
-// would not have reached the limit where the fast path gives an answer.
+// bounded – fastShape.cost is the bound – because operands whose size matters bail out above fastSize: a tenth of
+// an operand's size is charged for scanning it, and the whole size for making or searching a list. (Sizes count
+// characters, of which a text has no more than bytes.) An expression whose bounds sum up to more than CostLimit
+// has no fast path. So, whatever the input, cel-go would not have reached the limit where the fast path gives an
+// answer.
 const (
 	fastSize = 1000
 	fastScan = fastSize / 10
 )
 
-// fastFunc evaluates one node of an expression.
-type fastFunc func(in *Input) fastValue
-
 // fastProgram is an expression that has a fast path.
 type fastProgram struct {
-	eval fastFunc
+	root *fastNode
 	// cost bounds what cel-go would charge for any evaluation that does not bail out.
 	cost int
+	// errors are those that the expression can give, by fastValue.bits: the first says that there is no key
+	// fastValue.text, the second is fastNoOverload.
+	errors []error
+}
+
+// fastRun is one evaluation.
+type fastRun struct {
+	held   any  // the list or object that was evaluated last
+	missed bool // a property was looked up that is unknown
+	notes  bool // its name is to be noted
 }
 
 // fastKind says what a fastValue holds.
@@ -52,98 +50,100 @@ type fastKind uint8
 
 const (
 	fastBail    fastKind = iota // leave the whole expression to cel-go; the zero value
-	fastFailed                  // an error, in ref
+	fastFailed                  // an error, see fastProgram.errors
 	fastAbsent                  // an optional without a value
 	fastNull                    //
-	fastBool                    // integer is 0 or 1
-	fastInt                     // integer
-	fastDouble                  // double, not NaN
+	fastBool                    // bits is 0 or 1
+	fastInt                     // bits
+	fastDouble                  // bits, not NaN
 	fastText                    // text
-	fastInstant                 // a time: integer is its Unix seconds, nanos the rest
-	fastTexts                   // a *[]string in ref
-	fastList                    // a []any in ref
-	fastObject                  // a map[string]any in ref
-	fastRecord                  // a *Properties in ref; only paths and in see it
+	fastInstant                 // a time: bits are its Unix seconds, nanos the rest
+	fastTexts                   // subject.groups or subject.roles: bits is its size
+	fastList                    // a []any, held by the run: bits is its size
+	fastObject                  // a map[string]any, likewise
 )
 
-// fastValue is a value without the allocations of an interface: passed in registers, and ref only holds
-// what already was an interface or a pointer.
+// fastValue is a value in no more than the compiler keeps in registers: four fields, 32 bytes. Nothing in it points
+// to the Input, which would then have to be on the heap.
 type fastValue struct {
-	kind    fastKind
-	nanos   int32
-	integer int64
-	double  float64
-	text    string
-	ref     any
+	kind  fastKind
+	nanos int32
+	bits  uint64
+	text  string
 }
-
-func fastFailure(err error) fastValue { return fastValue{kind: fastFailed, ref: err} }
 
 func fastTruth(b bool) fastValue {
 	if b {
-		return fastValue{kind: fastBool, integer: 1}
+		return fastValue{kind: fastBool, bits: 1}
 	}
 	return fastValue{kind: fastBool}
 }
 
+var fastNoOverload = fastValue{kind: fastFailed, bits: 1}
+
+func fastInteger(i int) fastValue { return fastValue{kind: fastInt, bits: uint64(i)} }
+
 func fastTime(t time.Time) fastValue {
-	return fastValue{kind: fastInstant, integer: t.Unix(), nanos: int32(t.Nanosecond())}
+	return fastValue{kind: fastInstant, bits: uint64(t.Unix()), nanos: int32(t.Nanosecond())}
 }
 
-// fastLoad takes over a JSON value; any other Go type bails out.
-func fastLoad(value any) fastValue {
+// fastDoubleOf is a double of which equal ones have the same bits: -0 becomes 0.
+func fastDoubleOf(f float64) fastValue {
+	return fastValue{kind: fastDouble, bits: math.Float64bits(f + 0)}
+}
+
+// load takes over a JSON value; any other Go type bails out.
+func (r *fastRun) load(value any) fastValue {
+	if text, ok := value.(string); ok { // the most frequent, and inlined
+		return fastValue{kind: fastText, text: text}
+	}
+	return r.loadOther(value)
+}
+
+func (r *fastRun) loadOther(value any) fastValue {
 	switch v := value.(type) {
-	case nil:
-		return fastValue{kind: fastNull}
+	case int64:
+		return fastValue{kind: fastInt, bits: uint64(v)}
 	case bool:
 		return fastTruth(v)
-	case int64:
-		return fastValue{kind: fastInt, integer: v}
+	case nil:
+		return fastValue{kind: fastNull}
 	case float64:
-		if math.IsNaN(v) {
-			return fastValue{}
+		if !math.IsNaN(v) {
+			return fastValue{kind: fastDouble, bits: math.Float64bits(v)}
 		}
-		return fastValue{kind: fastDouble, double: v}
-	case string:
-		return fastValue{kind: fastText, text: v}
 	case []any:
-		return fastValue{kind: fastList, ref: value}
+		r.held = value
+		return fastValue{kind: fastList, bits: uint64(len(v))}
 	case map[string]any:
-		return fastValue{kind: fastObject, ref: value}
+		r.held = value
+		return fastValue{kind: fastObject, bits: uint64(len(v))}
 	}
 	return fastValue{}
 }
 
-// stops says that there is no value to go on with: the node's result is v itself.
+func (r *fastRun) list() []any            { list, _ := r.held.([]any); return list }
+func (r *fastRun) object() map[string]any { object, _ := r.held.(map[string]any); return object }
+
+// stops reports whether there is no value to go on with: the node's result is v itself.
 func (v fastValue) stops() bool { return v.kind <= fastFailed }
 
-func (v fastValue) isTrue() bool  { return v.kind == fastBool && v.integer != 0 }
-func (v fastValue) isFalse() bool { return v.kind == fastBool && v.integer == 0 }
+func (v fastValue) integer() int64  { return int64(v.bits) }
+func (v fastValue) double() float64 { return math.Float64frombits(v.bits) }
+func (v fastValue) isNumber() bool  { return v.kind == fastInt || v.kind == fastDouble }
 
-// What ref holds; each is for values of its kind alone.
-func (v fastValue) err() error             { err, _ := v.ref.(error); return err }
-func (v fastValue) texts() []string        { texts, _ := v.ref.(*[]string); return *texts }
-func (v fastValue) list() []any            { list, _ := v.ref.([]any); return list }
-func (v fastValue) object() map[string]any { object, _ := v.ref.(map[string]any); return object }
-func (v fastValue) record() *Properties    { record, _ := v.ref.(*Properties); return record }
-
-// size is what cel-go reckons the cost of a value by, or more.
-func (v fastValue) size() int {
-	switch v.kind {
-	case fastText:
-		return len(v.text)
-	case fastTexts:
-		return len(v.texts())
-	case fastList:
-		return len(v.list())
-	case fastObject:
-		return len(v.object())
+// number is an int or a double as a double.
+func (v fastValue) number() float64 {
+	if v.kind == fastInt {
+		return float64(v.integer())
 	}
-	return 1
+	return v.double()
 }
 
-// isLarge says that the size of a value is more than the bound of the cost allows for.
-func (v fastValue) isLarge() bool { return v.size() > fastSize }
+// isLarge reports whether the size of a value is more than the bound of the cost allows for.
+func (v fastValue) isLarge() bool {
+	return len(v.text) > fastSize || v.kind >= fastTexts && v.bits > fastSize
+}
 
 // json is the value for those that use it outside of expressions; false for what cel-go must convert.
 func (v fastValue) json() (any, bool) {
@@ -151,119 +151,69 @@ func (v fastValue) json() (any, bool) {
 	case fastNull:
 		return nil, true
 	case fastBool:
-		return v.integer != 0, true
+		return v.bits != 0, true
 	case fastInt:
-		return v.integer, true
+		return v.integer(), true
 	case fastDouble:
-		return v.double, !math.IsInf(v.double, 0)
+		return v.double(), !math.IsInf(v.double(), 0)
 	case fastText:
 		return v.text, true
 	}
 	return nil, false
 }
 
-// fastSame is CEL's ==. It is not known for two lists or two objects, which are left to cel-go.
-func fastSame(a, b fastValue) (same, known bool) {
-	switch a.kind {
-	case fastNull:
-		return b.kind == fastNull, true
-	case fastBool:
-		return b.kind == fastBool && a.integer == b.integer, true
-	case fastInt:
-		switch b.kind {
-		case fastInt:
-			return a.integer == b.integer, true
-		case fastDouble:
-			return float64(a.integer) == b.double, true
-		}
-		return false, true
-	case fastDouble:
-		switch b.kind {
-		case fastInt:
-			return a.double == float64(b.integer), true
-		case fastDouble:
-			return a.double == b.double, true
-		}
-		return false, true
-	case fastText:
-		return b.kind == fastText && a.text == b.text, true
-	case fastInstant:
-		return b.kind == fastInstant && a.integer == b.integer && a.nanos == b.nanos, true
+// err is the error that a value stands for.
+func (p *fastProgram) err(v fastValue) error {
+	if err := p.errors[v.bits]; err != nil {
+		return err
 	}
-	return false, b.kind < fastTexts
+	return errNoKey(v.text)
 }
 
-// fastCompare orders two values as CEL's < does; false where it does not order them.
-func fastCompare(a, b fastValue) (order int, ordered bool) {
-	switch {
-	case a.kind == fastText && b.kind == fastText:
-		return strings.Compare(a.text, b.text), true
-	case a.kind == fastInt && b.kind == fastInt, a.kind == fastBool && b.kind == fastBool:
-		return cmp.Compare(a.integer, b.integer), true
-	case a.kind == fastInt && b.kind == fastDouble:
-		return cmp.Compare(float64(a.integer), b.double), true
-	case a.kind == fastDouble && b.kind == fastInt:
-		return cmp.Compare(a.double, float64(b.integer)), true
-	case a.kind == fastDouble && b.kind == fastDouble:
-		return cmp.Compare(a.double, b.double), true
-	case a.kind == fastInstant && b.kind == fastInstant:
-		if order := cmp.Compare(a.integer, b.integer); order != 0 {
-			return order, true
-		}
-		return cmp.Compare(a.nanos, b.nanos), true
-	}
-	return 0, false
-}
+func errNoKey(name string) error { return errors.New("no such key: " + name) }
 
-// missedMark remembers which names were noted as missed.
-type missedMark struct{ resource, proposed []string }
-
-func markMissed(in *Input) (mark missedMark) {
-	if in.Resource.Properties.Missed != nil {
-		mark.resource = *in.Resource.Properties.Missed
-	}
-	if in.Proposed.Missed != nil {
-		mark.proposed = *in.Proposed.Missed
-	}
-	return mark
-}
-
-// restore forgets the names noted since.
-func (m missedMark) restore(in *Input) {
-	if in.Resource.Properties.Missed != nil {
-		*in.Resource.Properties.Missed = m.resource
-	}
-	if in.Proposed.Missed != nil {
-		*in.Proposed.Missed = m.proposed
+// note notes the names that an evaluation missed: a second one does, now that it is certain not to bail out.
+func (p *fastProgram) note(in *Input, r *fastRun) {
+	if r.missed {
+		r.notes = true
+		p.root.eval(in, r)
 	}
 }
 
 // bool evaluates an expression that gives a bool; done is false where it bails out.
 func (p *fastProgram) bool(in *Input) (result, done bool, err error) {
-	mark := markMissed(in)
-	switch v := p.eval(in); v.kind {
-	case fastBail:
-		mark.restore(in)
+	var r fastRun
+	v := p.root.eval(in, &r)
+	if v.kind == fastBail {
 		return false, false, nil
-	case fastFailed:
-		return false, true, v.err()
-	case fastBool:
-		return v.isTrue(), true, nil
-	default:
-		return false, true, errNotBool
 	}
+	p.note(in, &r)
+	switch v.kind {
+	case fastFailed:
+		return false, true, p.err(v)
+	case fastBool:
+		return v.bits != 0, true, nil
+	}
+	return false, true, errNotBool
+}
+
+// tryBool is TryBool.
+func (p *fastProgram) tryBool(in *Input) (result, ok bool) {
+	var r fastRun
+	v := p.root.eval(in, &r)
+	result = v.kind == fastBool && v.bits != 0
+	return result, v.kind != fastBail && (result || !r.missed)
 }
 
 // value evaluates an expression to a JSON value; done is false where it bails out.
 func (p *fastProgram) value(in *Input) (result any, done bool, err error) {
-	mark := markMissed(in)
-	v := p.eval(in)
+	var r fastRun
+	v := p.root.eval(in, &r)
 	if v.kind == fastFailed {
-		return nil, true, v.err()
+		err, done = p.err(v), true
+	} else if result, done = v.json(); !done {
+		return nil, false, nil
 	}
-	result, done = v.json()
-	if !done {
-		mark.restore(in)
-	}
-	return result, done, nil
+	p.note(in, &r)
+	return result, done, err
 }

@@ -2,418 +2,369 @@ package expr
 
 import (
 	"errors"
+	"maps"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
 )
 
+// fastNode is one part of an expression that has a fast path.
+type fastNode struct {
+	op fastOp
+	// lenient makes a selection that finds nothing fastAbsent, not an error: it is an optional one, or after one.
+	lenient bool
+	wanted  [3]bool             // of comparisons: the orders – less, equal, greater – that make them true
+	value   fastValue           // of fastConst; of others an error that they can give and, as text, the name that they select
+	a, b, c *fastNode           // the operands
+	among   []*fastNode         // of fastInNodes: the list
+	set     *fastSet            // of fastInSet: the list
+	first   rune                // of fastLetters: the first of the letters that it changes
+	part    func(time.Time) int // of fastTimePart
+}
+
+// fastOp is what a fastNode does with its operands.
+type fastOp uint8
+
+const (
+	fastConst    fastOp = iota // value
+	fastMember                 // a.name, where a is a variable
+	fastSelect                 // a[b], a.?b
+	fastHas                    // has(a), a.hasValue()
+	fastOrValue                // a.orValue(b)
+	fastLogic                  // a && b, a || b: value decides
+	fastNot                    // !a
+	fastChoice                 // a ? b : c
+	fastEqual                  // a == b, a != b
+	fastOrder                  // a < b and its like
+	fastIn                     // a in b
+	fastInSet                  // a in [constants]
+	fastInNodes                // a in [anything]
+	fastPrefix                 // a.startsWith(b)
+	fastSuffix                 // a.endsWith(b)
+	fastContains               // a.contains(b)
+	fastLetters                // a.lowerAscii(), a.upperAscii()
+	fastLength                 // size(a)
+	fastParse                  // timestamp(a)
+	fastTimePart               // a.getHours() and its like
+
+	// Variables, and their fields.
+	fastSubjectType
+	fastSubjectID
+	fastSubjectGroups
+	fastSubjectRoles
+	fastSubjectStaff
+	fastActionName
+	fastResourceType
+	fastResourceID
+	fastNow
+	// Those from here on are objects, and from fastResourceProperties on records.
+	fastSubjectAttributes
+	fastSubjectProperties
+	fastActionProperties
+	fastContext
+	fastResourceProperties
+	fastProposed
+)
+
+var fastVariables = map[string]fastOp{
+	"subject.type": fastSubjectType, "subject.id": fastSubjectID, "subject.groups": fastSubjectGroups, "subject.roles": fastSubjectRoles,
+	"subject.staff": fastSubjectStaff, "subject.attributes": fastSubjectAttributes, "subject.properties": fastSubjectProperties,
+	"action.name": fastActionName, "action.properties": fastActionProperties,
+	"resource.type": fastResourceType, "resource.id": fastResourceID, "resource.properties": fastResourceProperties,
+	"proposed": fastProposed, "context": fastContext, "now": fastNow,
+}
+
+// fastShape is how a call compiles: to a node like this, with that many operands. Its cost is a bound, see fastSize.
+type fastShape struct {
+	fastNode
+	args, cost int
+	optional   bool // the first operand is an optional
+}
+
+var fastShapes = map[string]fastShape{
+	operators.LogicalAnd:    {fastNode: fastNode{op: fastLogic, value: fastTruth(false)}, args: 2},
+	operators.LogicalOr:     {fastNode: fastNode{op: fastLogic, value: fastTruth(true)}, args: 2},
+	operators.LogicalNot:    {fastNode: fastNode{op: fastNot}, args: 1, cost: 1},
+	operators.Conditional:   {fastNode: fastNode{op: fastChoice}, args: 3},
+	operators.Equals:        {fastNode: fastNode{op: fastEqual, wanted: [3]bool{1: true}}, args: 2, cost: fastScan},
+	operators.NotEquals:     {fastNode: fastNode{op: fastEqual, wanted: [3]bool{0: true, 2: true}}, args: 2, cost: fastScan},
+	operators.Less:          {fastNode: fastNode{op: fastOrder, wanted: [3]bool{0: true}}, args: 2, cost: fastScan},
+	operators.LessEquals:    {fastNode: fastNode{op: fastOrder, wanted: [3]bool{0: true, 1: true}}, args: 2, cost: fastScan},
+	operators.Greater:       {fastNode: fastNode{op: fastOrder, wanted: [3]bool{2: true}}, args: 2, cost: fastScan},
+	operators.GreaterEquals: {fastNode: fastNode{op: fastOrder, wanted: [3]bool{1: true, 2: true}}, args: 2, cost: fastScan},
+	operators.In:            {fastNode: fastNode{op: fastIn}, args: 2, cost: fastSize + 10}, // 10 to make a list that is written out
+	"startsWith":            {fastNode: fastNode{op: fastPrefix}, args: 2, cost: fastScan},
+	"endsWith":              {fastNode: fastNode{op: fastSuffix}, args: 2, cost: fastScan},
+	"contains":              {fastNode: fastNode{op: fastContains}, args: 2, cost: fastScan * fastScan},
+	"lowerAscii":            {fastNode: fastNode{op: fastLetters, first: 'A'}, args: 1, cost: 1 + fastScan + fastSize},
+	"upperAscii":            {fastNode: fastNode{op: fastLetters, first: 'a'}, args: 1, cost: 1 + fastScan + fastSize},
+	"hasValue":              {fastNode: fastNode{op: fastHas}, args: 1, cost: 1, optional: true},
+	"orValue":               {fastNode: fastNode{op: fastOrValue}, args: 2, cost: 1, optional: true},
+	"size":                  {fastNode: fastNode{op: fastLength}, args: 1, cost: 1},
+	"timestamp":             {fastNode: fastNode{op: fastParse}, args: 1, cost: 1},
+	"getFullYear":           {fastNode: fastNode{op: fastTimePart, part: time.Time.Year}, args: 1, cost: 1},
+	"getMonth":              {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return int(t.Month()) - 1 }}, args: 1, cost: 1},
+	"getDate":               {fastNode: fastNode{op: fastTimePart, part: time.Time.Day}, args: 1, cost: 1},
+	"getDayOfMonth":         {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return t.Day() - 1 }}, args: 1, cost: 1},
+	"getDayOfWeek":          {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return int(t.Weekday()) }}, args: 1, cost: 1},
+	"getDayOfYear":          {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return t.YearDay() - 1 }}, args: 1, cost: 1},
+	"getHours":              {fastNode: fastNode{op: fastTimePart, part: time.Time.Hour}, args: 1, cost: 1},
+	"getMinutes":            {fastNode: fastNode{op: fastTimePart, part: time.Time.Minute}, args: 1, cost: 1},
+	"getSeconds":            {fastNode: fastNode{op: fastTimePart, part: time.Time.Second}, args: 1, cost: 1},
+	"getMilliseconds":       {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return t.Nanosecond() / 1e6 }}, args: 1, cost: 1},
+}
+
 // compileFast gives an expression's fast path; nil where it has none.
 func compileFast(e ast.Expr) *fastProgram {
-	c := fastCompiler{}
-	eval := c.node(e)
-	if eval == nil || c.cost > CostLimit {
+	c := fastCompiler{errors: []error{nil, errors.New("no such overload")}}
+	root := c.node(e, false)
+	if root == nil || c.cost > CostLimit {
 		return nil
 	}
-	return &fastProgram{eval: eval, cost: c.cost}
+	return &fastProgram{root: root, cost: c.cost, errors: c.errors}
 }
 
-// fastCompiler turns nodes of a checked expression into functions. Its methods give nil for a node that is
-// none of the shapes.
+// fastCompiler turns the parts of a checked expression into nodes. Its methods give nil for a part that is none of
+// the shapes.
 type fastCompiler struct {
-	cost int // the bound so far
+	cost   int // the bound so far
+	errors []error
 }
 
-func (c *fastCompiler) node(e ast.Expr) fastFunc {
+// failure is the value of another error.
+func (c *fastCompiler) failure(err error) fastValue {
+	c.errors = append(c.errors, err)
+	return fastValue{kind: fastFailed, bits: uint64(len(c.errors) - 1)}
+}
+
+// node compiles what gives a value or, where that is asked for, an optional; never a record's properties as a whole.
+func (c *fastCompiler) node(e ast.Expr, optional bool) *fastNode {
 	switch e.Kind() {
 	case ast.LiteralKind:
 		return constant(fastLiteral(e))
-	case ast.IdentKind:
-		return c.path(e)
 	case ast.SelectKind:
-		if e.AsSelect().IsTestOnly() {
-			return c.has(e.AsSelect())
+		switch {
+		case !e.AsSelect().IsTestOnly():
+		case fastVariableOf(e) != fastConst: // a variable has all its fields
+			return constant(fastTruth(true))
+		default: // has()
+			n := c.selection(e.AsSelect().Operand(), c.named(e.AsSelect().FieldName()))
+			if n == nil || n.lenient {
+				return nil
+			}
+			n.lenient = true
+			return &fastNode{op: fastHas, a: n}
 		}
-		return c.path(e)
 	case ast.CallKind:
-		return c.call(e)
+		if shape, ok := fastShapes[e.AsCall().FunctionName()]; ok {
+			return c.call(e.AsCall(), shape)
+		}
+	}
+	if n := c.path(e); n != nil && n.lenient == optional && n.op < fastResourceProperties {
+		return n
 	}
 	return nil
 }
 
 // fastLiteral is the value of a constant; one that bails out for what is no JSON value.
 func fastLiteral(e ast.Expr) fastValue {
-	if e.Kind() != ast.LiteralKind {
+	var r fastRun
+	switch {
+	case e.Kind() != ast.LiteralKind:
 		return fastValue{}
+	case e.AsLiteral() == types.NullValue:
+		return r.load(nil)
 	}
-	switch v := e.AsLiteral().(type) {
-	case types.Null:
-		return fastValue{kind: fastNull}
-	case types.Bool:
-		return fastTruth(bool(v))
-	case types.Int:
-		return fastValue{kind: fastInt, integer: int64(v)}
-	case types.Double:
-		return fastLoad(float64(v))
-	case types.String:
-		return fastValue{kind: fastText, text: string(v)}
-	}
-	return fastValue{}
+	return r.load(e.AsLiteral().Value())
 }
 
-func constant(v fastValue) fastFunc {
+func constant(v fastValue) *fastNode {
 	if v.stops() {
 		return nil
 	}
-	return func(*Input) fastValue { return v }
+	return &fastNode{value: v}
 }
 
-func (c *fastCompiler) call(e ast.Expr) fastFunc {
-	call := e.AsCall()
+func (c *fastCompiler) call(call ast.CallExpr, shape fastShape) *fastNode {
 	args := call.Args()
 	if call.IsMemberFunction() {
 		args = append([]ast.Expr{call.Target()}, args...)
 	}
-	switch name := call.FunctionName(); name {
-	case operators.LogicalAnd, operators.LogicalOr:
-		return c.logic(name == operators.LogicalOr, args)
-	case operators.LogicalNot:
-		return c.not(args[0])
-	case operators.Conditional:
-		return c.choice(args)
-	case operators.Equals, operators.NotEquals:
-		return c.equal(name == operators.Equals, args)
-	case operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
-		return c.order(name, args)
-	case operators.In:
-		if args[1].Kind() == ast.ListKind {
-			return c.inWritten(args[0], args[1].AsList())
-		}
-		return c.in(args)
-	case operators.Index:
-		return c.path(e)
-	case "startsWith", "endsWith", "contains":
-		return c.match(name, args)
-	case "lowerAscii", "upperAscii":
-		return c.letters(name == "upperAscii", args[0])
-	case "size":
-		return c.size(args[0])
-	case "timestamp":
-		return c.timestamp(args[0])
-	case "orValue":
-		return c.orValue(args)
-	case "hasValue":
-		return c.hasValue(args[0])
-	}
-	if part, ok := fastTimeParts[call.FunctionName()]; ok && len(args) == 1 {
-		return c.timePart(part, args[0])
-	}
-	return nil
-}
-
-// both compiles two operands.
-func (c *fastCompiler) both(args []ast.Expr) (left, right fastFunc, ok bool) {
-	if len(args) != 2 {
-		return nil, nil, false
-	}
-	left, right = c.node(args[0]), c.node(args[1])
-	return left, right, left != nil && right != nil
-}
-
-var errNoSuchOverload = errors.New("no such overload")
-
-// logic is && and ||: the value that decides ends it; an error counts only where nothing decides.
-func (c *fastCompiler) logic(decides bool, args []ast.Expr) fastFunc {
-	left, right, ok := c.both(args)
-	if !ok {
+	if len(args) != shape.args {
 		return nil
 	}
-	var deciding int64
-	if decides {
-		deciding = 1
-	}
-	decided, undecided := fastTruth(decides), fastTruth(!decides)
-	noBool := fastFailure(errNoSuchOverload)
-	return func(in *Input) fastValue {
-		l := left(in)
-		if l.kind == fastBail || l.kind == fastBool && l.integer == deciding {
-			return l
-		}
-		r := right(in)
-		switch {
-		case r.kind == fastBail:
-			return r
-		case r.kind == fastBool && r.integer == deciding:
-			return decided
-		case l.kind == fastFailed:
-			return l
-		case l.kind != fastBool:
-			return noBool
-		case r.kind == fastFailed:
-			return r
-		case r.kind != fastBool:
-			return noBool
-		}
-		return undecided
-	}
-}
-
-func (c *fastCompiler) not(arg ast.Expr) fastFunc {
-	c.cost++
-	x := c.node(arg)
-	if x == nil {
-		return nil
-	}
-	return func(in *Input) fastValue {
-		v := x(in)
-		switch {
-		case v.stops():
-			return v
-		case v.kind != fastBool:
-			return fastFailure(errNoSuchOverload)
-		}
-		return fastTruth(v.isFalse())
-	}
-}
-
-// choice is ?:.
-func (c *fastCompiler) choice(args []ast.Expr) fastFunc {
-	condition := c.node(args[0])
-	yes, no, ok := c.both(args[1:])
-	if condition == nil || !ok {
-		return nil
-	}
-	return func(in *Input) fastValue {
-		v := condition(in)
-		switch {
-		case v.isTrue():
-			return yes(in)
-		case v.isFalse():
-			return no(in)
-		case v.stops():
-			return v
-		}
-		return fastFailure(errNoSuchOverload)
-	}
-}
-
-// equal is == and !=.
-func (c *fastCompiler) equal(wanted bool, args []ast.Expr) fastFunc {
-	c.cost += fastScan
-	left, right, ok := c.both(args)
-	if !ok {
-		return nil
-	}
-	return func(in *Input) fastValue {
-		l, r := left(in), right(in)
-		if l.stops() || r.stops() {
-			return firstStop(l, r)
-		}
-		same, known := fastSame(l, r)
-		if !known || l.isLarge() && r.isLarge() {
-			return fastValue{}
-		}
-		return fastTruth(same == wanted)
-	}
-}
-
-// firstStop is the result of a node with two operands, of which one has no value: of two errors the first.
-func firstStop(l, r fastValue) fastValue {
-	if l.kind == fastBail || r.kind == fastBail {
-		return fastValue{}
-	}
-	if l.kind == fastFailed {
-		return l
-	}
-	return r
-}
-
-// order is < <= > >=.
-func (c *fastCompiler) order(operator string, args []ast.Expr) fastFunc {
-	c.cost += fastScan
-	left, right, ok := c.both(args)
-	if !ok {
-		return nil
-	}
-	var wanted [3]bool // for less, equal, greater
-	switch operator {
-	case operators.Less:
-		wanted = [3]bool{true, false, false}
-	case operators.LessEquals:
-		wanted = [3]bool{true, true, false}
-	case operators.Greater:
-		wanted = [3]bool{false, false, true}
-	case operators.GreaterEquals:
-		wanted = [3]bool{false, true, true}
-	}
-	unordered := fastFailure(errors.New("no such overload: " + operator))
-	return func(in *Input) fastValue {
-		l, r := left(in), right(in)
-		if l.stops() || r.stops() {
-			return firstStop(l, r)
-		}
-		order, ordered := fastCompare(l, r)
-		switch {
-		case l.isLarge() && r.isLarge():
-			return fastValue{}
-		case ordered:
-			return fastTruth(wanted[order+1])
-		case l.kind == fastNull || l.kind >= fastTexts: // nothing compares with these
-			return unordered
-		}
-		return fastFailure(errNoSuchOverload)
-	}
-}
-
-// inWritten is in with a list that is written out.
-func (c *fastCompiler) inWritten(arg ast.Expr, list ast.ListExpr) fastFunc {
-	elements := list.Elements()
-	if len(list.OptionalIndices()) > 0 || len(elements) > fastSize {
-		return nil
-	}
-	if len(elements) == 0 {
-		return constant(fastTruth(false)) // cel-go does not look at what is searched for either
-	}
-	c.cost += fastSize + 10
-	x := c.node(arg)
-	if x == nil {
-		return nil
-	}
-	if set := newFastSet(elements); set != nil {
-		return func(in *Input) fastValue {
-			v := x(in)
-			if v.stops() {
-				return v
-			}
-			return fastTruth(set.contains(v))
+	c.cost += shape.cost
+	n := shape.fastNode
+	switch n.op {
+	case fastIn:
+		return c.in(args[0], args[1])
+	case fastOrder:
+		n.value = c.failure(errors.New("no such overload: " + call.FunctionName()))
+	case fastParse:
+		if literal := fastLiteral(args[0]); literal.kind == fastText {
+			return constant(fastParseTime(literal.text))
 		}
 	}
-	nodes := make([]fastFunc, len(elements))
-	for i, element := range elements {
-		if nodes[i] = c.node(element); nodes[i] == nil {
+	for i, operand := range []**fastNode{&n.a, &n.b, &n.c}[:len(args)] {
+		if *operand = c.node(args[i], shape.optional && i == 0); *operand == nil {
 			return nil
 		}
 	}
-	return func(in *Input) fastValue {
-		v := x(in)
-		found := false
-		for _, node := range nodes { // all of them, whatever was found: an error in any is an error
-			element := node(in)
-			if element.stops() {
-				return firstStop(v, element)
-			}
-			if v.stops() || found {
-				continue
-			}
-			same, known := fastSame(v, element)
-			if !known {
-				return fastValue{}
-			}
-			found = same
+	return &n
+}
+
+// in is in with a list that is written out, or with a list or an object that a path names.
+func (c *fastCompiler) in(arg, container ast.Expr) *fastNode {
+	n := &fastNode{op: fastIn, a: c.node(arg, false)}
+	if container.Kind() != ast.ListKind {
+		n.b = c.path(container)
+		switch {
+		case n.a == nil || n.b == nil || n.b.lenient:
+			return nil
+		case n.b.op >= fastSubjectAttributes: // whether a variable has such a name
+			return &fastNode{op: fastHas, a: &fastNode{op: fastSelect, lenient: true, a: n.b, b: n.a}}
 		}
-		if v.stops() {
-			return v
-		}
-		return fastTruth(found)
+		return n
 	}
+	elements := container.AsList().Elements()
+	switch {
+	case len(container.AsList().OptionalIndices()) > 0 || len(elements) > fastSize:
+		return nil
+	case len(elements) == 0:
+		return constant(fastTruth(false)) // cel-go does not look at what is searched for either
+	case n.a == nil:
+		return nil
+	}
+	n.op = fastInSet
+	if n.set = newFastSet(elements); n.set != nil {
+		return n
+	}
+	n.op = fastInNodes
+	for _, element := range elements {
+		node := c.node(element, false)
+		if node == nil {
+			return nil
+		}
+		n.among = append(n.among, node)
+	}
+	return n
 }
 
 // fastSet is a list of constants. Like cel-go's, it finds a number of the other type only where converting
 // the element loses nothing.
 type fastSet struct {
-	texts    map[string]struct{}
-	integers map[int64]struct{}
-	doubles  map[float64]struct{}
-	bools    [2]bool
+	few  []fastValue // the values where they are so few that comparing them is quicker than looking them up
+	many map[fastValue]struct{}
 }
 
 // newFastSet is nil where not all elements are texts, numbers or bools.
 func newFastSet(elements []ast.Expr) *fastSet {
-	set := &fastSet{texts: map[string]struct{}{}, integers: map[int64]struct{}{}, doubles: map[float64]struct{}{}}
+	set := map[fastValue]struct{}{}
 	for _, element := range elements {
-		switch v := fastLiteral(element); v.kind {
-		case fastText:
-			set.texts[v.text] = struct{}{}
-		case fastBool:
-			set.bools[v.integer] = true
+		v := fastLiteral(element)
+		switch v.kind {
+		case fastText, fastBool:
 		case fastInt:
-			set.integers[v.integer] = struct{}{}
-			set.doubles[float64(v.integer)] = struct{}{}
+			set[fastDoubleOf(v.number())] = struct{}{}
 		case fastDouble:
-			set.doubles[v.double] = struct{}{}
-			integer := types.Double(v.double).ConvertToType(types.IntType)
-			if i, ok := integer.(types.Int); ok && i.Equal(types.Double(v.double)) == types.True {
-				set.integers[int64(i)] = struct{}{}
+			v = fastDoubleOf(v.double())
+			integer := types.Double(v.double()).ConvertToType(types.IntType)
+			if i, ok := integer.(types.Int); ok && i.Equal(types.Double(v.double())) == types.True {
+				set[fastInteger(int(i))] = struct{}{}
 			}
 		default:
 			return nil
 		}
+		set[v] = struct{}{}
 	}
-	return set
+	if len(set) > 16 {
+		return &fastSet{many: set}
+	}
+	return &fastSet{few: slices.Collect(maps.Keys(set))}
 }
 
 func (s *fastSet) contains(v fastValue) (found bool) {
-	switch v.kind {
-	case fastText:
-		_, found = s.texts[v.text]
-	case fastBool:
-		found = s.bools[v.integer]
-	case fastInt:
-		_, found = s.integers[v.integer]
-	case fastDouble:
-		_, found = s.doubles[v.double]
+	if v.kind == fastDouble {
+		v = fastDoubleOf(v.double())
 	}
+	if s.many == nil {
+		return slices.Contains(s.few, v)
+	}
+	_, found = s.many[v]
 	return found
 }
 
-// in is in with a list or an object that a path names.
-func (c *fastCompiler) in(args []ast.Expr) fastFunc {
-	c.cost += fastSize
-	x, container := c.node(args[0]), c.container(args[1])
-	if x == nil || container == nil {
-		return nil
+// path compiles a variable, or a field of one, and the selections that follow.
+func (c *fastCompiler) path(e ast.Expr) *fastNode {
+	if op := fastVariableOf(e); op != fastConst {
+		c.cost += 2
+		return &fastNode{op: op}
 	}
-	return func(in *Input) fastValue {
-		v, holder := x(in), container(in)
-		switch {
-		case holder.kind != fastObject && holder.isLarge(): // it costs even where v is an error
-			return fastValue{}
-		case v.stops() || holder.stops():
-			return firstStop(v, holder)
+	switch e.Kind() {
+	case ast.SelectKind:
+		if !e.AsSelect().IsTestOnly() {
+			return c.selection(e.AsSelect().Operand(), c.named(e.AsSelect().FieldName()))
 		}
-		switch holder.kind {
-		case fastRecord:
-			if v.kind != fastText {
-				return fastTruth(false)
-			}
-			_, known := holder.record().look(v.text)
-			return fastTruth(known)
-		case fastObject:
-			_, known := holder.object()[v.text]
-			return fastTruth(known && v.kind == fastText)
-		case fastTexts:
-			return fastTruth(v.kind == fastText && slices.Contains(holder.texts(), v.text))
-		case fastList:
-			return fastAmong(v, holder.list())
+	case ast.CallKind:
+		args := e.AsCall().Args()
+		switch e.AsCall().FunctionName() {
+		case operators.Index:
+			return c.selection(args[0], c.indexed(args[1]))
+		case operators.OptIndex, operators.OptSelect:
+			step := c.indexed(args[1])
+			step.lenient = true
+			return c.selection(args[0], step)
 		}
-		return fastFailure(errNoSuchOverload)
 	}
+	return nil
 }
 
-func fastAmong(v fastValue, list []any) fastValue {
-	for i := range list {
-		element := fastLoad(list[i])
-		if element.kind == fastBail {
-			return element
-		}
-		same, known := fastSame(v, element)
-		if !known {
-			return fastValue{}
-		}
-		if same {
-			return fastTruth(true)
+// fastVariableOf is fastConst for what is neither a variable nor a field of one.
+func fastVariableOf(e ast.Expr) fastOp {
+	switch e.Kind() {
+	case ast.IdentKind:
+		return fastVariables[e.AsIdent()]
+	case ast.SelectKind:
+		if operand := e.AsSelect().Operand(); operand.Kind() == ast.IdentKind {
+			return fastVariables[operand.AsIdent()+"."+e.AsSelect().FieldName()]
 		}
 	}
-	return fastTruth(false)
+	return fastConst
+}
+
+// selection completes a step that selects from an operand.
+func (c *fastCompiler) selection(operand ast.Expr, step fastNode) *fastNode {
+	c.cost++
+	if step.a = c.path(operand); step.a == nil || step.b == nil {
+		return nil
+	}
+	step.lenient = step.lenient || step.a.lenient
+	if step.b.value.kind == fastText && step.a.op >= fastSubjectAttributes {
+		step.op = fastMember
+	}
+	return &step
+}
+
+// named is the step that a name makes.
+func (c *fastCompiler) named(name string) fastNode {
+	n := fastNode{op: fastSelect, value: c.failure(errNoKey(name)), b: &fastNode{value: fastValue{kind: fastText, text: name}}}
+	n.value.text = name
+	return n
+}
+
+// indexed is the step that an index makes; it has no b where there is none.
+func (c *fastCompiler) indexed(index ast.Expr) fastNode {
+	switch v := fastLiteral(index); v.kind {
+	case fastText:
+		return c.named(v.text)
+	case fastInt:
+		return fastNode{op: fastSelect, value: c.failure(errNoKey(strconv.FormatInt(v.integer(), 10))), b: &fastNode{value: v}}
+	case fastBail:
+		return fastNode{op: fastSelect, b: c.node(index, false)}
+	}
+	return fastNode{}
 }

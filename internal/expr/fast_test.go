@@ -54,8 +54,16 @@ func compareWithCEL(t rapid.TB, p *Program, in Input) bool {
 	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
 		t.Fatalf("%s\nwith %#v\n(-cel-go +fast path):\n%s", p.source, in, diff)
 	}
-	if holds, sure := p.Glance(&in); sure && (holds != want.Bool || want.BoolErr != "" || len(want.Resource)+len(want.Proposed) > 0) {
-		t.Fatalf("%s\nwith %#v\na glance says %v, cel-go %+v", p.source, in, holds, want)
+	for _, partial := range []bool{false, !in.Resource.Properties.Complete} {
+		tried, noted := in, []string(nil)
+		tried.Resource.Properties.Missed, tried.Proposed.Missed = &noted, &noted
+		if tried.Resource.Properties.Partial = partial; partial { // Base has not been looked for
+			tried.Resource.Properties.Base = nil
+		}
+		value, ok := p.TryBool(&tried)
+		if ok && (value != want.Bool || !value && len(want.Resource)+len(want.Proposed) > 0) || len(noted) > 0 {
+			t.Fatalf("%s\nwith %#v\nTryBool gives %t and notes %q, cel-go %+v", p.source, tried, value, noted, want)
+		}
 	}
 	_, answered, _ := p.fast.bool(&in)
 	if _, details, _ := p.program.Eval(&in); answered && *details.ActualCost() > uint64(p.fast.cost) {
@@ -75,6 +83,9 @@ var awkward = []any{
 	1, uint64(1), float32(1), []string{"a"}, map[string]string{"a": "b"}, []byte("a"), time.Unix(0, 0), // no JSON values
 }
 
+// manyConstants are more than a fastSet compares one by one.
+const manyConstants = "'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7', 'c8', 'c9', 'c10', 'c11', 'c12', 'c13', 'c14', 'c15', 'c16', 'c17'"
+
 // TestFastOnAwkwardValues holds every shape against cel-go on every value, or pair of values.
 func TestFastOnAwkwardValues(t *testing.T) {
 	const l, r = "subject.attributes.l", "context.r"
@@ -88,13 +99,16 @@ func TestFastOnAwkwardValues(t *testing.T) {
 	for _, function := range []string{"startsWith", "endsWith", "contains"} {
 		sources = append(sources, l+"."+function+"("+r+")", l+"."+function+"('a')", "'a'."+function+"("+l+")")
 	}
-	for part := range fastTimeParts {
-		sources = append(sources, "now."+part+"()")
+	for name, shape := range fastShapes {
+		if shape.op == fastTimePart {
+			sources = append(sources, "now."+name+"()")
+		}
 	}
 	sources = append(sources,
 		"!"+l, "size("+l+") == 1", l+".size() == 1", l+".lowerAscii() == 'a'", l+".upperAscii() == 'A'", "timestamp("+l+") < now",
 		"timestamp("+l+") == timestamp('2026-01-01T00:00:00Z')", "timestamp("+l+") <= timestamp("+r+")",
 		l+" in ['a', 'b', '']", l+" in [1, 9007199254740993]", l+" in [1.0, 0.5, 9007199254740992.0, 1e300, 9223372036854775808.0]",
+		l+" in [0]", l+" in [0.0]", l+" in [-0.0]", l+" in ["+manyConstants+", 'a', 1, -0.0, 9007199254740993, true]",
 		"'a' in [?"+r+"]", l+" in [true, 1, 'a']", l+" in [null, 'a']", l+" in []", l+" in ["+r+"]", l+" in ["+r+", context.nope, 1]", "subject.id in ["+l+", "+r+"]",
 		"now == timestamp('2026-02-28T22:59:58Z')", "now <= timestamp('2026-02-28T22:59:58Z')", "now == timestamp('2026-02-28T22:59:58.123456789Z')",
 		l+" in [timestamp('2026-01-01T00:00:00Z')]", l+" in resource.properties", l+" in subject.groups", "'a' in "+l, "1 in "+l, "1.0 in "+l, "null in "+l,
@@ -187,7 +201,7 @@ func TestFastPath(t *testing.T) {
 	}
 }
 
-// TestFastPathBailsOut shows that names noted before bailing out are not noted twice.
+// TestFastPathBailsOut shows that names missed before bailing out are not noted twice.
 func TestFastPathBailsOut(t *testing.T) {
 	p, err := Compile(Validation, "proposed.nope == 1 || resource.properties.nope == 1 || resource.properties.lines == subject.properties.lines")
 	if err != nil {
@@ -246,13 +260,21 @@ func TestFastPathKeepsTheCostLimit(t *testing.T) {
 	}
 }
 
-// attributeConditions are conditions as rules have them, with an input for which they hold.
+// attributeConditions are conditions as rules have them, which hold for attributeInput.
 var attributeConditions = map[string]string{
-	"owner":  "resource.properties.owner == subject.id",
-	"status": "resource.properties.status in ['draft','review']",
-	"has":    "has(resource.properties.x) && resource.properties.x != 'y'",
-	"group":  "resource.properties.team in subject.groups",
-	"limit":  "resource.properties.total <= subject.attributes.limit && now < timestamp('2027-01-01T00:00:00Z')",
+	"owner":    "resource.properties.owner == subject.id",
+	"status":   "resource.properties.status in ['draft','review']",
+	"differ":   "resource.properties.status != 'draft' && subject.id != 'bob'",
+	"has":      "has(resource.properties.x) && resource.properties.x != 'y'",
+	"present":  "!has(resource.properties.x) || resource.properties.x != 'archived'",
+	"absent":   "!has(resource.properties.nope) || resource.properties.nope != 'archived'",
+	"optional": "resource.properties.?x.orValue('') == 'z'",
+	"group":    "resource.properties.team in subject.groups",
+	"list":     "subject.id in [resource.properties.team, resource.properties.owner]",
+	"text":     "resource.properties.owner.startsWith('a')",
+	"choice":   "subject.staff ? false : resource.properties.status == 'review'",
+	"hours":    "now.getHours() < 18",
+	"limit":    "resource.properties.total <= subject.attributes.limit && now < timestamp('2027-01-01T00:00:00Z')",
 }
 
 func attributeInput() *Input {
@@ -283,16 +305,26 @@ func TestFastPathAllocatesNothing(t *testing.T) {
 				if holds, err := p.Bool(in); !holds || err != nil {
 					t.Fatalf("%v, %v; want true", holds, err)
 				}
+				*in.Resource.Properties.Missed = (*in.Resource.Properties.Missed)[:0]
 			})
 			if allocations != 0 {
-				t.Errorf("%v allocations, want none", allocations)
+				t.Errorf("Bool: %v allocations, want none", allocations)
+			}
+			allocations = testing.AllocsPerRun(100, func() {
+				onStack := Input{Subject: in.Subject, Resource: in.Resource, Now: in.Now}
+				if holds, ok := p.TryBool(&onStack); !holds || !ok {
+					t.Fatalf("%v, %v; want true", holds, ok)
+				}
+			})
+			if allocations != 0 {
+				t.Errorf("TryBool: %v allocations, want none, nor the input on the heap", allocations)
 			}
 		})
 	}
 }
 
-// BenchmarkBool times conditions with cel-go's interpreter alone and with the fast path; x-cel is how many
-// times faster the second is in this run.
+// BenchmarkBool times conditions with cel-go's interpreter alone, with the fast path, and with TryBool; x-cel is how
+// many times faster than the first they are in this run.
 func BenchmarkBool(b *testing.B) {
 	for _, name := range slices.Sorted(maps.Keys(attributeConditions)) {
 		p, err := Compile(Condition, attributeConditions[name])
@@ -306,15 +338,26 @@ func BenchmarkBool(b *testing.B) {
 				if holds, err := p.Bool(in); !holds || err != nil {
 					b.Fatalf("%v, %v; want true", holds, err)
 				}
+				*in.Resource.Properties.Missed = (*in.Resource.Properties.Missed)[:0]
 			}
 			return float64(b.Elapsed()) / float64(b.N)
 		}
 		var interpreter float64
 		b.Run(name+"/cel", func(b *testing.B) { interpreter = perOp(b, interpreted(p)) })
-		b.Run(name+"/fast", func(b *testing.B) {
-			if fast := perOp(b, p); interpreter > 0 { // 0: it was filtered out
+		report := func(b *testing.B, fast float64) {
+			if interpreter > 0 { // 0: it was filtered out
 				b.ReportMetric(interpreter/fast, "x-cel")
 			}
+		}
+		b.Run(name+"/fast", func(b *testing.B) { report(b, perOp(b, p)) })
+		b.Run(name+"/try", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if holds, ok := p.TryBool(in); !holds || !ok {
+					b.Fatalf("%v, %v; want true", holds, ok)
+				}
+			}
+			report(b, float64(b.Elapsed())/float64(b.N))
 		})
 	}
 }

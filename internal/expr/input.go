@@ -41,6 +41,9 @@ type Action struct {
 type Resource struct {
 	Type, ID   string
 	Properties Properties
+	// Unknown is set where the input is about every record of the type: the id, and the properties that are not
+	// given, are unknown.
+	Unknown *Unknown
 }
 
 // Properties are a record's: Base overlaid, key by key, by Over. Where Missed is not nil, a name that is
@@ -50,6 +53,11 @@ type Properties struct {
 	Missed     *[]string
 	// Complete makes every property known, as the columns of a table are: one that is absent is null.
 	Complete bool
+	// Unknown is set where properties that are in neither are unknown: that of the input's Resource.
+	Unknown *Unknown
+	// Partial says that a property may have a value though it is in neither. TryBool alone heeds it; it does not go with
+	// Complete.
+	Partial bool
 }
 
 // Get gives a property; false means that it is unknown.
@@ -64,10 +72,16 @@ func (p Properties) Get(name string) (any, bool) {
 // look gives a property like Get, and notes the name of one that is unknown.
 func (p Properties) look(name string) (any, bool) {
 	value, known := p.Get(name)
-	if !known && p.Missed != nil {
-		*p.Missed = append(*p.Missed, name)
+	if !known {
+		p.miss(name)
 	}
 	return value, known
+}
+
+func (p Properties) miss(name string) {
+	if p.Missed != nil {
+		*p.Missed = append(*p.Missed, name)
+	}
 }
 
 // Merged is one map of all properties.
@@ -100,6 +114,8 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return orEmpty(in.Context), true
 	case "now":
 		return types.Timestamp{Time: in.Now}, true
+	case unknownName:
+		return in.Resource.Unknown.look(), true
 	}
 	return nil, false
 }
@@ -311,20 +327,26 @@ func (v propertiesValue) Find(key ref.Val) (ref.Val, bool) {
 		return nil, false
 	}
 	value, found := v.p.look(string(name))
-	if !found {
+	switch {
+	case !found && v.p.Unknown != nil:
+		return v.p.Unknown.look(), false
+	case !found:
 		return nil, false
 	}
 	return types.DefaultTypeAdapter.NativeToValue(value), true
 }
 
 func (v propertiesValue) Contains(key ref.Val) ref.Val {
-	_, found := v.Find(key)
+	value, found := v.Find(key)
+	if types.IsError(value) {
+		return value
+	}
 	return types.Bool(found)
 }
 
 func (v propertiesValue) Get(key ref.Val) ref.Val {
 	value, found := v.Find(key)
-	if !found {
+	if !found && value == nil {
 		return types.NewErr("no such key: %v", key)
 	}
 	return value

@@ -25,15 +25,20 @@ const (
 // WalkLink visits everything that stands at a path below a value: a list, on the way or at the end, stands
 // for each of its elements, and an empty list for nothing (S9).
 func WalkLink(value any, path []string, visit func(found Found, value any)) {
-	if list, ok := value.([]any); ok {
-		for _, element := range list {
+	switch v := value.(type) {
+	case []any:
+		for _, element := range v {
 			WalkLink(element, path, visit)
 		}
 		return
-	}
-	if value == nil || value == "" {
+	case nil:
 		visit(Empty, nil)
 		return
+	case string:
+		if v == "" {
+			visit(Empty, nil)
+			return
+		}
 	}
 	if len(path) == 0 {
 		visit(AValue, value)

@@ -185,3 +185,37 @@ func (f *Field) of(id string, properties map[string]any) (any, bool) {
 	}
 	return value, true
 }
+
+// IsConstant reports whether the tree lets every record through, or none.
+func (t *Tree) IsConstant() bool { return t.Op == True || t.Op == False }
+
+// Given is the tree for records that have these properties, in its simplest form: leaves that are about nothing else
+// are constant. An Opaque leaf stays as it is.
+func (t *Tree) Given(properties map[string]any) *Tree { return simplify(t.given(properties)) }
+
+func (t *Tree) given(properties map[string]any) *Tree {
+	isGiven := func(f *Field) bool {
+		if f == nil || f.ID {
+			return f == nil
+		}
+		_, ok := properties[f.Path[0]]
+		return ok
+	}
+	switch t.Op {
+	case True, False, Opaque:
+		return t
+	case And, Or:
+		args := make([]*Tree, len(t.Args))
+		for i, arg := range t.Args {
+			args[i] = arg.given(properties)
+		}
+		if t.Op == And {
+			return All(args...)
+		}
+		return AnyOf(args...)
+	}
+	if isGiven(t.Field) && isGiven(t.Other) {
+		return Constant(t.Matches("", properties))
+	}
+	return t
+}

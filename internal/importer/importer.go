@@ -7,6 +7,7 @@
 package importer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/remit-authz/remit/internal/admission"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/expr"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/manifests"
 	"sigs.k8s.io/yaml"
 )
@@ -73,7 +75,7 @@ func (f *Finding) String() string {
 
 // Result is what became of an export.
 type Result struct {
-	// Objects are valid for the API server, in the order of engine.Kinds, of each kind sorted by name.
+	// Objects are valid for the API server, in the order of kinds.Table, of each kind sorted by name.
 	Objects []engine.Object
 	// Findings are in the order of the files.
 	Findings []Finding
@@ -194,27 +196,24 @@ func (im *importer) check() error {
 	return nil
 }
 
-// checkRules leaves out the rules of a role or group that are not valid by themselves.
+// checkRules leaves out the rules of an object that are not valid by themselves.
 func (im *importer) checkRules(object engine.Object, p place) {
-	var rules *[]v1alpha1.Rule
-	switch object := object.(type) {
-	case *v1alpha1.Role:
-		rules = &object.Spec.Rules
-	case *v1alpha1.Group:
-		rules = &object.Spec.Rules
-	default:
+	kind, ok := kinds.Of(object)
+	if !ok {
 		return
 	}
-	var kept []v1alpha1.Rule
-	for _, rule := range *rules {
-		alone := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Name: "rule"}, Spec: v1alpha1.RoleSpec{Rules: []v1alpha1.Rule{rule}}}
-		if problem := problemOf(alone); problem != "" {
-			im.leaveOut(p, "a rule on %s is not valid: %s", ruleOn(&rule), problem)
-			continue
+	for _, list := range kind.Parts(object).Rules {
+		var kept []v1alpha1.Rule
+		for _, rule := range *list.Rules {
+			alone := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Name: "rule"}, Spec: v1alpha1.RoleSpec{Rules: []v1alpha1.Rule{rule}}}
+			if problem := problemOf(alone); problem != "" {
+				im.leaveOut(p, "a rule on %s is not valid: %s", ruleOn(&rule), problem)
+				continue
+			}
+			kept = append(kept, rule)
 		}
-		kept = append(kept, rule)
+		*list.Rules = kept
 	}
-	*rules = kept
 }
 
 func ruleOn(rule *v1alpha1.Rule) string {
@@ -244,17 +243,10 @@ func problemOf(object engine.Object) string {
 }
 
 func (im *importer) sort() {
-	order := map[engine.Kind]int{}
-	for i, kind := range engine.Kinds {
-		order[kind] = i
-	}
 	slices.SortStableFunc(im.objects, func(a, b engine.Object) int {
 		kindA, _ := engine.KindOf(a)
 		kindB, _ := engine.KindOf(b)
-		if by := order[kindA] - order[kindB]; by != 0 {
-			return by
-		}
-		return strings.Compare(a.GetName(), b.GetName())
+		return cmp.Or(kinds.Compare(kindA, kindB), strings.Compare(a.GetName(), b.GetName()))
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // Item is an object and the place it was read from.
@@ -20,7 +21,7 @@ type Item struct {
 	Line   int
 }
 
-// The kinds of the group that are no part of a domain: the one is a file format, the other computed.
+// The kinds of the API group that no domain is compiled from: one is a file format, the other is computed.
 const (
 	kindPermissionTest       = "PermissionTest"
 	kindEffectivePermissions = "EffectivePermissions"
@@ -145,7 +146,7 @@ func (l *loader) add(c *checked) {
 	l.items = append(l.items, item)
 }
 
-// classify says whether a document is to be skipped, or why it cannot be.
+// classify reports whether to skip a document, or returns what is wrong with it.
 func classify(document *Document) (skip bool, problem *Problem) {
 	if document.APIVersion == "" || document.Kind == "" {
 		return false, document.Problem("", "not a Kubernetes object: apiVersion and kind are required; move other files out of the folder")
@@ -158,7 +159,8 @@ func classify(document *Document) (skip bool, problem *Problem) {
 		return false, document.Problem("apiVersion", fmt.Sprintf("the version %q does not exist; use %s", version, v1alpha1.GroupVersion))
 	case document.Kind == kindPermissionTest || document.Kind == kindEffectivePermissions:
 		return true, nil
-	case kinds[document.Kind] == nil:
+	}
+	if _, ok := kinds.Find(kinds.Kind(document.Kind)); !ok {
 		return false, document.Problem("kind", "unknown kind; use one of "+strings.Join(kindNames(), ", "))
 	}
 	return false, nil

@@ -21,27 +21,15 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 	"sigs.k8s.io/yaml"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/config/crd"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/expr"
+	"github.com/remit-authz/remit/internal/kinds"
 
 	kjson "sigs.k8s.io/json"
 )
 
-// kinds are the constructors of the Go types of what a domain is compiled from.
-var kinds = map[string]func() engine.Object{
-	string(engine.KindResourceType):      func() engine.Object { return &v1alpha1.ResourceType{} },
-	string(engine.KindRole):              func() engine.Object { return &v1alpha1.Role{} },
-	string(engine.KindGroup):             func() engine.Object { return &v1alpha1.Group{} },
-	string(engine.KindUser):              func() engine.Object { return &v1alpha1.User{} },
-	string(engine.KindUserPermission):    func() engine.Object { return &v1alpha1.UserPermission{} },
-	string(engine.KindSpecialPermission): func() engine.Object { return &v1alpha1.SpecialPermission{} },
-	string(engine.KindRecordSet):         func() engine.Object { return &v1alpha1.RecordSet{} },
-	string(engine.KindPermissionPolicy):  func() engine.Object { return &v1alpha1.PermissionPolicy{} },
-}
-
-// kindSchema is what the CustomResourceDefinition of a kind asks of its objects.
+// kindSchema is what the CustomResourceDefinition of a kind requires of its objects.
 type kindSchema struct {
 	structural *schema.Structural
 	shape      *shape
@@ -51,9 +39,9 @@ type kindSchema struct {
 }
 
 // schemas compiles the schema of a kind when it is first needed.
-var schemas = func() map[string]func() *kindSchema {
-	compilers := make(map[string]func() *kindSchema, len(kinds))
-	for kind := range kinds {
+var schemas = func() map[kinds.Kind]func() *kindSchema {
+	compilers := make(map[kinds.Kind]func() *kindSchema, len(kinds.Table))
+	for _, kind := range kinds.Names() {
 		compilers[kind] = sync.OnceValue(func() *kindSchema {
 			compiled, err := compileSchema(kind)
 			if err != nil { // generated and embedded: a test compiles each of them
@@ -65,7 +53,7 @@ var schemas = func() map[string]func() *kindSchema {
 	return compilers
 }()
 
-func compileSchema(kind string) (*kindSchema, error) {
+func compileSchema(kind kinds.Kind) (*kindSchema, error) {
 	definition, err := definitionOf(kind)
 	if err != nil {
 		return nil, err
@@ -88,7 +76,7 @@ func compileSchema(kind string) (*kindSchema, error) {
 	return &kindSchema{structural, shape, values, cel.NewValidator(structural, true, celconfig.PerCallLimit)}, nil
 }
 
-func definitionOf(kind string) (*apiextensionsv1.CustomResourceDefinition, error) {
+func definitionOf(kind kinds.Kind) (*apiextensionsv1.CustomResourceDefinition, error) {
 	entries, err := crd.Bases.ReadDir("bases")
 	if err != nil {
 		return nil, err
@@ -98,7 +86,7 @@ func definitionOf(kind string) (*apiextensionsv1.CustomResourceDefinition, error
 		if err != nil {
 			return nil, err
 		}
-		if !strings.Contains(string(data), "\n    kind: "+kind+"\n") { // spares decoding the others
+		if !strings.Contains(string(data), "\n    kind: "+string(kind)+"\n") { // spares decoding the others
 			continue
 		}
 		var definition apiextensionsv1.CustomResourceDefinition
@@ -115,12 +103,12 @@ func definitionOf(kind string) (*apiextensionsv1.CustomResourceDefinition, error
 // object without a namespace gets the given one. The object is nil where the JSON cannot be read into one;
 // it is given beside errors that concern its values only, so that other checks may say more.
 func Object(kind string, data []byte, namespace string, old engine.Object) (engine.Object, field.ErrorList) {
-	construct, ok := kinds[kind]
+	row, ok := kinds.Find(kinds.Kind(kind))
 	if !ok {
 		return nil, field.ErrorList{field.NotSupported(field.NewPath("kind"), kind, kindNames())}
 	}
-	errs := validate(schemas[kind](), data, old)
-	object := construct()
+	errs := validate(schemas[row.Kind](), data, old)
+	object := row.New()
 	strict, err := kjson.UnmarshalStrict(data, object)
 	for _, err := range strict {
 		path, message := strictError(err, reflect.TypeOf(object))
@@ -175,7 +163,7 @@ func validate(s *kindSchema, data []byte, old engine.Object) field.ErrorList {
 	return append(errs, ruleErrs...)
 }
 
-// Path is the path of a field error; empty for the object as a whole.
+// Path returns the path of a field error; empty for the object as a whole.
 func Path(err *field.Error) string {
 	if err.Field == (*field.Path)(nil).String() {
 		return ""
@@ -186,7 +174,7 @@ func Path(err *field.Error) string {
 // unquoted matches what a schema says of a text that YAML reads as something else.
 var unquoted = regexp.MustCompile(`^must be of type string: "(boolean|integer|number)"$`)
 
-// Message is what a field error says, without the path that stands beside it.
+// Message returns what a field error says, without its path.
 func Message(err *field.Error) string {
 	short := *err
 	short.Detail = strings.TrimPrefix(err.Detail, err.Field+" in body ")
@@ -212,9 +200,9 @@ func asMap(data []byte) (map[string]any, error) {
 }
 
 func kindNames() []string {
-	names := make([]string, len(engine.Kinds))
-	for i, kind := range engine.Kinds {
-		names[i] = string(kind)
+	names := make([]string, len(kinds.Table))
+	for i, kind := range kinds.Table {
+		names[i] = string(kind.Kind)
 	}
 	return names
 }

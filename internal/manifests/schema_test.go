@@ -1,24 +1,44 @@
 package manifests
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
-func TestEveryKindHasASchema(t *testing.T) {
-	for _, kind := range engine.Kinds {
-		if _, ok := kinds[string(kind)]; !ok {
-			t.Errorf("%s: no Go type", kind)
-			continue
-		}
-		if _, err := compileSchema(string(kind)); err != nil {
-			t.Errorf("%s: %v", kind, err)
-		}
+// TestEveryKindIsRead walks the table of kinds through what reads manifests.
+func TestEveryKindIsRead(t *testing.T) {
+	for _, kind := range kinds.Table {
+		t.Run(string(kind.Kind), func(t *testing.T) {
+			if _, err := compileSchema(kind.Kind); err != nil {
+				t.Fatalf("no schema in config/crd/bases: %v", err)
+			}
+			definition, err := definitionOf(kind.Kind)
+			if err != nil || definition.Spec.Names.Plural != kind.Resource {
+				t.Errorf("its CustomResourceDefinition has the plural %q (%v), the table of kinds %q", definition.Spec.Names.Plural, err, kind.Resource)
+			}
+			data, err := json.Marshal(map[string]any{"metadata": map[string]any{"name": "default"}, "unknown": 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			object, errs := Object(string(kind.Kind), data, "shop", nil)
+			if len(errs) == 0 {
+				t.Error("a field that it does not have is not refused")
+			}
+			if got, ok := kinds.Of(object); !ok || got.Kind != kind.Kind || object.GetNamespace() != "shop" {
+				t.Errorf("read as %T", object)
+			}
+			document := &Document{APIVersion: v1alpha1.GroupVersion.String(), Kind: string(kind.Kind)}
+			if skip, problem := classify(document); skip || problem != nil {
+				t.Errorf("documents are skipped: %t, %v", skip, problem)
+			}
+		})
 	}
 	if _, err := compileSchema("Nothing"); err == nil {
 		t.Error("a kind without a definition: got no error")

@@ -12,6 +12,7 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/admission"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/manifests"
 )
 
@@ -92,7 +93,7 @@ func (a *admitted) check(path string, problem reporter) {
 	if a.named.APIVersion != v1alpha1.GroupVersion.String() {
 		problem(path+".object.apiVersion", "must be %s", v1alpha1.GroupVersion)
 	}
-	if !slices.Contains(engine.Kinds, engine.Kind(a.named.Kind)) {
-		problem(path+".object.kind", "must be one of %v", engine.Kinds)
+	if _, ok := kinds.Find(kinds.Kind(a.named.Kind)); !ok {
+		problem(path+".object.kind", "must be one of %v", kinds.Names())
 	}
 }

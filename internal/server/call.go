@@ -238,7 +238,7 @@ func (c *call) find(namespace, revision string) (found bool, err error) {
 			return false, err
 		}
 	}
-	if c.domain, found = c.server.domains.Domain(namespace); !found && c.server.domains.Heard().IsZero() {
+	if c.domain, found = c.server.domains.Domain(namespace); !found && c.server.domains.LastContact().IsZero() {
 		return false, statusErrorf(http.StatusServiceUnavailable, "this replica does not know the domains yet")
 	}
 	return found, nil

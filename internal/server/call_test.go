@@ -117,7 +117,7 @@ func TestRevisionsThatCannotBeServed(t *testing.T) {
 type unready struct{ fixed }
 
 func (unready) Domain(string) (store.Snapshot, bool) { return store.Snapshot{}, false }
-func (unready) Heard() time.Time                     { return time.Time{} }
+func (unready) LastContact() time.Time               { return time.Time{} }
 
 // TestNothingIsSaidBeforeDomainsAreKnown because that a domain does not exist would be wrong, and no opinion too.
 func TestNothingIsSaidBeforeDomainsAreKnown(t *testing.T) {

@@ -44,8 +44,8 @@ func (f fixed) WaitFor(ctx context.Context, namespace, revision string) error {
 	return ctx.Err()
 }
 
-// Heard is a minute and a half before every decision.
-func (f fixed) Heard() time.Time { return now.Add(-90 * time.Second) }
+// LastContact is a minute and a half before every decision.
+func (f fixed) LastContact() time.Time { return now.Add(-90 * time.Second) }
 
 func compiled(namespace, revision string, objects ...engine.Object) store.Snapshot {
 	return store.Snapshot{Namespace: namespace, Domain: engine.Compile(objects), Revision: revision, Made: now.Add(-time.Hour)}

@@ -33,7 +33,7 @@ type parameter struct {
 type schema map[string]any
 
 var (
-	explainParameter  = parameter{"explain", "Adds the trace: the stages in order, and what each object said.", schema{"type": "boolean"}}
+	explainParameter  = parameter{"explain", "Adds the trace: the stages in order, and what each found in which object.", schema{"type": "boolean"}}
 	revisionParameter = parameter{atLeastRevision, "The answer comes from a state that covers this revision, of an earlier answer.", schema{"type": "string"}}
 	resourceParameter = parameter{"resource", "Narrows the answer to one resource type.", schema{"type": "string"}}
 )

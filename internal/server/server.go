@@ -67,8 +67,8 @@ type Domains interface {
 	// WaitFor returns nil as soon as a domain is at least as new as a revision. It returns the context's error when
 	// that does not come in time, and store.ErrRevision for what is no revision.
 	WaitFor(ctx context.Context, namespace, revision string) error
-	// Heard is when the domains were last known to be up to date; the zero time before they are known at all.
-	Heard() time.Time
+	// LastContact is when the domains were last known to be up to date; the zero time before they are known at all.
+	LastContact() time.Time
 }
 
 // Options configure a server.

@@ -21,7 +21,7 @@ func (c *call) domainStatus() (any, error) {
 	if err := c.state(""); err != nil {
 		return nil, err
 	}
-	behind := c.now().Sub(c.server.domains.Heard())
+	behind := c.now().Sub(c.server.domains.LastContact())
 	return domainStatus{
 		Domain:        c.domain.Namespace,
 		Revision:      c.domain.Revision,

@@ -15,59 +15,59 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
-// retryPeriod is how long to wait, up to twice as long, before an API server that is away is asked again.
+// retryPeriod is the interval, with jitter of up to as much again, at which an API server that is unavailable is retried.
 const retryPeriod = time.Second
 
-// informer is a shared informer that knows when the API server last told it anything: a list, an event, or the
-// bookmark that it sends about every minute to say that there was none.
+// informer is a shared informer that knows when the API server last sent it anything: a list, an event, or the bookmark
+// that comes about every minute when there are no events.
 //
-// It asks an API server that is away steadily. An informer by itself would ask ever more seldom, and serve the old
+// It retries at a fixed interval while the API server is unavailable. A plain informer would back off, and serve the old
 // state for up to a minute after an outage.
 type informer struct {
 	toolscache.SharedIndexInformer
-	heardAt atomic.Pointer[time.Time]
-	// away says that the last that was asked of the API server failed because it was away.
-	away atomic.Bool
+	contact atomic.Pointer[time.Time]
+	// unavailable means that the last request failed because the API server was unavailable.
+	unavailable atomic.Bool
 }
 
 func newInformer(source toolscache.ListerWatcher, example runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 	i := &informer{}
-	i.SharedIndexInformer = toolscache.NewSharedIndexInformer(i.listening(source), example, resync, indexers)
+	i.SharedIndexInformer = toolscache.NewSharedIndexInformer(i.observe(source), example, resync, indexers)
 	return i
 }
 
-func (i *informer) hear() {
+func (i *informer) recordContact() {
 	now := time.Now()
-	i.heardAt.Store(&now)
+	i.contact.Store(&now)
 }
 
-// heard is the zero time before anything was heard.
-func (i *informer) heard() time.Time {
-	if at := i.heardAt.Load(); at != nil {
+// lastContact returns the zero time before the first contact.
+func (i *informer) lastContact() time.Time {
+	if at := i.contact.Load(); at != nil {
 		return *at
 	}
 	return time.Time{}
 }
 
-// listening is the source with the informer overhearing, and asking again.
-func (i *informer) listening(source toolscache.ListerWatcher) toolscache.ListerWatcher {
+// observe wraps a source so that the informer notes every contact and retries.
+func (i *informer) observe(source toolscache.ListerWatcher) toolscache.ListerWatcher {
 	from := toolscache.ToListerWatcherWithContext(source)
 	return toolscache.ToListWatcherWithWatchListSemantics(&toolscache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			list, err := steadily(ctx, i, func() (runtime.Object, error) { return from.ListWithContext(ctx, options) })
+			list, err := retryUnavailable(ctx, i, func() (runtime.Object, error) { return from.ListWithContext(ctx, options) })
 			if err == nil {
-				i.hear()
+				i.recordContact()
 			}
 			return list, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			events, err := steadily(ctx, i, func() (watch.Interface, error) { return from.WatchWithContext(ctx, options) })
+			events, err := retryUnavailable(ctx, i, func() (watch.Interface, error) { return from.WatchWithContext(ctx, options) })
 			if err != nil {
 				return nil, err
 			}
 			return watch.Filter(events, func(event watch.Event) (watch.Event, bool) {
 				if event.Type != watch.Error {
-					i.hear()
+					i.recordContact()
 				}
 				return event, true
 			}), nil
@@ -75,25 +75,26 @@ func (i *informer) listening(source toolscache.ListerWatcher) toolscache.ListerW
 	}, source)
 }
 
-// steadily asks again until the API server is back. Only the first failure of an outage is returned, for it to be
-// logged.
-func steadily[T any](ctx context.Context, i *informer, ask func() (T, error)) (T, error) {
+// retryUnavailable retries at a fixed interval while the API server is unavailable. The first error of an outage is
+// returned, so that it is logged once.
+func retryUnavailable[T any](ctx context.Context, i *informer, request func() (T, error)) (T, error) {
 	for {
-		answer, err := ask()
-		away := err != nil && isAway(err)
-		if before := i.away.Swap(away); !away || !before {
-			return answer, err
+		response, err := request()
+		unavailable := err != nil && isUnavailable(err)
+		if before := i.unavailable.Swap(unavailable); !unavailable || !before {
+			return response, err
 		}
 		select {
 		case <-ctx.Done():
-			return answer, err
+			return response, err
 		case <-time.After(wait.Jitter(retryPeriod, 1)):
 		}
 	}
 }
 
-// isAway tells an API server that does not answer, or not for itself, from one that refuses.
-func isAway(err error) bool {
+// isUnavailable reports whether an error means that the API server did not answer, or failed itself, rather than that it
+// refused the request.
+func isUnavailable(err error) bool {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		return status.Status().Code >= http.StatusInternalServerError

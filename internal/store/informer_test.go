@@ -19,25 +19,25 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
-// TestInformerHearsListsEventsAndBookmarks drives what listens, as a reflector does.
-func TestInformerHearsListsEventsAndBookmarks(t *testing.T) {
+// TestInformerNotesListsEventsAndBookmarks drives the observed source, as a reflector does.
+func TestInformerNotesListsEventsAndBookmarks(t *testing.T) {
 	events := watch.NewFake()
 	i := &informer{}
-	source := toolscache.ToListerWatcherWithContext(i.listening(&toolscache.ListWatch{
+	source := toolscache.ToListerWatcherWithContext(i.observe(&toolscache.ListWatch{
 		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) { return &v1alpha1.RoleList{}, nil },
 		WatchFuncWithContext: func(context.Context, metav1.ListOptions) (watch.Interface, error) {
 			return events, nil
 		},
 	}))
-	if at := i.heard(); !at.IsZero() {
-		t.Errorf("at first, heard at %v", at)
+	if at := i.lastContact(); !at.IsZero() {
+		t.Errorf("contact at %v before the first request", at)
 	}
 	if _, err := source.ListWithContext(t.Context(), metav1.ListOptions{}); err != nil {
 		t.Fatalf("list: %v", err)
 	}
-	heard := i.heard()
-	if heard.IsZero() {
-		t.Error("a list was not heard")
+	contact := i.lastContact()
+	if contact.IsZero() {
+		t.Error("a list was not noted")
 	}
 	watching, err := source.WatchWithContext(t.Context(), metav1.ListOptions{})
 	if err != nil {
@@ -57,15 +57,15 @@ func TestInformerHearsListsEventsAndBookmarks(t *testing.T) {
 		if got := <-watching.ResultChan(); got != tc.event {
 			t.Errorf("event %v, want %v", got, tc.event)
 		}
-		if got := i.heard().After(heard); got != tc.want {
-			t.Errorf("%s was heard: %t, want %t", tc.event.Type, got, tc.want)
+		if got := i.lastContact().After(contact); got != tc.want {
+			t.Errorf("%s was noted: %t, want %t", tc.event.Type, got, tc.want)
 		}
-		heard = i.heard()
+		contact = i.lastContact()
 	}
 }
 
-// TestInformerAsksSteadily has the API server be away, in several ways.
-func TestInformerAsksSteadily(t *testing.T) {
+// TestInformerRetries makes the API server unavailable in several ways.
+func TestInformerRetries(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
 	for name, tc := range map[string]struct {
 		answers []error // one after the other; nil is a list
@@ -83,7 +83,7 @@ func TestInformerAsksSteadily(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				answers := tc.answers
-				source := toolscache.ToListerWatcherWithContext((&informer{}).listening(&toolscache.ListWatch{
+				source := toolscache.ToListerWatcherWithContext((&informer{}).observe(&toolscache.ListWatch{
 					ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
 						err := answers[0]
 						answers = answers[1:]
@@ -108,11 +108,11 @@ func TestInformerAsksSteadily(t *testing.T) {
 	}
 }
 
-// TestInformerStopsAsking ends while the API server is away.
-func TestInformerStopsAsking(t *testing.T) {
+// TestInformerStopsRetrying ends the context while the API server is unavailable.
+func TestInformerStopsRetrying(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	asked := 0
-	source := toolscache.ToListerWatcherWithContext((&informer{}).listening(&toolscache.ListWatch{
+	source := toolscache.ToListerWatcherWithContext((&informer{}).observe(&toolscache.ListWatch{
 		ListWithContextFunc: func(context.Context, metav1.ListOptions) (runtime.Object, error) {
 			if asked++; asked == 2 {
 				cancel()
@@ -139,20 +139,20 @@ var (
 	busy        = apierrors.NewTooManyRequests("later", 1)
 )
 
-// TestHeardIsTheOldestOfAllKinds has one kind of which nothing was heard for an hour.
-func TestHeardIsTheOldestOfAllKinds(t *testing.T) {
+// TestLastContactIsTheOldestOfAllKinds has one kind without an event for an hour.
+func TestLastContactIsTheOldestOfAllKinds(t *testing.T) {
 	f := newFeed(t)
 	old := time.Now().Add(-time.Hour)
 	f.store.informers = []*informer{{}, {}, {}}
 	for _, i := range f.store.informers {
-		i.hear()
+		i.recordContact()
 	}
-	f.store.informers[1].heardAt.Store(&old)
-	if at := f.store.Heard(); !at.IsZero() {
-		t.Errorf("Heard() = %v before the sync", at)
+	f.store.informers[1].contact.Store(&old)
+	if at := f.store.LastContact(); !at.IsZero() {
+		t.Errorf("LastContact() = %v before the sync", at)
 	}
 	f.drain()
-	if at := f.store.Heard(); !at.Equal(old) {
-		t.Errorf("Heard() = %v, want %v", at, old)
+	if at := f.store.LastContact(); !at.Equal(old) {
+		t.Errorf("LastContact() = %v, want %v", at, old)
 	}
 }

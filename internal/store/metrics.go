@@ -10,7 +10,7 @@ var (
 	readyMetric = prometheus.NewDesc("remit_store_ready",
 		"Whether every kind has been listed once and decisions are served (1), or not yet (0).", nil, nil)
 	stalenessMetric = prometheus.NewDesc("remit_store_staleness_seconds",
-		"Seconds since the API server last told of every kind. It does so about every minute when nothing changes.", nil, nil)
+		"Seconds since every kind was last known to be up to date. The API server sends something about every minute when nothing changes.", nil, nil)
 	objectsMetric = prometheus.NewDesc("remit_domain_objects",
 		"Objects that a domain is made of.", []string{"domain"}, nil)
 	usersMetric = prometheus.NewDesc("remit_domain_users",
@@ -40,7 +40,7 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 		return
 	}
 	gauge(readyMetric, 1)
-	gauge(stalenessMetric, time.Since(s.Heard()).Seconds())
+	gauge(stalenessMetric, time.Since(s.LastContact()).Seconds())
 	for _, namespace := range s.Namespaces() {
 		snapshot, ok := s.Domain(namespace)
 		if !ok {

@@ -2,23 +2,23 @@ package store
 
 import (
 	"context"
-	"slices"
+	"maps"
 	"sync"
 	"time"
 )
 
-// progress is how far the store has come in all namespaces together, for those who wait for a revision.
+// progress is what the store has seen in all namespaces together, for those who wait for a revision.
 type progress struct {
 	mu   sync.Mutex
 	seen versions
-	// shows is what domains may show already: what was seen, and what is just being compiled.
+	// shows is what domains may show: what was seen, and what is being compiled now.
 	shows versions
 	// moved is closed, and replaced, by every advance.
 	moved chan struct{}
 }
 
 func newProgress() *progress {
-	return &progress{seen: newVersions(), shows: newVersions(), moved: make(chan struct{})}
+	return &progress{seen: versions{}, shows: versions{}, moved: make(chan struct{})}
 }
 
 func (p *progress) advance(seen versions) {
@@ -30,38 +30,38 @@ func (p *progress) advance(seen versions) {
 }
 
 // show takes note of what domains will show from now on.
-func (p *progress) show(versions versions) {
+func (p *progress) show(seen versions) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.shows.seeAll(versions)
+	p.shows.seeAll(seen)
 }
 
 func (p *progress) shown() versions {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.shows)
+	return maps.Clone(p.shows)
 }
 
-// lookAgain is how often those who wait look by themselves, for what no event tells.
-const lookAgain = 100 * time.Millisecond
+// pollPeriod is how often a waiting call checks for what no event shows.
+const pollPeriod = 100 * time.Millisecond
 
-// wait returns when what has been seen is enough, or with the context's error.
+// wait returns nil when what has been seen is enough, or else the context's error.
 func (p *progress) wait(ctx context.Context, enough func(seen versions) bool) error {
-	var again *time.Ticker
+	var poll *time.Ticker
 	for {
 		p.mu.Lock()
-		seen, moved := slices.Clone(p.seen), p.moved
+		seen, moved := maps.Clone(p.seen), p.moved
 		p.mu.Unlock()
 		if enough(seen) {
 			return nil
 		}
-		if again == nil {
-			again = time.NewTicker(lookAgain)
-			defer again.Stop()
+		if poll == nil {
+			poll = time.NewTicker(pollPeriod)
+			defer poll.Stop()
 		}
 		select {
 		case <-moved:
-		case <-again.C:
+		case <-poll.C:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

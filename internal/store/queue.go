@@ -8,22 +8,22 @@ import (
 	"github.com/remit-authz/remit/internal/engine"
 )
 
-// event is the last that was heard of an object.
+// event is the latest event of an object.
 type event struct {
 	object engine.Object // nil: it was deleted
 	// version is the resource version of the object, or of its deletion.
 	version string
 }
 
-// batch is what was heard since the last batch: of each object, only the last event.
+// batch is the events since the last batch; of each object, only the latest.
 type batch struct {
 	events map[string]map[engine.Ref]event // by namespace
 	seen   versions
 }
 
-func newBatch() batch { return batch{map[string]map[engine.Ref]event{}, newVersions()} }
+func newBatch() batch { return batch{map[string]map[engine.Ref]event{}, versions{}} }
 
-// queue collects events until somebody takes them all.
+// queue collects events until they are all taken.
 type queue struct {
 	mu      sync.Mutex
 	pending batch
@@ -80,7 +80,8 @@ func (h *handler) OnUpdate(before, after any) {
 	h.put(after)
 }
 
-// OnDelete is called with the object as of its deletion, or wrapped, as it last was, when nobody saw that.
+// OnDelete is called with the object as of its deletion, or with its last known state, wrapped, when the deletion was not
+// seen.
 func (h *handler) OnDelete(object any) {
 	version := ""
 	if unseen, ok := object.(toolscache.DeletedFinalStateUnknown); ok {

@@ -18,8 +18,8 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // Snapshot is one state of one domain. It does not change.
@@ -27,8 +27,8 @@ type Snapshot struct {
 	// Namespace is the domain's name.
 	Namespace string
 	Domain    *engine.Domain
-	// Revision is an opaque token for this state: whoever has it can ask for a state that is at least as
-	// new, on any replica. It stays the same while no decision can have changed.
+	// Revision is an opaque token for this state: a caller that has it can ask any replica for a state that is at least as
+	// new. It stays the same while no decision can have changed.
 	Revision string
 	// ResourceVersion is the newest resource version that this state includes.
 	ResourceVersion string
@@ -37,7 +37,7 @@ type Snapshot struct {
 	CompileTime time.Duration
 }
 
-// Update tells a subscriber of a domain's next state.
+// Update is a domain's next state, as subscribers get it.
 type Update struct {
 	// Snapshot is the state that decisions follow from now on. Its Domain is empty (Len is 0) when the
 	// namespace lost its last object, and is no domain any more.
@@ -46,8 +46,7 @@ type Update struct {
 	Previous *engine.Domain
 	// Changed are the objects written or deleted, sorted.
 	Changed []engine.Ref
-	// Affected finds the users whose answers may differ. It may take a while in a large domain; who does not need it
-	// does not call it.
+	// Affected returns the users whose answers may differ. In a large domain it takes a while when it is first called.
 	Affected func() engine.Affected
 }
 
@@ -59,7 +58,8 @@ type Store struct {
 	queue       *queue
 	domains     sync.Map // namespace → *state
 	progress    *progress
-	informers   []*informer   // of all kinds; complete before synced is closed
+	kinds       []*kinds.Row
+	informers   []*informer   // one for each kind; complete before synced is closed
 	synced      chan struct{} // closed once every kind has been listed and is served
 	mu          sync.Mutex    // guards subscribers
 	subscribers []*func(Update)
@@ -71,27 +71,36 @@ type state struct {
 	versions versions
 }
 
-// New prepares a store over the objects of a cache, which must have been made with CacheOptions.
-func New(objects cache.Cache, log logr.Logger) *Store {
-	return &Store{cache: objects, log: log, queue: newQueue(), progress: newProgress(), synced: make(chan struct{})}
+// New prepares a store over the objects of a cache, which must have been made with CacheOptions. It watches the kinds that
+// are given, or all of kinds.Table.
+func New(objects cache.Cache, log logr.Logger, of ...*kinds.Row) *Store {
+	if len(of) == 0 {
+		of = kinds.Table
+	}
+	return &Store{cache: objects, log: log, kinds: of, queue: newQueue(), progress: newProgress(), synced: make(chan struct{})}
 }
 
-// CacheOptions are what the store asks of the cache that it reads from: objects without managed fields and, where they are
-// of a domain, without kubectl's copy of what was last applied, each of which may be as large as the object itself and
-// which nobody reads; and informers that know when they last heard anything.
+// Serves reports whether the store watches a kind. Another version of Remit may know kinds that this one does not.
+func (s *Store) Serves(kind kinds.Kind) bool {
+	return slices.ContainsFunc(s.kinds, func(row *kinds.Row) bool { return row.Kind == kind })
+}
+
+// CacheOptions returns the options of the cache that the store reads from. Objects have no managed fields and, where they
+// are of a domain, no copy of what kubectl last applied: nobody reads these, and each may be as large as the object itself.
+// Informers know when the API server last answered.
 func CacheOptions() cache.Options {
 	return cache.Options{DefaultTransform: trim, NewInformer: newInformer}
 }
 
-// trim takes away what nobody reads. Of kinds that are not a domain's it leaves the annotations alone: whoever reads such
-// an object through the cache may write it back.
+// trim drops what nobody reads. Of kinds that are not a domain's it leaves the annotations alone: whoever reads such an
+// object through the cache may write it back.
 func trim(object any) (any, error) {
 	o, ok := object.(metav1.Object)
 	if !ok {
 		return object, nil // a deletion that was not seen
 	}
 	o.SetManagedFields(nil)
-	if _, ok := engine.KindOf(o); ok {
+	if _, ok := kinds.Of(o); ok {
 		annotations := o.GetAnnotations()
 		delete(annotations, corev1.LastAppliedConfigAnnotation)
 		if len(annotations) == 0 {
@@ -101,8 +110,8 @@ func trim(object any) (any, error) {
 	return object, nil
 }
 
-// Domain gives the current state of a namespace's domain. It is false for a namespace without any object of
-// ours, and for every one of them until the store is ready.
+// Domain returns the current state of a namespace's domain. It is false for a namespace without any object of
+// Remit, and for every namespace until the store is ready.
 func (s *Store) Domain(namespace string) (Snapshot, bool) {
 	if !s.Ready() {
 		return Snapshot{}, false
@@ -119,7 +128,7 @@ func (s *Store) state(namespace string) *state {
 	return st
 }
 
-// Namespaces are those that have a domain, sorted; none until the store is ready.
+// Namespaces returns those that have a domain, sorted; none until the store is ready.
 func (s *Store) Namespaces() []string {
 	if !s.Ready() {
 		return nil
@@ -134,8 +143,8 @@ func (s *Store) Namespaces() []string {
 	return names
 }
 
-// Subscribe has fn called with every update after it has been swapped in, one after the other, until the
-// function that it returns is called. The next change is not served before fn returns, so it should be quick.
+// Subscribe calls fn with every update after it has been swapped in, one at a time, until unsubscribe is called. The next
+// change is not served before fn returns, so it should be quick.
 func (s *Store) Subscribe(fn func(Update)) (unsubscribe func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,8 +156,8 @@ func (s *Store) Subscribe(fn func(Update)) (unsubscribe func()) {
 	}
 }
 
-// Ready says whether every kind has been listed once and is served. It stays true when the API server is
-// away: decisions then follow the last state that was seen.
+// Ready reports whether every kind has been listed once and is served. It stays true when the API server is
+// unavailable: decisions then follow the last state that was seen.
 func (s *Store) Ready() bool {
 	select {
 	case <-s.synced:
@@ -158,7 +167,7 @@ func (s *Store) Ready() bool {
 	}
 }
 
-// Synced is closed when the store gets ready.
+// Synced returns a channel that is closed when the store becomes ready.
 func (s *Store) Synced() <-chan struct{} { return s.synced }
 
 // ReadyzCheck is Ready, as a health check.
@@ -169,27 +178,27 @@ func (s *Store) ReadyzCheck(*http.Request) error {
 	return nil
 }
 
-// Heard is the last time at which the API server had told of every kind, so that every state served then was
-// complete; the zero time until the store is ready. The API server tells something about every minute even when
-// nothing changes, so an older time means that it is away, or cannot be reached.
-func (s *Store) Heard() time.Time {
+// LastContact returns the last time at which every kind was known to be up to date; the zero time until the store is ready.
+// The API server sends something about every minute even when nothing changes, so an older time means that it is
+// unavailable or cannot be reached.
+func (s *Store) LastContact() time.Time {
 	if !s.Ready() {
 		return time.Time{}
 	}
-	heard := time.Now()
+	oldest := time.Now()
 	for _, informer := range s.informers {
-		if at := informer.heard(); at.Before(heard) {
-			heard = at
+		if at := informer.lastContact(); at.Before(oldest) {
+			oldest = at
 		}
 	}
-	return heard
+	return oldest
 }
 
-// NeedLeaderElection says that every replica holds the domains.
+// NeedLeaderElection is false: every replica serves all domains.
 func (s *Store) NeedLeaderElection() bool { return false }
 
-// WaitFor returns nil as soon as a namespace's state is at least as new as a revision. It returns the
-// context's error when that does not come in time, and ErrRevision for what is no revision.
+// WaitFor returns nil as soon as a namespace's state is at least as new as a revision, as far as that is about kinds that
+// the store serves. The error is the context's if that takes too long, and ErrRevision for a text that is not a revision.
 func (s *Store) WaitFor(ctx context.Context, namespace, revision string) error {
 	wanted, err := parseRevision(revision)
 	if err != nil {
@@ -197,24 +206,24 @@ func (s *Store) WaitFor(ctx context.Context, namespace, revision string) error {
 	}
 	return s.progress.wait(ctx, func(seen versions) bool {
 		current := s.state(namespace)
-		return current != nil && current.versions.cover(wanted) || seen.cover(wanted) || s.complete(namespace, seen, wanted)
+		return current != nil && current.versions.cover(wanted, s.kinds) || seen.cover(wanted, s.kinds) || s.complete(namespace, seen, wanted)
 	})
 }
 
-// complete says whether a namespace's state has all that a revision covers although no event told so: a replica never
-// hears of an object that was deleted before it started, or while it could not watch. But what it lists tells how new
-// the list is.
+// complete reports whether a namespace's state has all that a revision covers although no event showed it: a replica gets
+// no event of an object that was deleted before it started, or while it could not watch. But its lists have a resource
+// version, too.
 func (s *Store) complete(namespace string, seen, wanted versions) bool {
-	if !s.Ready() || len(s.informers) < len(engine.Kinds) {
+	if !s.Ready() || len(s.informers) < len(s.kinds) {
 		return false
 	}
-	for i, kind := range engine.Kinds {
-		if seen[i] >= wanted[i] {
+	for i, kind := range s.kinds {
+		if seen[kind.Key] >= wanted[kind.Key] {
 			continue
 		}
 		listed := s.informers[i].GetIndexer()
 		version, err := strconv.ParseUint(listed.LastStoreSyncResourceVersion(), 10, 64)
-		if err != nil || version < wanted[i] {
+		if err != nil || version < wanted[kind.Key] {
 			return false
 		}
 		objects, err := listed.ByIndex(toolscache.NamespaceIndex, namespace)
@@ -225,7 +234,7 @@ func (s *Store) complete(namespace string, seen, wanted versions) bool {
 		if current := s.state(namespace); current != nil {
 			domain = current.Domain
 		}
-		if len(objects) != len(domain.Names(kind)) {
+		if len(objects) != len(domain.Names(kind.Kind)) {
 			return false
 		}
 		for _, object := range objects {
@@ -233,7 +242,7 @@ func (s *Store) complete(namespace string, seen, wanted versions) bool {
 			if !ok {
 				return false
 			}
-			if !holds(domain, engine.Ref{Kind: kind, Name: o.GetName()}, o) {
+			if !shows(domain, engine.Ref{Kind: kind.Kind, Name: o.GetName()}, o) {
 				return false
 			}
 		}
@@ -241,7 +250,7 @@ func (s *Store) complete(namespace string, seen, wanted versions) bool {
 	return true
 }
 
-// Seen is a revision that covers everything that any domain shows.
+// Seen returns a revision that covers everything that any domain shows.
 func (s *Store) Seen() string { return s.progress.shown().revision() }
 
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;userpermissions;specialpermissions;recordsets;permissionpolicies,verbs=get;list;watch
@@ -249,20 +258,20 @@ func (s *Store) Seen() string { return s.progress.shown().revision() }
 // Start watches until ctx is done. It fails when the cache cannot watch a kind at all.
 func (s *Store) Start(ctx context.Context) error {
 	var listed []toolscache.DoneChecker
-	for _, kind := range engine.Kinds {
-		objects, err := s.cache.GetInformerForKind(ctx, v1alpha1.GroupVersion.WithKind(string(kind)), cache.BlockUntilSynced(false))
+	for _, kind := range s.kinds {
+		objects, err := s.cache.GetInformerForKind(ctx, kind.GVK(), cache.BlockUntilSynced(false))
 		if err != nil {
-			return fmt.Errorf("watch %s: %w", kind, err)
+			return fmt.Errorf("watch %s: %w", kind.Kind, err)
 		}
 		informer, ok := objects.(*informer)
 		if !ok {
-			return fmt.Errorf("watch %s: the cache was not made with CacheOptions", kind)
+			return fmt.Errorf("watch %s: the cache was not made with CacheOptions", kind.Kind)
 		}
 		s.informers = append(s.informers, informer)
-		h := &handler{kind: kind, queue: s.queue, listed: informer.LastSyncResourceVersion}
+		h := &handler{kind: kind.Kind, queue: s.queue, listed: informer.LastSyncResourceVersion}
 		registration, err := informer.AddEventHandlerWithOptions(h, toolscache.HandlerOptions{ResyncPeriod: new(time.Duration)})
 		if err != nil {
-			return fmt.Errorf("watch %s: %w", kind, err)
+			return fmt.Errorf("watch %s: %w", kind.Kind, err)
 		}
 		listed = append(listed, registration.HasSyncedChecker())
 	}
@@ -282,15 +291,15 @@ func (s *Store) Start(ctx context.Context) error {
 
 // drain serves everything that is queued.
 func (s *Store) drain() {
-	heard := s.queue.take()
-	s.progress.show(heard.seen)
+	taken := s.queue.take()
+	s.progress.show(taken.seen)
 	var updates []Update
-	for _, namespace := range slices.Sorted(maps.Keys(heard.events)) {
-		if update, changed := s.apply(namespace, heard.events[namespace]); changed {
+	for _, namespace := range slices.Sorted(maps.Keys(taken.events)) {
+		if update, changed := s.apply(namespace, taken.events[namespace]); changed {
 			updates = append(updates, update)
 		}
 	}
-	s.progress.advance(heard.seen)
+	s.progress.advance(taken.seen)
 	if !s.Ready() {
 		close(s.synced)
 		s.log.Info("Serving decisions", "domains", len(updates))
@@ -305,17 +314,16 @@ func (s *Store) drain() {
 	}
 }
 
-// apply swaps in a namespace's next state. It is false when the events change no decision, such as those
-// of status.
+// apply swaps in a namespace's next state. It is false when the events change no decision, as those of status do not.
 func (s *Store) apply(namespace string, events map[engine.Ref]event) (Update, bool) {
 	current := s.state(namespace)
 	if current == nil {
-		current = &state{Snapshot{Namespace: namespace, Domain: engine.Compile(nil)}, newVersions()}
+		current = &state{Snapshot{Namespace: namespace, Domain: engine.Compile(nil)}, versions{}}
 	}
-	next := &state{Snapshot{Namespace: namespace}, slices.Clone(current.versions)}
+	next := &state{Snapshot{Namespace: namespace}, maps.Clone(current.versions)}
 	var changes []engine.Change
 	for ref, e := range events {
-		if holds(current.Domain, ref, e.object) {
+		if shows(current.Domain, ref, e.object) {
 			continue
 		}
 		changes = append(changes, engine.Change{Ref: ref, Object: e.object})
@@ -345,11 +353,11 @@ func (s *Store) apply(namespace string, events map[engine.Ref]event) (Update, bo
 	return Update{Snapshot: next.Snapshot, Previous: current.Domain, Changed: changed, Affected: delta.Affected}, true
 }
 
-// holds says whether a domain has an object as it was heard of last: not at all where that is nil.
-func holds(domain *engine.Domain, ref engine.Ref, heard engine.Object) bool {
+// shows reports whether a domain has an object in its latest version; for a nil object, whether it has none.
+func shows(domain *engine.Domain, ref engine.Ref, latest engine.Object) bool {
 	uid, generation, ok := domain.Version(ref)
-	if !ok || heard == nil {
-		return !ok && heard == nil
+	if !ok || latest == nil {
+		return !ok && latest == nil
 	}
-	return uid == heard.GetUID() && generation == heard.GetGeneration()
+	return uid == latest.GetUID() && generation == latest.GetGeneration()
 }

@@ -49,7 +49,7 @@ func (f *feed) handler(object engine.Object) *handler {
 	f.t.Helper()
 	kind, ok := engine.KindOf(object)
 	if !ok {
-		f.t.Fatalf("%T is no kind of ours", object)
+		f.t.Fatalf("%T is not a kind of a domain", object)
 	}
 	return f.handlers[kind]
 }
@@ -226,7 +226,7 @@ func TestDeletionsCount(t *testing.T) {
 			if after.Domain.Knows("bob") {
 				t.Error("bob is still known")
 			}
-			if newer, err := AtLeast(after.Revision, before.Revision); err != nil || !newer || after.Revision == before.Revision {
+			if joined, err := Join(after.Revision, before.Revision); err != nil || joined != after.Revision || after.Revision == before.Revision {
 				t.Errorf("revision %q → %q, want a newer one", before.Revision, after.Revision)
 			}
 			if after.ResourceVersion != strconv.Itoa(f.version) {
@@ -250,15 +250,14 @@ func TestWaitFor(t *testing.T) {
 		t.Errorf("WaitFor what is no revision: got error %v, want ErrRevision", err)
 	}
 
-	wanted := newVersions()
-	wanted.see(engine.KindUser, strconv.Itoa(f.version+1))
+	wanted := RevisionOf(engine.KindUser, strconv.Itoa(f.version+1))
 	gone, giveUp := context.WithCancel(ctx)
 	giveUp()
-	if err := f.store.WaitFor(gone, "a", wanted.revision()); !errors.Is(err, context.Canceled) {
+	if err := f.store.WaitFor(gone, "a", wanted); !errors.Is(err, context.Canceled) {
 		t.Errorf("WaitFor what does not come: got error %v, want context.Canceled", err)
 	}
 	waited := make(chan error)
-	go func() { waited <- f.store.WaitFor(ctx, "a", wanted.revision()) }()
+	go func() { waited <- f.store.WaitFor(ctx, "a", wanted) }()
 	f.delete(alice) // with it goes the whole domain
 	f.drain()
 	if err := <-waited; err != nil {

@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/utils/clock"
@@ -22,28 +23,29 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/admission"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/store"
 )
 
 const (
-	// pagePrefix and the name of a domain are the name of the Lease with the domain's page.
-	pagePrefix = "admission-"
-	// PageAnnotation is what such a Lease is for: the page, as JSON.
-	PageAnnotation = v1alpha1.GroupName + "/admitted"
-	// pendingFor is how long a change that was admitted may be stored: a request to the API server lasts a minute
+	// leasePrefix and the name of a domain are the name of the Lease with the domain's ledger.
+	leasePrefix = "admission-"
+	// LedgerAnnotation is the annotation of such a Lease that has the ledger, as JSON.
+	LedgerAnnotation = v1alpha1.GroupName + "/admitted"
+	// pendingTTL is how long an admitted change may still be stored: a request to the API server lasts a minute
 	// (--request-timeout), and the clocks of two replicas may differ by another.
-	pendingFor = 2 * time.Minute
-	// mostPending bounds a page.
-	mostPending = 1000
-	// ledgerPatience is how long a change waits for its turn. The API server waits 5 s for the webhook.
-	ledgerPatience = 3 * time.Second
-	// lookAgain is how often a change that waits looks whether it may go on.
-	lookAgain = 20 * time.Millisecond
+	pendingTTL = 2 * time.Minute
+	// maxPending bounds a ledger.
+	maxPending = 1000
+	// admitTimeout is how long a change waits for others. The API server waits 5 s for the webhook.
+	admitTimeout = 3 * time.Second
+	// retryInterval is how often a change that waits is tried again.
+	retryInterval = 20 * time.Millisecond
 )
 
-// ledger keeps, for every domain, which changes were admitted and may not be known to every replica. Each is entered
-// before the API server is told that it may be stored, in a Lease in the operator's namespace that is only replaced by
-// whoever has read its last version; so all replicas agree on an order. docs/adr/0010 tells why this is enough.
+// ledger records, for every domain, which changes were admitted and may not be known to every replica. Each is appended
+// before the API server is told that it may be stored, to a Lease in the operator's namespace that a replica only replaces
+// if it has read the latest version; so all replicas agree on an order. docs/adr/0010 explains why this is enough.
 type ledger struct {
 	domains *store.Store
 	leases  coordinationv1client.LeaseInterface
@@ -52,12 +54,13 @@ type ledger struct {
 	clock clock.PassiveClock
 
 	mu sync.Mutex
-	// turns let the changes of a domain wait here rather than for each other's Lease.
-	turns map[string]*sync.Mutex
+	// locks, by domain, make the changes of a replica wait for each other here rather than compete for the Lease.
+	locks map[string]*sync.Mutex
 }
 
-// page is what a domain's Lease says.
-type page struct {
+// domainLedger is the ledger of one domain, as its Lease has it. Replicas of two versions of Remit may take turns in writing
+// it (docs/adr/0013).
+type domainLedger struct {
 	// Revision is what a replica must have seen to judge a change; what it covers is not pending any more.
 	Revision string `json:"revision,omitempty"`
 	// Pending are changes that were admitted and are not known to be stored.
@@ -76,13 +79,14 @@ type pending struct {
 	Admitted        time.Time         `json:"admitted"`
 }
 
-// version is the resource version as a number, 0 for an object that is created.
+// version returns the resource version as a number, 0 for an object that is created.
 func (p *pending) version() uint64 {
-	version, _ := strconv.ParseUint(p.ResourceVersion, 10, 64) // of a conformant API server it is one
+	version, _ := strconv.ParseUint(p.ResourceVersion, 10, 64) // a conformant API server gives numbers
 	return version
 }
 
-// settled says whether a domain shows what became of the change. The domain is at least as new as what was changed.
+// settled reports whether a domain shows the outcome of the change. The domain is at least as new as what was changed, and
+// has objects of the kind.
 func (p *pending) settled(domain *engine.Domain) bool {
 	uid, generation, exists := domain.Version(p.Ref)
 	switch {
@@ -94,29 +98,30 @@ func (p *pending) settled(domain *engine.Domain) bool {
 	return uid != p.UID || generation > p.Generation
 }
 
-// over says whether the change can no longer be stored.
-func (p *pending) over(now time.Time) bool { return now.Sub(p.Admitted).Abs() > pendingFor }
+// expired reports whether the change can no longer be stored.
+func (p *pending) expired(now time.Time) bool { return now.Sub(p.Admitted).Abs() > pendingTTL }
 
-func (p *pending) meets(claims []admission.Claim) bool {
-	return slices.ContainsFunc(p.Claims, func(mine admission.Claim) bool { return slices.ContainsFunc(claims, mine.Meets) })
+func (p *pending) conflictsWith(claims []admission.Claim) bool {
+	return slices.ContainsFunc(p.Claims, func(mine admission.Claim) bool { return slices.ContainsFunc(claims, mine.ConflictsWith) })
 }
 
-// settle removes what the domain shows. seen covers everything that the domain shows.
-func (p *page) settle(domain *engine.Domain, seen string) error {
-	before := len(p.Pending)
-	p.Pending = slices.DeleteFunc(p.Pending, func(change pending) bool { return change.settled(domain) })
-	if len(p.Pending) == before {
+// prune removes the changes whose outcome the domain of a store shows. seen covers everything that the domain shows. Changes
+// of a kind that the store does not serve stay: only a version of Remit that knows the kind sees their outcome.
+func (d *domainLedger) prune(domain *engine.Domain, seen string, serves func(kinds.Kind) bool) error {
+	before := len(d.Pending)
+	d.Pending = slices.DeleteFunc(d.Pending, func(change pending) bool { return serves(change.Kind) && change.settled(domain) })
+	if len(d.Pending) == before {
 		return nil
 	}
 	var err error
-	p.Revision, err = store.Join(p.Revision, seen)
+	d.Revision, err = store.Join(d.Revision, seen)
 	return err
 }
 
-// enter adds a change. What is known to have been decided about the same object before goes into it: whoever waits for
-// this change waits for that too.
-func (p *page) enter(change pending) error {
-	p.Pending = slices.DeleteFunc(p.Pending, func(earlier pending) bool {
+// append adds a change. Earlier decisions about the same object, whose outcome it proves, are merged into it: whoever waits
+// for this change waits for those too.
+func (d *domainLedger) append(change pending) error {
+	d.Pending = slices.DeleteFunc(d.Pending, func(earlier pending) bool {
 		if earlier.Ref != change.Ref || earlier.version() >= change.version() {
 			return false
 		}
@@ -127,78 +132,70 @@ func (p *page) enter(change pending) error {
 		}
 		return true
 	})
-	if len(p.Pending) >= mostPending {
-		return &turn{errBusy}
+	if len(d.Pending) >= maxPending {
+		return &retryError{errBusy}
 	}
-	p.Pending = append(p.Pending, change)
+	d.Pending = append(d.Pending, change)
 	if change.ResourceVersion == "" {
 		return nil
 	}
 	var err error
-	p.Revision, err = store.Join(p.Revision, store.RevisionOf(change.Kind, change.ResourceVersion))
+	d.Revision, err = store.Join(d.Revision, store.RevisionOf(change.Kind, change.ResourceVersion))
 	return err
 }
 
-// errBusy is what the writer is told when others were always faster.
+// errBusy is what the writer is told if other changes kept coming first.
 var errBusy = apierrors.NewTooManyRequests("too many changes of the domain are being written; try again", 1)
 
-// admit judges a change by a state that has every change which could break a rule together with it, and enters it if it
-// is admitted. It waits where it has to, for a while.
-func (l *ledger) admit(ctx context.Context, namespace string, change pending, judge func(*engine.Domain) admission.Result) (admission.Result, error) {
-	ctx, cancel := context.WithTimeout(ctx, ledgerPatience)
+// admit applies the rules to a state that has every change which could break a rule together with this one, and records the
+// change if it is admitted. It waits for other changes where it has to, up to admitTimeout.
+func (l *ledger) admit(ctx context.Context, namespace string, change pending, rules func(*engine.Domain) admission.Result) (admission.Result, error) {
+	ctx, cancel := context.WithTimeout(ctx, admitTimeout)
 	defer cancel()
 	var result admission.Result
-	var wait *turn
+	var retry *retryError
 	for {
-		judged, err := l.attempt(ctx, namespace, change, judge)
+		reviewed, err := l.attempt(ctx, namespace, change, rules)
 		switch {
 		case err == nil:
-			return judged, nil
-		case errors.As(err, &wait):
-			result = judged
-		case ctx.Err() == nil || wait == nil:
-			return judged, err
+			return reviewed, nil
+		case errors.As(err, &retry):
+			result = reviewed
+		case ctx.Err() == nil || retry == nil:
+			return reviewed, err
 		}
 		select {
-		case <-time.After(lookAgain):
+		case <-time.After(retryInterval):
 		case <-ctx.Done():
 			if len(result.Errors) > 0 {
 				return result, nil
 			}
-			return result, wait.why
+			return result, retry.cause
 		}
 	}
 }
 
-// turn is the error of a change that has to wait for others.
-type turn struct {
-	// why is what its writer is told when there is no time left.
-	why error
+// retryError is the error of a change that has to wait for others.
+type retryError struct {
+	// cause is what the writer is told when there is no time left.
+	cause error
 }
 
-// Error tells it.
-func (t *turn) Error() string { return t.why.Error() }
+// Error returns the cause's text.
+func (e *retryError) Error() string { return e.cause.Error() }
 
-// attempt is one try. Its error is a turn if there should be another one; with it comes a refusal that stands if there is
-// no time left for one.
-func (l *ledger) attempt(ctx context.Context, namespace string, change pending, judge func(*engine.Domain) admission.Result) (result admission.Result, err error) {
-	mine := l.turn(namespace)
-	mine.Lock()
-	defer mine.Unlock()
+// Unwrap returns the cause.
+func (e *retryError) Unwrap() error { return e.cause }
 
-	lease, err := l.leases.Get(ctx, pagePrefix+namespace, metav1.GetOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return result, fmt.Errorf("read which changes were admitted: %w", err)
-	}
-	var current page
-	if err == nil {
-		if text := lease.Annotations[PageAnnotation]; text != "" {
-			if err := json.Unmarshal([]byte(text), &current); err != nil {
-				return result, fmt.Errorf("read which changes were admitted from Lease %s: %w; delete the Lease", lease.Name, err)
-			}
-		}
-	} else {
-		lease = nil
+// attempt is one try. A retryError asks for another; with it comes a refusal that stands if there is no time left.
+func (l *ledger) attempt(ctx context.Context, namespace string, change pending, rules func(*engine.Domain) admission.Result) (result admission.Result, err error) {
+	lock := l.lock(namespace)
+	lock.Lock()
+	defer lock.Unlock()
+
+	lease, current, err := l.read(ctx, namespace)
+	if err != nil {
+		return result, err
 	}
 	if current.Revision != "" {
 		if err := l.domains.WaitFor(ctx, namespace, current.Revision); err != nil {
@@ -211,24 +208,25 @@ func (l *ledger) attempt(ctx context.Context, namespace string, change pending, 
 		domain = snapshot.Domain
 	}
 	now := l.clock.Now()
-	if err := current.settle(domain, l.domains.Seen()); err != nil {
+	if err := current.prune(domain, l.domains.Seen(), l.domains.Serves); err != nil {
 		return result, err
 	}
-	if err := l.forget(ctx, namespace, &current, now); err != nil {
+	unsettled, err := l.expire(ctx, namespace, current, now)
+	if err != nil {
 		return result, err
 	}
 
-	result = judge(domain)
-	for i := range current.Pending {
-		if p := &current.Pending[i]; p.meets(result.Claims) && p.Ref != change.Ref {
-			return result, &turn{apierrors.NewConflict(resource(change.Kind), change.Name, fmt.Errorf(
+	result = rules(domain)
+	for i := range unsettled {
+		if p := &unsettled[i]; p.conflictsWith(result.Claims) && p.Ref != change.Ref {
+			return result, &retryError{apierrors.NewConflict(resource(change.Kind), change.Name, fmt.Errorf(
 				"%s was changed %s ago, which is not known to be stored yet and could break a rule together with this change; try again in a moment",
 				p.Ref, now.Sub(p.Admitted).Round(time.Second)))}
 		}
 	}
 	if len(result.Errors) > 0 {
-		if len(current.Pending) > 0 {
-			return result, &turn{errBusy} // what is not seen yet may be just what the change needs
+		if len(unsettled) > 0 {
+			return result, &retryError{errBusy} // what is not seen yet may be just what the change needs
 		}
 		return result, nil
 	}
@@ -236,50 +234,75 @@ func (l *ledger) attempt(ctx context.Context, namespace string, change pending, 
 		return result, nil
 	}
 	change.Claims, change.Admitted = result.Claims, now
-	if err := current.enter(change); err != nil {
+	if err := current.append(change); err != nil {
 		return result, err
 	}
-	return result, l.write(ctx, namespace, lease, &current)
+	return result, l.write(ctx, namespace, lease, current)
 }
 
-// forget removes changes that were not stored and no longer can be: another webhook refused them, or the request ended.
-// What was stored and this replica has not seen stays.
-func (l *ledger) forget(ctx context.Context, namespace string, current *page, now time.Time) error {
-	kept := current.Pending[:0]
+// read returns the Lease of a domain, nil if there is none yet, and the ledger in it.
+func (l *ledger) read(ctx context.Context, namespace string) (*coordinationv1.Lease, *domainLedger, error) {
+	current := &domainLedger{}
+	lease, err := l.leases.Get(ctx, leasePrefix+namespace, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return nil, current, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read which changes were admitted: %w", err)
+	}
+	if text := lease.Annotations[LedgerAnnotation]; text != "" {
+		if err := json.Unmarshal([]byte(text), current); err != nil {
+			return nil, nil, fmt.Errorf("read which changes were admitted from Lease %s: %w; delete the Lease", lease.Name, err)
+		}
+	}
+	return lease, current, nil
+}
+
+// expire removes changes that were not stored and no longer can be: another webhook refused them, or the request was cut
+// off. What was stored and this replica has not seen stays. It returns the changes that others have to wait for.
+//
+// Changes of a kind that this version does not know stay, for replicas of the version that does. Here nothing waits for
+// them: what this version judges by is the same with and without them.
+func (l *ledger) expire(ctx context.Context, namespace string, current *domainLedger, now time.Time) ([]pending, error) {
+	var kept, unsettled []pending
 	for _, change := range current.Pending {
-		if change.over(now) {
+		known := l.domains.Serves(change.Kind)
+		if known && change.expired(now) {
 			object := &metav1.PartialObjectMetadata{}
 			object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(string(change.Kind)))
 			err := l.live.Get(ctx, client.ObjectKey{Namespace: namespace, Name: change.Name}, object)
 			if client.IgnoreNotFound(err) != nil {
-				return fmt.Errorf("find out what became of %s: %w", change.Ref, err)
+				return nil, fmt.Errorf("read what became of %s: %w", change.Ref, err)
 			}
 			if object.UID == change.UID && object.Generation == change.Generation {
 				continue
 			}
 		}
 		kept = append(kept, change)
+		if known {
+			unsettled = append(unsettled, change)
+		}
 	}
 	current.Pending = kept
-	return nil
+	return unsettled, nil
 }
 
-func (l *ledger) turn(namespace string) *sync.Mutex {
+func (l *ledger) lock(namespace string) *sync.Mutex {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	turn := l.turns[namespace]
-	if turn == nil {
-		turn = &sync.Mutex{}
-		l.turns[namespace] = turn
+	lock := l.locks[namespace]
+	if lock == nil {
+		lock = &sync.Mutex{}
+		l.locks[namespace] = lock
 	}
-	return turn
+	return lock
 }
 
-// write replaces the page that was read; lease is nil where there was none. The error is a turn if another replica was
+// write replaces the ledger that was read; lease is nil if there was none. The error is a retryError if another replica was
 // faster.
 //
 // The right to write Leases in the operator's namespace is that of leader election.
-func (l *ledger) write(ctx context.Context, namespace string, lease *coordinationv1.Lease, next *page) error {
+func (l *ledger) write(ctx context.Context, namespace string, lease *coordinationv1.Lease, next *domainLedger) error {
 	text, err := json.Marshal(next)
 	if err != nil {
 		return err
@@ -290,27 +313,35 @@ func (l *ledger) write(ctx context.Context, namespace string, lease *coordinatio
 			return err
 		}
 		_, err = l.leases.Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
-			Name:        pagePrefix + namespace,
-			Annotations: map[string]string{PageAnnotation: string(text)},
-			// The page goes with its domain.
+			Name:        leasePrefix + namespace,
+			Annotations: map[string]string{LedgerAnnotation: string(text)},
+			// The ledger is deleted with its domain.
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: corev1.SchemeGroupVersion.String(), Kind: "Namespace", Name: namespace, UID: owner.UID}},
 		}}, metav1.CreateOptions{})
-		return turnIf(apierrors.IsAlreadyExists(err), err)
+		return retryIf(apierrors.IsAlreadyExists(err), err)
 	}
 	if lease.Annotations == nil {
 		lease.Annotations = map[string]string{}
 	}
-	lease.Annotations[PageAnnotation] = string(text)
+	lease.Annotations[LedgerAnnotation] = string(text)
 	_, err = l.leases.Update(ctx, lease, metav1.UpdateOptions{})
-	return turnIf(apierrors.IsConflict(err) || apierrors.IsNotFound(err), err)
+	return retryIf(apierrors.IsConflict(err) || apierrors.IsNotFound(err), err)
 }
 
-func turnIf(late bool, err error) error {
+func retryIf(lost bool, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case late:
-		return &turn{errBusy}
+	case lost:
+		return &retryError{errBusy}
 	}
 	return fmt.Errorf("write which changes were admitted: %w", err)
+}
+
+// resource names a kind in errors that are about no field.
+func resource(kind kinds.Kind) schema.GroupResource {
+	if row, ok := kinds.Find(kind); ok {
+		return row.GroupResource()
+	}
+	return v1alpha1.GroupVersion.WithResource(string(kind)).GroupResource()
 }

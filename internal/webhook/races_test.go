@@ -243,9 +243,9 @@ var _ = Describe("A change that is admitted and not stored", func() {
 		namespace := newNamespace(ctx)
 		Expect(cluster.Create(ctx, in(namespace, testobjects.MakeUser("one").ID("ann").Obj()), client.DryRunAll)).To(Succeed())
 		Expect(cluster.Create(ctx, in(namespace, testobjects.MakeUser("two").ID("ann").Obj()))).To(Succeed())
-		var page coordinationv1.Lease
-		Expect(cluster.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: "admission-" + namespace}, &page)).To(Succeed())
-		Expect(page.Annotations).To(HaveKeyWithValue(webhook.PageAnnotation, And(ContainSubstring(`"two"`), Not(ContainSubstring(`"one"`)))))
-		Expect(page.OwnerReferences).To(HaveExactElements(HaveField("Name", namespace)), "it goes with the namespace")
+		var lease coordinationv1.Lease
+		Expect(cluster.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: "admission-" + namespace}, &lease)).To(Succeed())
+		Expect(lease.Annotations).To(HaveKeyWithValue(webhook.LedgerAnnotation, And(ContainSubstring(`"two"`), Not(ContainSubstring(`"one"`)))))
+		Expect(lease.OwnerReferences).To(HaveExactElements(HaveField("Name", namespace)), "it goes with the namespace")
 	})
 })

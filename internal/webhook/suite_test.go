@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -37,6 +36,7 @@ import (
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/store"
 	"github.com/remit-authz/remit/internal/webhook"
 )
@@ -162,10 +162,9 @@ func create(ctx context.Context, namespace string, objects ...client.Object) {
 func settle(ctx context.Context, namespace string) {
 	GinkgoHelper()
 	count := 0
-	for _, list := range []client.ObjectList{
-		&v1alpha1.ResourceTypeList{}, &v1alpha1.RoleList{}, &v1alpha1.GroupList{}, &v1alpha1.UserList{}, &v1alpha1.UserPermissionList{},
-		&v1alpha1.SpecialPermissionList{}, &v1alpha1.RecordSetList{}, &v1alpha1.PermissionPolicyList{},
-	} {
+	for _, kind := range kinds.Table {
+		list := &metav1.PartialObjectMetadataList{}
+		list.SetGroupVersionKind(kind.GVK())
 		Expect(cluster.List(ctx, list, client.InNamespace(namespace))).To(Succeed())
 		count += meta.LenList(list)
 	}
@@ -180,7 +179,8 @@ type replica struct {
 	url   *url.URL
 }
 
-func startReplica(ctx context.Context, config *rest.Config, certDir string) *replica {
+// startReplica starts one that serves the given kinds, or all.
+func startReplica(ctx context.Context, config *rest.Config, certDir string, of ...*kinds.Row) *replica {
 	GinkgoHelper()
 	address := freeAddress(ctx)
 	host, port, err := net.SplitHostPort(address)
@@ -194,7 +194,7 @@ func startReplica(ctx context.Context, config *rest.Config, certDir string) *rep
 		WebhookServer: ctrlwebhook.NewServer(ctrlwebhook.Options{Host: host, Port: number, CertDir: certDir}),
 	})
 	Expect(err).NotTo(HaveOccurred())
-	r := &replica{store: store.New(mgr.GetCache(), logr.Discard()), url: &url.URL{Scheme: "https", Host: address}}
+	r := &replica{store: store.New(mgr.GetCache(), logr.Discard(), of...), url: &url.URL{Scheme: "https", Host: address}}
 	Expect(mgr.Add(r.store)).To(Succeed())
 	Expect(webhook.SetupWithManager(mgr, r.store, webhook.Options{Namespace: metav1.NamespaceDefault, Clock: now})).To(Succeed())
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -406,6 +406,3 @@ func (c *collector) take() []string {
 	c.texts = nil
 	return texts
 }
-
-// key names an object in a failure.
-func key(object client.Object) string { return fmt.Sprintf("%T %s", object, object.GetName()) }

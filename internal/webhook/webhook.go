@@ -1,20 +1,21 @@
-// Package webhook lets the API server ask internal/admission before it stores or deletes an object. There is one
-// handler for all kinds: it finds the domain, says who writes what, and passes the verdict on.
+// Package webhook lets the API server ask internal/admission before it stores or deletes an object. One handler serves all
+// kinds: it decodes the objects, finds the domain and the writer, and returns the verdict.
 package webhook
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 
+	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 	authenticationv1client "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
@@ -26,31 +27,28 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/admission"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/store"
 )
 
-// The API server asks about everything but two things, which it can tell by itself: an update that leaves the spec as it
-// is (labels, annotations, owners and finalizers give nobody anything), and what the namespace controller deletes, which is
-// never anything but the rest of a namespace that is being deleted.
-//
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1-resourcetype,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=resourcetypes,verbs=create;update;delete,versions=v1alpha1,name=vresourcetype.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1-role,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=roles,verbs=create;update;delete,versions=v1alpha1,name=vrole.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1-group,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=groups,verbs=create;update;delete,versions=v1alpha1,name=vgroup.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1-user,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=users,verbs=create;update;delete,versions=v1alpha1,name=vuser.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1-userpermission,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=userpermissions,verbs=create;update;delete,versions=v1alpha1,name=vuserpermission.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1-specialpermission,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=specialpermissions,verbs=create;update;delete,versions=v1alpha1,name=vspecialpermission.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1-recordset,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=recordsets,verbs=create;update;delete,versions=v1alpha1,name=vrecordset.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1-permissionpolicy,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=permissionpolicies,verbs=create;update;delete,versions=v1alpha1,name=vpermissionpolicy.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
+// path is where the webhook of all kinds is served.
+const path = "/validate-permissions-remit-dev-v1alpha1"
 
-// Options configure the webhooks.
+// The API server skips two kinds of requests by itself: updates that leave the spec as it is (labels, annotations, owners
+// and finalizers give nobody anything), and deletions by the namespace controller, which only ever removes what is left in
+// a namespace that is being deleted.
+//
+// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;userpermissions;specialpermissions;recordsets;permissionpolicies,verbs=create;update;delete,versions=v1alpha1,name=validate.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
+
+// Options configure the webhook.
 type Options struct {
-	// Namespace is the operator's own, in which replicas tell each other what they admit.
+	// Namespace is the operator's own, in which replicas record for each other what they admit.
 	Namespace string
 	// Clock gives the time. Nil: the real one.
 	Clock clock.PassiveClock
 }
 
-// SetupWithManager serves the webhooks of all kinds that people write on the manager's webhook server. The store must
+// SetupWithManager serves the webhook of all kinds that people write on the manager's webhook server. The store must
 // be added to the same manager.
 func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) error {
 	if opts.Clock == nil {
@@ -58,131 +56,147 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	}
 	authentication, err := authenticationv1client.NewForConfig(mgr.GetConfig())
 	if err != nil {
-		return fmt.Errorf("serve webhooks: %w", err)
+		return fmt.Errorf("serve the webhook: %w", err)
 	}
 	config := rest.CopyConfig(mgr.GetConfig())
-	config.QPS = -1 // who writes is limited by the API server already
+	config.QPS = -1 // the API server limits the writers already
 	coordination, err := coordinationv1client.NewForConfig(config)
 	if err != nil {
-		return fmt.Errorf("serve webhooks: %w", err)
+		return fmt.Errorf("serve the webhook: %w", err)
 	}
 	r := &reviewer{
-		domains: domains, clock: opts.Clock, live: mgr.GetAPIReader(), self: &self{reviews: authentication.SelfSubjectReviews()},
+		domains: domains, clock: opts.Clock, live: mgr.GetAPIReader(), decoder: ctrladmission.NewDecoder(mgr.GetScheme()),
+		identity: &identity{reviews: authentication.SelfSubjectReviews()},
 		ledger: &ledger{
-			domains: domains, leases: coordination.Leases(opts.Namespace), live: mgr.GetAPIReader(), clock: opts.Clock, turns: map[string]*sync.Mutex{},
+			domains: domains, leases: coordination.Leases(opts.Namespace), live: mgr.GetAPIReader(), clock: opts.Clock, locks: map[string]*sync.Mutex{},
 		},
 	}
-	return errors.Join(
-		register(mgr, r, &v1alpha1.ResourceType{}),
-		register(mgr, r, &v1alpha1.Role{}),
-		register(mgr, r, &v1alpha1.Group{}),
-		register(mgr, r, &v1alpha1.User{}),
-		register(mgr, r, &v1alpha1.UserPermission{}),
-		register(mgr, r, &v1alpha1.SpecialPermission{}),
-		register(mgr, r, &v1alpha1.RecordSet{}),
-		register(mgr, r, &v1alpha1.PermissionPolicy{}),
-	)
-}
-
-func register[T engineObject](mgr ctrl.Manager, r *reviewer, object T) error {
-	if err := ctrl.NewWebhookManagedBy(mgr, object).WithValidator(&validator[T]{r}).Complete(); err != nil {
-		return fmt.Errorf("serve the webhook of %T: %w", object, err)
-	}
+	mgr.GetWebhookServer().Register(path, &ctrladmission.Webhook{Handler: r})
 	return nil
 }
 
-// engineObject is an object of a kind that domains are made of.
-type engineObject interface {
-	client.Object
-	engine.Object
-}
-
-// validator tells the reviewer of changes to objects of one kind.
-type validator[T engineObject] struct{ *reviewer }
-
-// ValidateCreate judges a new object.
-func (v *validator[T]) ValidateCreate(ctx context.Context, object T) (ctrladmission.Warnings, error) {
-	return v.judge(ctx, admission.Change{Operation: admission.Create, Object: object})
-}
-
-// ValidateUpdate judges a changed object. One whose spec stays as it is may be written whatever it says: labels and
-// finalizers must not be stuck on what was stored before a rule forbade it.
-func (v *validator[T]) ValidateUpdate(ctx context.Context, old, object T) (ctrladmission.Warnings, error) {
-	if object.GetGeneration() == old.GetGeneration() {
-		return nil, nil
-	}
-	return v.judge(ctx, admission.Change{Operation: admission.Update, Object: object, Old: old})
-}
-
-// ValidateDelete judges the deletion of an object.
-func (v *validator[T]) ValidateDelete(ctx context.Context, object T) (ctrladmission.Warnings, error) {
-	return v.judge(ctx, admission.Change{Operation: admission.Delete, Old: object})
-}
-
-// reviewer judges changes by internal/admission.
+// reviewer answers admission requests by internal/admission.
 type reviewer struct {
 	domains *store.Store
 	clock   clock.PassiveClock
 	// live reads from the API server itself.
-	live   client.Reader
-	self   *self
-	ledger *ledger
+	live     client.Reader
+	decoder  ctrladmission.Decoder
+	identity *identity
+	ledger   *ledger
 }
 
-// judge refuses a change that breaks a rule.
-func (r *reviewer) judge(ctx context.Context, change admission.Change) (ctrladmission.Warnings, error) {
-	request, err := ctrladmission.RequestFromContext(ctx)
+var _ ctrladmission.Handler = &reviewer{}
+
+// Handle admits a change, or refuses it with the rules that it breaks. It refuses what it cannot read.
+func (r *reviewer) Handle(ctx context.Context, request ctrladmission.Request) ctrladmission.Response {
+	change, err := r.decode(request)
 	if err != nil {
-		return nil, err
+		return ctrladmission.Errored(http.StatusBadRequest, err)
 	}
+	// A spec that stays as it is may say anything: labels and finalizers must not be stuck on what was stored before a rule
+	// forbade it.
+	if change.Operation == admission.Update && change.Object.GetGeneration() == change.Old.GetGeneration() {
+		return ctrladmission.Allowed("")
+	}
+	result, err := r.review(ctx, request, change)
+	if err == nil && len(result.Errors) > 0 {
+		kind := v1alpha1.GroupVersion.WithKind(request.Kind.Kind).GroupKind()
+		err = apierrors.NewInvalid(kind, request.Name, result.Errors) // kubectl shows the path, value and message of each
+	}
+	if err != nil {
+		return refused(err).WithWarnings(result.Warnings...)
+	}
+	return ctrladmission.Allowed("").WithWarnings(result.Warnings...)
+}
+
+// refused is the answer to a change that an error keeps from being admitted.
+func refused(err error) ctrladmission.Response {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		result := status.Status()
+		return ctrladmission.Response{AdmissionResponse: admissionv1.AdmissionResponse{Result: &result}}
+	}
+	return ctrladmission.Denied(err.Error())
+}
+
+// decode reads the change that a request is about.
+func (r *reviewer) decode(request ctrladmission.Request) (admission.Change, error) {
+	gvk := schema.GroupVersionKind(request.Kind)
+	kind, ok := kinds.Find(kinds.Kind(gvk.Kind))
+	if !ok || kind.GVK() != gvk {
+		return admission.Change{}, fmt.Errorf(
+			"this version of Remit does not know the kind %s; finish the rollout of the version that does, or remove its resource from the webhook's rule", gvk)
+	}
+	change := admission.Change{
+		Operation: admission.Operation(request.Operation), Now: r.clock.Now(),
+		User: admission.UserInfo{Name: request.UserInfo.Username, Groups: request.UserInfo.Groups},
+	}
+	read := func(raw runtime.RawExtension) (kinds.Object, error) {
+		object := kind.New()
+		return object, r.decoder.DecodeRaw(raw, object)
+	}
+	var err error
+	switch change.Operation {
+	case admission.Create, admission.Update:
+		if change.Object, err = read(request.Object); err != nil {
+			return admission.Change{}, fmt.Errorf("read the new object: %w", err)
+		}
+	case admission.Delete:
+	default:
+		return admission.Change{}, fmt.Errorf("the operation %q is not one that Remit reviews", request.Operation)
+	}
+	if change.Operation != admission.Create {
+		if change.Old, err = read(request.OldObject); err != nil {
+			return admission.Change{}, fmt.Errorf("read the object before the change: %w", err)
+		}
+	}
+	return change, nil
+}
+
+// review judges a change by the rules.
+func (r *reviewer) review(ctx context.Context, request ctrladmission.Request, change admission.Change) (admission.Result, error) {
 	if !r.domains.Ready() {
-		return nil, apierrors.NewServiceUnavailable("this replica of Remit has not read every object yet, and cannot judge changes; try again")
+		return admission.Result{}, apierrors.NewServiceUnavailable("this replica of Remit has not listed every kind yet, and cannot review changes; try again")
 	}
-	change.Now = r.clock.Now()
-	change.User = admission.UserInfo{Name: request.UserInfo.Username, Groups: request.UserInfo.Groups}
-	if r.self.is(ctx, change.User.Name) {
+	if r.identity.is(ctx, change.User.Name) {
 		// What the operator writes – built-in roles that are missing – nobody has to hold: A7 does not bind it.
 		change.User.Groups = append(slices.Clip(change.User.Groups), mastersGroup)
 	}
-	judge := func(domain *engine.Domain) admission.Result { return admission.Review(domain, change) }
-	result, err := r.decide(ctx, request, change, judge)
+	rules := func(domain *engine.Domain) admission.Result { return admission.Review(domain, change) }
+	result, err := r.inOrder(ctx, request, change, rules)
+	if err != nil || change.Operation != admission.Delete || len(result.Errors) == 0 {
+		return result, err
+	}
+	namespace, err := getNamespace(ctx, r.live, request.Namespace)
 	if err != nil {
-		return nil, err
+		return admission.Result{}, err
 	}
-	if change.Operation == admission.Delete && len(result.Errors) > 0 {
-		namespace, err := getNamespace(ctx, r.live, request.Namespace)
-		if err != nil {
-			return nil, err
-		}
-		// This cannot be taken back, and what the API server says now decides: a namespace that lives keeps its last admin.
-		if change.NamespaceTerminating = namespace.DeletionTimestamp != nil; change.NamespaceTerminating {
-			result = judge(r.domain(request.Namespace))
-		}
+	// A deletion cannot be undone, so the API server's current word counts: a namespace that lives keeps its last admin.
+	if change.NamespaceTerminating = namespace.DeletionTimestamp != nil; change.NamespaceTerminating {
+		result = rules(r.domain(request.Namespace))
 	}
-	if len(result.Errors) > 0 {
-		return result.Warnings, invalid(request, result.Errors)
-	}
-	return result.Warnings, nil
+	return result, nil
 }
 
-// decide judges a change by what this replica knows, if nothing is going to be stored or no other change can matter,
-// else in its turn.
-func (r *reviewer) decide(ctx context.Context, request ctrladmission.Request, change admission.Change, judge func(*engine.Domain) admission.Result) (admission.Result, error) {
+// inOrder applies the rules by what this replica knows if nothing is going to be stored or no other change can matter, else
+// in the order of the ledger.
+func (r *reviewer) inOrder(ctx context.Context, request ctrladmission.Request, change admission.Change, rules func(*engine.Domain) admission.Result) (admission.Result, error) {
 	dry := request.DryRun != nil && *request.DryRun
-	kind := engine.Kind(request.Kind.Kind)
-	if dry || kind == engine.KindResourceType || kind == engine.KindRecordSet {
-		return judge(r.domain(request.Namespace)), nil
+	kind := kinds.Kind(request.Kind.Kind)
+	if dry || admission.Independent(kind) {
+		return rules(r.domain(request.Namespace)), nil
 	}
 	entry := pending{Ref: engine.Ref{Kind: kind}}
 	if change.Object != nil {
-		entry.Name = change.Object.GetName() // which the API server may have made
+		entry.Name = change.Object.GetName() // which the API server may have generated
 	}
 	if change.Old != nil {
 		entry.Name = change.Old.GetName()
 		entry.UID, entry.Generation = change.Old.GetUID(), change.Old.GetGeneration()
 		entry.ResourceVersion = change.Old.GetResourceVersion()
 	}
-	return r.ledger.admit(ctx, request.Namespace, entry, judge)
+	return r.ledger.admit(ctx, request.Namespace, entry, rules)
 }
 
 func (r *reviewer) domain(namespace string) *engine.Domain {
@@ -201,16 +215,4 @@ func getNamespace(ctx context.Context, live client.Reader, name string) (*metav1
 		return nil, fmt.Errorf("read the namespace: %w", err)
 	}
 	return namespace, nil
-}
-
-// invalid is the error that kubectl shows with the path, the value and the message of each field.
-func invalid(request ctrladmission.Request, errs field.ErrorList) error {
-	kind := v1alpha1.GroupVersion.WithKind(request.Kind.Kind).GroupKind()
-	return apierrors.NewInvalid(kind, request.Name, errs)
-}
-
-// resource names a kind in errors that are about no field.
-func resource(kind engine.Kind) schema.GroupResource {
-	plural, _ := meta.UnsafeGuessKindToResource(v1alpha1.GroupVersion.WithKind(string(kind)))
-	return plural.GroupResource()
 }

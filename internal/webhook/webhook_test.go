@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"context"
+	"fmt"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -13,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
@@ -35,7 +37,7 @@ var _ = Describe("An object that is wrong by itself", Ordered, func() {
 		},
 		Entry("a condition that does not compile",
 			testobjects.MakeRole("bad").Rule(testobjects.MakeRule("order").Actions("read").Condition("resource.properties.x ==").Obj()).Obj(),
-			`admission webhook "vrole.permissions.remit.dev" denied the request: Role.permissions.remit.dev "bad" is invalid`,
+			`admission webhook "validate.permissions.remit.dev" denied the request: Role.permissions.remit.dev "bad" is invalid`,
 			`spec.rules[0].condition: Invalid value: "resource.properties.x ==": line 1, column 25: Syntax error`, "(A6)"),
 		Entry("a condition that gives no bool",
 			testobjects.MakeRole("bad").Rule(testobjects.Full("order"), testobjects.MakeRule("order").Actions("read").Condition("subject.id").Obj()).Obj(),
@@ -100,25 +102,28 @@ var _ = Describe("A good object", Ordered, func() {
 		create(ctx, namespace, testobjects.MakeResourceType("order").Obj(), testobjects.MakeUser("ann").Obj())
 	})
 
-	DescribeTable("of each kind is stored",
-		func(ctx SpecContext, object client.Object) {
+	good := map[kinds.Kind]client.Object{
+		kinds.ResourceType: testobjects.MakeResourceType("invoice").Areas("sales").Link("order", "order").Tree("parent").Obj(),
+		kinds.Role: testobjects.MakeRole("good").AllowedCIDRs("10.0.0.0/8", "2001:db8::1").
+			Rule(testobjects.MakeRule("order").Actions("update").Condition("resource.properties.owner == subject.id").Validation("proposed.total > 0", "").Obj()).Obj(),
+		kinds.Group:             testobjects.MakeGroup("good").Members("ann").MemberCondition("subject.attributes.department == 'Sales'").Obj(),
+		kinds.User:              testobjects.MakeUser("zoe").Attribute("department", "Sales").Obj(),
+		kinds.UserPermission:    testobjects.MakeUserPermission("good", "order", "o-1").User("ann").In("", "2099-01-01T00:00:00Z").Obj(),
+		kinds.SpecialPermission: testobjects.MakeSpecialPermission("good", "ann").On(v1alpha1.AccessReadOnly, "order").Obj(),
+		kinds.RecordSet:         testobjects.MakeRecordSet("good", "order").Record("o-1", "", map[string]any{"status": "draft"}).Obj(),
+		kinds.PermissionPolicy:  testobjects.MakePolicy().Obj(),
+	}
+	for _, kind := range kinds.Table {
+		It(fmt.Sprintf("is stored, changed and deleted (%s)", kind.Kind), func(ctx SpecContext) {
+			object, ok := good[kind.Kind]
+			Expect(ok).To(BeTrue(), "this test has no %s", kind.Kind)
 			Expect(cluster.Create(ctx, in(namespace, object))).To(Succeed())
 			Expect(warnings.take()).To(BeEmpty())
 			object.SetLabels(map[string]string{"example.com/touched": "yes"})
 			Expect(cluster.Update(ctx, object)).To(Succeed())
 			Expect(cluster.Delete(ctx, object)).To(Succeed())
-		},
-		key,
-		Entry(nil, testobjects.MakeResourceType("invoice").Areas("sales").Link("order", "order").Tree("parent").Obj()),
-		Entry(nil, testobjects.MakeRole("good").AllowedCIDRs("10.0.0.0/8", "2001:db8::1").
-			Rule(testobjects.MakeRule("order").Actions("update").Condition("resource.properties.owner == subject.id").Validation("proposed.total > 0", "").Obj()).Obj()),
-		Entry(nil, testobjects.MakeGroup("good").Members("ann").MemberCondition("subject.attributes.department == 'Sales'").Obj()),
-		Entry(nil, testobjects.MakeUser("zoe").Attribute("department", "Sales").Obj()),
-		Entry(nil, testobjects.MakeUserPermission("good", "order", "o-1").User("ann").In("", "2099-01-01T00:00:00Z").Obj()),
-		Entry(nil, testobjects.MakeSpecialPermission("good", "ann").On(v1alpha1.AccessReadOnly, "order").Obj()),
-		Entry(nil, testobjects.MakeRecordSet("good", "order").Record("o-1", "", map[string]any{"status": "draft"}).Obj()),
-		Entry(nil, testobjects.MakePolicy().Obj()),
-	)
+		})
+	}
 
 	It("passes a dry run, which stores nothing", func(ctx SpecContext) {
 		role := in(namespace, testobjects.MakeRole("dry").Rule(testobjects.Full("order")).Obj())
@@ -154,7 +159,7 @@ var _ = Describe("A change that other objects are against", Ordered, func() {
 			Expect(write(ctx, in(namespace, object))).To(beRefused(parts...))
 		},
 		Entry("deleting a built-in role", writing(deleting), testobjects.MakeRole("admin").Obj(),
-			`admission webhook "vrole.permissions.remit.dev" denied the request: Role.permissions.remit.dev "admin" is invalid`,
+			`admission webhook "validate.permissions.remit.dev" denied the request: Role.permissions.remit.dev "admin" is invalid`,
 			`metadata.name: Invalid value: "admin": the role is built in: PermissionPolicy default needs it as its adminRole`, "(A1)"),
 		Entry("taking adminAccess from the admin role", patching(`{"spec":{"adminAccess":false}}`), testobjects.MakeRole("admin").Obj(),
 			"spec.adminAccess: Invalid value: false", "(A1)"),
@@ -235,7 +240,7 @@ var _ = Describe("Webhooks that are down", func() {
 			cluster.Patch(ctx, ann, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"superuser":true}}`))),
 			cluster.Delete(ctx, ann),
 		} {
-			Expect(err).To(MatchError(ContainSubstring(`failed calling webhook "vuser.permissions.remit.dev"`)))
+			Expect(err).To(MatchError(ContainSubstring(`failed calling webhook "validate.permissions.remit.dev"`)))
 		}
 		Expect(cluster.Patch(ctx, ann, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`)))).
 			To(Succeed(), "labels are none of their business")

@@ -9,7 +9,7 @@ import (
 	"github.com/remit-authz/remit/internal/engine"
 )
 
-// plainConditions are those that a glance takes in; each is about values that are there, or another, at times.
+// plainConditions are those that TryBool evaluates; each is about values that are there, or another, at times.
 var plainConditions = []v1alpha1.Expression{
 	"resource.properties.owner == subject.id",
 	"resource.properties.status in ['open', 'draft', 5]",
@@ -24,6 +24,13 @@ var plainConditions = []v1alpha1.Expression{
 	"action.properties.mode == 'all'",
 	"resource.type == 'order' || action.name == 'update'",
 	"subject.type == 'user' && resource.id != 'o1'",
+	"!has(resource.properties.status) || resource.properties.status != 'done'",
+	"has(resource.properties.owner) && resource.properties.owner == subject.id",
+	"resource.properties.?amount.orValue(0) < 12",
+	"subject.staff || resource.properties.status == 'open'",
+	"'r1' in subject.roles || 'r2' in subject.roles",
+	"'g1' in subject.groups && resource.properties.status in [resource.id, 'open']",
+	"now < timestamp('2026-06-01T03:00:00Z') ? resource.properties.owner.startsWith('b') : context.ip != ''",
 	"true",
 }
 

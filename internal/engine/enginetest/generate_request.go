@@ -131,7 +131,9 @@ func (g generator) oddities(req *engine.Request) {
 	case 8:
 		req.Action.Properties = with(req.Action.Properties, "fields", pick[any](g, nil, "x", []any{int64(1)}, []any{nil}))
 	case 9:
-		req.Resource.ID = pick(g, "elsewhere", "")
+		req.Resource.ID = "elsewhere"
+	case 10, 11, 12, 13, 14, 15:
+		req.Resource.ID = "" // about every record
 	}
 }
 

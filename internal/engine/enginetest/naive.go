@@ -757,6 +757,9 @@ func (e *evaluation) submitted() map[string]any {
 
 // proposedWith is what would be stored with some presets.
 func (e *evaluation) proposedWith(presets map[string]any) map[string]any {
+	if e.aboutType() {
+		return e.proposedForAll()
+	}
 	if e.act.Class == v1alpha1.ClassCreate {
 		return overlay(e.defaults(), presets, e.submitted())
 	}
@@ -778,14 +781,21 @@ func (e *evaluation) input(proposed map[string]any, missed *[]string) *expr.Inpu
 			roles = append(roles, role.Name)
 		}
 	}
+	var unknown *expr.Unknown
+	if e.aboutType() {
+		unknown = &expr.Unknown{}
+	}
 	return &expr.Input{
 		Subject: expr.Subject{
 			Type: e.req.Subject.Type, ID: e.id, Groups: groups, Roles: roles, Staff: e.staff,
 			Attributes: e.attributes(), Properties: e.claims,
 		},
-		Action:   expr.Action{Name: e.req.Action.Name, Properties: e.req.Action.Properties},
-		Resource: expr.Resource{Type: e.req.Resource.Type, ID: e.req.Resource.ID, Properties: expr.Properties{Over: properties, Missed: missed}},
-		Proposed: expr.Properties{Over: proposed},
+		Action: expr.Action{Name: e.req.Action.Name, Properties: e.req.Action.Properties},
+		Resource: expr.Resource{
+			Type: e.req.Resource.Type, ID: e.req.Resource.ID, Unknown: unknown,
+			Properties: expr.Properties{Over: properties, Missed: missed, Unknown: unknown},
+		},
+		Proposed: expr.Properties{Over: proposed, Unknown: unknown},
 		Context:  e.req.Context,
 		Now:      e.now,
 	}
@@ -1011,7 +1021,7 @@ func (e *evaluation) userPermissions() *engine.Decision {
 		if !slices.ContainsFunc(violations[:i], again) {
 			d.Violations = append(d.Violations, v)
 		}
-		if v.Cause == engine.CauseMissing {
+		if v.Cause == engine.CauseMissing && !e.isRecordItself(v) {
 			missing = append(missing, v.Field)
 		}
 	}
@@ -1040,6 +1050,9 @@ func differs(a, b map[string]any, key string) bool {
 // recordViolations is the record itself against UP(C).
 func (e *evaluation) recordViolations() []engine.Violation {
 	permissions := e.permissionsFor(e.target.Name)
+	if e.aboutType() {
+		return e.unknownRecordViolations(permissions)
+	}
 	id := e.req.Resource.ID
 	if len(permissions) == 0 || e.allowedBy(permissions, e.target.Name)[id] {
 		return nil
@@ -1050,6 +1063,9 @@ func (e *evaluation) recordViolations() []engine.Violation {
 // parentViolations is the parent that a Create, or a move, names.
 func (e *evaluation) parentViolations(proposed map[string]any) []engine.Violation {
 	permissions := e.permissionsFor(e.target.Name)
+	if e.aboutType() {
+		return e.unknownRecordViolations(permissions)
+	}
 	if len(permissions) == 0 {
 		return nil
 	}
@@ -1132,7 +1148,7 @@ func (e *evaluation) linkViolations(properties map[string]any) []engine.Violatio
 			violations = append(violations, engine.Violation{Field: string(field.Name), Value: value, Allow: allow, Cause: cause})
 		}
 		for _, at := range follow(properties, strings.Split(string(field.Name), ".")) {
-			if at.unknown && e.act.Class == v1alpha1.ClassCreate {
+			if at.unknown && e.act.Class == v1alpha1.ClassCreate && !e.aboutType() {
 				at = found{}
 			}
 			id, isID := recordID(at.value)

@@ -49,10 +49,12 @@ type traceStage struct {
 	Entries []traceEntry `json:"entries,omitempty"`
 }
 
+// traceEntry is what a stage found in an object: a code for programs, and a clause for people.
 type traceEntry struct {
-	Object string `json:"object,omitempty"`
-	Field  string `json:"field,omitempty"`
-	Said   string `json:"said"`
+	Code   engine.TraceCode `json:"code"`
+	Object string           `json:"object,omitempty"`
+	Field  string           `json:"field,omitempty"`
+	Said   string           `json:"said"`
 }
 
 // NewDecision is what the engine decided as AuthZEN writes it, with the trace and the revision where they are given.
@@ -75,9 +77,9 @@ func NewDecision(decided *engine.Decision, trace []engine.TraceStage, revision s
 		d.Context.Violations = append(d.Context.Violations, violation(v))
 	}
 	for _, stage := range trace {
-		said := traceStage{Stage: stage.Stage, Name: stage.Name, Outcome: stage.Outcome}
+		said := traceStage{Stage: stage.Stage, Name: stage.Name, Outcome: stage.Text()}
 		for _, entry := range stage.Entries {
-			e := traceEntry{Field: entry.Field, Said: entry.Said}
+			e := traceEntry{Code: entry.Code, Field: entry.Field, Said: entry.Text()}
 			if entry.Object != (engine.Ref{}) {
 				e.Object = entry.Object.String()
 			}

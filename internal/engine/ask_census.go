@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+)
+
+// Census counts the domain's users as of one moment. Objects that nobody has are not in the maps.
+type Census struct {
+	// Users known; Admins among them that are not disabled and may do everything (A2).
+	Users, Admins int
+	// RoleUsers are known users that hold a role, directly or through groups; RoleGroups groups that give it.
+	RoleUsers, RoleGroups map[string]int
+	// GroupMembers are known users in a group, by any way but group claims.
+	GroupMembers map[string]int
+}
+
+// Census counts as of now. It looks at every known user.
+func (d *Domain) Census(now time.Time) *Census {
+	c := &Census{RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{}}
+	for id := range d.users.all() {
+		e := d.principalOf(id, now)
+		c.Users++
+		if e.isAdmin() {
+			c.Admins++
+		}
+		for i := range e.roles {
+			c.RoleUsers[e.roles[i].role.ref.Name]++
+		}
+		for _, g := range e.groups {
+			c.GroupMembers[g.ref.Name]++
+		}
+		e.release()
+	}
+	for _, g := range d.groups.all() {
+		for _, ref := range g.roles {
+			if ref.window.inForce(now.Unix()) && d.role(ref.name) != nil {
+				c.RoleGroups[ref.name]++
+			}
+		}
+	}
+	return c
+}
+
+// RestrictedUsers is how many of the users a user permission of the domain restricts: the one that it names, or the
+// members of its group, while it is in force.
+func (c *Census) RestrictedUsers(p *v1alpha1.UserPermission, now time.Time) int {
+	switch {
+	case !compileWindow(p.Spec.TimeWindow).inForce(now.Unix()):
+		return 0
+	case p.Spec.User != "":
+		return 1
+	}
+	return c.GroupMembers[string(p.Spec.Group)]
+}
+
+// Admins are the known users, sorted, that are not disabled and are superuser or hold a role with
+// adminAccess as of now, whatever its restrictions (A2).
+func (d *Domain) Admins(now time.Time) []string {
+	var admins []string
+	for id := range d.users.all() {
+		if d.IsAdmin(id, now) {
+			admins = append(admins, id)
+		}
+	}
+	slices.Sort(admins)
+	return admins
+}
+
+// HasAdmin says whether there is any of the Admins.
+func (d *Domain) HasAdmin(now time.Time) bool {
+	for id := range d.users.all() {
+		if d.IsAdmin(id, now) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsAdmin says whether a user is not disabled, and is superuser or holds a role with adminAccess as of now, whatever
+// its restrictions (A2).
+func (d *Domain) IsAdmin(user string, now time.Time) bool {
+	e := d.principalOf(user, now)
+	defer e.release()
+	return e.isAdmin()
+}
+
+// IsUnlimited says whether nothing limits a user as of now: it is superuser, or holds a role with adminAccess that has
+// no restrictions (S4).
+func (d *Domain) IsUnlimited(user string, now time.Time) bool {
+	e := d.principalOf(user, now)
+	defer e.release()
+	return e.unlimited()
+}
+
+// SpecialPermissionState is what a special permission does.
+type SpecialPermissionState struct {
+	// Reason is one of the API's reasons of InForce: Active, NotStarted, Expired, Overruled, UserIsAdmin.
+	Reason string
+	// ResourceTypes that it decides, alone or with others of the same level, sorted.
+	ResourceTypes []string
+	// OverruledBy are more restrictive special permissions that decide types which it names, sorted.
+	OverruledBy []Ref
+}
+
+// SpecialPermissionState tells what a special permission does as of now (S4, S6); false if there is none of
+// that name.
+func (d *Domain) SpecialPermissionState(name string, now time.Time) (SpecialPermissionState, bool) {
+	p, ok := d.specialPermissions.get(name)
+	if !ok {
+		return SpecialPermissionState{}, false
+	}
+	if reason := windowReason(p.window, now.Unix()); reason != v1alpha1.ReasonActive {
+		return SpecialPermissionState{Reason: reason}, true
+	}
+	e := d.principalOf(string(p.spec.User), now)
+	defer e.release()
+	if e.unlimited() {
+		return SpecialPermissionState{Reason: v1alpha1.ReasonUserIsAdmin}, true
+	}
+	state := SpecialPermissionState{Reason: v1alpha1.ReasonActive}
+	for _, t := range d.typeList {
+		if p.on(t) == nil {
+			continue
+		}
+		_, winners := e.specialLevel(t)
+		if slices.Contains(winners, p.ref()) {
+			state.ResourceTypes = append(state.ResourceTypes, t.name)
+		} else {
+			state.OverruledBy = append(state.OverruledBy, winners...)
+		}
+	}
+	state.OverruledBy = sortRefs(state.OverruledBy)
+	if len(state.ResourceTypes) == 0 && len(state.OverruledBy) > 0 {
+		state.Reason = v1alpha1.ReasonOverruled
+	}
+	return state, true
+}
+
+func windowReason(w window, now int64) string {
+	switch {
+	case now < w.start:
+		return v1alpha1.ReasonNotStarted
+	case now >= w.end:
+		return v1alpha1.ReasonExpired
+	}
+	return v1alpha1.ReasonActive
+}
+
+func sortedMapKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,184 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/filter"
+)
+
+// Filter says under which condition on a record's stored properties the evaluation of a Read or Delete would
+// allow.
+type Filter struct {
+	// Condition is filter.True, filter.False, or anything in between.
+	Condition *filter.Tree
+	// Reason is that of the decision, where the answer is the same for every record; else empty.
+	Reason Reason
+	// Fields are those that may be read of every record that passes; ["*"] for all. A Read may ask for
+	// fields (action.properties.fields): the filter then lets through the records of which all may be read.
+	Fields []string
+	// DecidedBy are the objects that the condition comes from.
+	DecidedBy []Ref
+}
+
+// MaxFilterValues is how many ids a filter names at the most for one link.
+const MaxFilterValues = 10_000
+
+// FilterError says that no filter can express the condition.
+type FilterError struct {
+	// Object and Field are where the condition stands.
+	Object  Ref
+	Field   string
+	Message string
+}
+
+func (e *FilterError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("%s: %s", e.Object, e.Message)
+	}
+	return fmt.Sprintf("%s: %s: %s", e.Object, e.Field, e.Message)
+}
+
+// Filter gives the filter for the records of a type, as of now. The request's resource.id and
+// resource.properties do not count; to a filter every property is known, and one that a record lacks is
+// null. The error is a *RequestError, or a *FilterError where the condition cannot be expressed.
+func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
+	if err := req.validate(everythingNamed); err != nil {
+		return Filter{}, err
+	}
+	record := *req
+	record.Resource.ID, record.Resource.Properties = "", nil
+	e := newEvaluation(d, &record, now, nil)
+	for i := range stages {
+		if stages[i].record {
+			break
+		}
+		if !stages[i].run(e) {
+			continue
+		}
+		if e.err != nil {
+			return Filter{}, e.err
+		}
+		return Filter{
+			Condition: filter.Constant(e.decision.Allow), Reason: e.decision.Reason,
+			Fields: e.decision.Fields, DecidedBy: e.decision.DecidedBy,
+		}, nil
+	}
+	if e.action.writes() {
+		return Filter{}, &RequestError{"action.name", fmt.Sprintf("must be an action of class Read or Delete, %s is of class %s", e.action.name, e.action.class)}
+	}
+	return e.filter()
+}
+
+// filter carries S8, S9 and S10 over to all records at once.
+func (e *evaluation) filter() (Filter, error) {
+	conditions, err := e.conditionFilters()
+	if err != nil {
+		return Filter{}, err
+	}
+	links, err := e.linkFilters()
+	if err != nil {
+		return Filter{}, err
+	}
+	// S10: of every field that is asked for, some live case covers it.
+	covered := []*filter.Tree{}
+	if e.action.class == v1alpha1.ClassRead {
+		for _, field := range e.request.askedFields() {
+			var covering []*filter.Tree
+			for i := range e.matched {
+				if e.matched[i].rule.fields.covers(field) {
+					covering = append(covering, conditions[i])
+				}
+			}
+			covered = append(covered, filter.AnyOf(covering...))
+		}
+	}
+	f := Filter{
+		Condition: filter.All(filter.AnyOf(conditions...), filter.All(covered...), links),
+		DecidedBy: e.matchedSources(),
+	}
+	switch f.Condition.Op {
+	case filter.False:
+		f.Reason = e.refusal(conditions, covered)
+		return f, nil
+	case filter.True:
+		e.allow()
+		f.Reason = e.decision.Reason
+	}
+	if e.action.class == v1alpha1.ClassRead {
+		f.Fields = e.fieldsOfAll(conditions)
+	}
+	return f, nil
+}
+
+// conditionFilters are the conditions of the matched rules.
+func (e *evaluation) conditionFilters() ([]*filter.Tree, error) {
+	conditions := make([]*filter.Tree, len(e.matched))
+	for i := range e.matched {
+		c := &e.matched[i]
+		switch {
+		case c.rule.condition == nil:
+			conditions[i] = filter.Constant(true)
+		case c.rule.condition.program == nil:
+			conditions[i] = filter.Constant(false)
+		default:
+			tree, err := c.rule.condition.program.Filter(e.expressionInput())
+			if err != nil {
+				return nil, &FilterError{c.source.source[0], c.path() + ".condition", err.Error()}
+			}
+			conditions[i] = tree
+		}
+	}
+	return conditions, nil
+}
+
+// linkFilters are what user permissions and strict types ask of the id and the link fields (S9).
+func (e *evaluation) linkFilters() (*filter.Tree, error) {
+	var links []*filter.Tree
+	for r := range e.restrictionsOn(e.resourceType).each {
+		ids, err := r.ids(e.domain)
+		if err != nil {
+			return nil, err
+		}
+		field := filter.IDField
+		if r.link != nil {
+			field = &filter.Field{Path: r.link.path}
+		}
+		links = append(links, filter.Links(field, ids, r.link != nil && !r.deniesEmpty()))
+	}
+	return filter.All(links...), nil
+}
+
+// refusal is the reason of a filter that lets nothing through.
+func (e *evaluation) refusal(conditions, covered []*filter.Tree) Reason {
+	never := func(t *filter.Tree) bool { return t.Op == filter.False }
+	switch {
+	case !slices.ContainsFunc(conditions, func(t *filter.Tree) bool { return !never(t) }):
+		return ReasonConditionNotMet
+	case slices.ContainsFunc(covered, never):
+		return ReasonFieldNotAllowed
+	}
+	return ReasonConditionNotMet
+}
+
+// fieldsOfAll are the fields that every case covers which can be live: those that may be read of whatever
+// record passes. A case without a condition is always live, so what it covers may be read too.
+func (e *evaluation) fieldsOfAll(conditions []*filter.Tree) []string {
+	var always fieldSet
+	var sometimes []fieldSet
+	for i := range e.matched {
+		switch conditions[i].Op {
+		case filter.True:
+			always.add(e.matched[i].rule.fields)
+		case filter.False:
+		default:
+			sometimes = append(sometimes, e.matched[i].rule.fields)
+		}
+	}
+	if !always.all && always.names == nil {
+		always = fieldIntersection(sometimes)
+	}
+	return always.list()
+}

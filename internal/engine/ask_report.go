@@ -1,0 +1,305 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+)
+
+// Problem is something about one object that its author should know.
+type Problem struct {
+	// Reason is one of the reasons of the API's conditions, for example v1alpha1.ReasonInvalidExpression.
+	Reason string
+	// Path of the field, for example "spec.rules[0].condition"; empty for the object as a whole.
+	Path string
+	// Value of the field, where it helps.
+	Value string
+	// Message says what is wrong and what to do.
+	Message string
+}
+
+// Report is what a domain has to say of one of its objects.
+type Report struct {
+	// Generation of the object that the domain serves.
+	Generation int64
+	// Problems keep the object, or the parts they name, from taking effect.
+	Problems []Problem
+	// Missing are objects that it names and that do not exist, sorted.
+	Missing []Ref
+	// Advice is about parts that do nothing, or hurt clients.
+	Advice []Problem
+}
+
+// Check returns what an object alone proves wrong (A6), in the order of its fields: expressions that do not compile or
+// give no bool, rules with both or neither of access and actions, networks that do not parse, windows that end before they
+// start, malformed paths, a policy of another name. An object of no kind is wrong as a whole.
+func Check(object Object) []Problem {
+	kind, ok := KindOf(object)
+	if row, known := kindRows[kind]; ok && known {
+		return row.check(object)
+	}
+	return notChecked(object)
+}
+
+func notChecked(object Object) []Problem {
+	return []Problem{{Reason: v1alpha1.ReasonInvalid, Message: fmt.Sprintf("%T is not a kind that Remit can check", object)}}
+}
+
+// Report returns what the domain has to say of one of its objects; false if it does not have it.
+func (d *Domain) Report(ref Ref) (Report, bool) {
+	c, ok := d.objects(ref.Kind).find(ref.Name)
+	if !ok {
+		return Report{}, false
+	}
+	_, generation := c.version()
+	r := Report{Generation: generation, Problems: slices.Clone(c.faults())}
+	names := references{domain: d}
+	c.report(d, &r, &names)
+	r.Missing = sortRefs(names.missing)
+	return r, true
+}
+
+func (t *resourceType) report(_ *Domain, _ *Report, names *references) {
+	for _, f := range t.object.Spec.Fields {
+		names.resourceType(f.LinksTo)
+	}
+}
+
+func (r *role) report(d *Domain, report *Report, names *references) {
+	spec := &r.object.Spec
+	names.rules(spec.Rules)
+	if spec.AdminAccess && (len(spec.Rules) > 0 || spec.AppAccess) {
+		report.Advice = append(report.Advice, Problem{
+			Reason: v1alpha1.ReasonPointlessRules, Path: "spec.rules",
+			Message: "a role with adminAccess gives everything; its rules and appAccess do nothing",
+		})
+	}
+	report.Advice = append(report.Advice, d.ruleAdvice("spec.rules", &r.rules)...)
+}
+
+func (g *group) report(d *Domain, r *Report, names *references) {
+	spec := &g.object.Spec
+	names.rules(spec.Rules)
+	names.roles(g.roles)
+	for _, name := range spec.Groups {
+		names.group(string(name))
+	}
+	r.Advice = d.ruleAdvice("spec.rules", &g.rules)
+}
+
+func (a *account) report(d *Domain, r *Report, names *references) {
+	names.roles(a.roles)
+	if winner := d.accountOf(a.id); winner != nil && winner.ref() != a.ref() {
+		r.Problems = append(r.Problems, Problem{
+			Reason: v1alpha1.ReasonConflict, Path: "spec.id", Value: a.id,
+			Message: "the older " + winner.ref().String() + " has this id already, and it counts; delete one of the two",
+		})
+	}
+}
+
+func (p *userPermission) report(_ *Domain, _ *Report, names *references) {
+	names.group(p.group())
+	names.resourceType(p.allow)
+	for _, name := range p.applicableFor {
+		names.resourceType(name)
+	}
+}
+
+func (p *specialPermission) report(_ *Domain, _ *Report, names *references) {
+	for _, entry := range p.spec.Permissions {
+		names.resources(entry.Resources)
+	}
+}
+
+func (s *recordSet) report(d *Domain, r *Report, names *references) {
+	names.resourceType(s.resourceType)
+	of, _ := d.records.get(s.resourceType)
+	r.Problems = append(r.Problems, of.conflicts(s)...)
+	r.Problems = append(r.Problems, of.cycles(s)...)
+}
+
+func (p *policy) report(d *Domain, r *Report, names *references) {
+	spec := &p.object.Spec
+	names.rules(spec.AppAccessRules)
+	names.rules(spec.RecommendedRules)
+	for _, name := range spec.StrictFor {
+		names.resourceType(string(name))
+	}
+	r.Advice = append(d.ruleAdvice("spec.appAccessRules", &p.app), d.ruleAdvice("spec.recommendedRules", &p.recommended)...)
+}
+
+func (d *Domain) accountOf(id string) *account {
+	u, _ := d.users.get(id)
+	return u.account()
+}
+
+// ServedRecords returns how many records of a set decisions see: those that no older set has.
+func (d *Domain) ServedRecords(set string) int {
+	s, ok := d.recordSets.get(set)
+	if !ok {
+		return 0
+	}
+	of, _ := d.records.get(s.resourceType)
+	served := 0
+	for i := range s.records {
+		if winner := of.get(s.records[i].id); winner != nil && winner.set == s {
+			served++
+		}
+	}
+	return served
+}
+
+// Usage counts what refers to a resource type: its actions, the rules of roles, groups and the policy that
+// name it, and its records.
+func (d *Domain) Usage(resourceType string) (actions, rules, records int) {
+	t, ok := d.types.get(resourceType)
+	if !ok {
+		return 0, 0, 0
+	}
+	for _, r := range d.roles.all() {
+		rules += len(r.rules.naming(t))
+	}
+	for _, g := range d.groups.all() {
+		rules += len(g.rules.naming(t))
+	}
+	rules += len(d.policy.app.naming(t))
+	if of, ok := d.records.get(resourceType); ok {
+		records = of.byID.size
+	}
+	return len(t.names), rules, records
+}
+
+// WindowReason returns whether a time window is in force as of now, as a reason of the condition InForce.
+func WindowReason(w v1alpha1.TimeWindow, now time.Time) string {
+	return windowReason(compileWindow(w), now.Unix())
+}
+
+// ruled is implemented by the compiled form of kinds with rules.
+type ruled interface {
+	// ruleLists are the lists of rules that decisions read.
+	ruleLists() []ruleList
+}
+
+// ruleList is a list of rules in an object.
+type ruleList struct {
+	path string
+	*ruleSet
+}
+
+func (r *role) ruleLists() []ruleList   { return []ruleList{{"spec.rules", &r.rules}} }
+func (g *group) ruleLists() []ruleList  { return []ruleList{{"spec.rules", &g.rules}} }
+func (p *policy) ruleLists() []ruleList { return []ruleList{{"spec.appAccessRules", &p.app}} }
+
+// NotFilterable returns the paths of conditions in an object that no query language can express, of rules that give reading
+// or deleting.
+func (d *Domain) NotFilterable(ref Ref) []string {
+	c, found := d.objects(ref.Kind).find(ref.Name)
+	object, hasRules := c.(ruled)
+	if !found || !hasRules {
+		return nil
+	}
+	var paths []string
+	for _, list := range object.ruleLists() {
+		for _, r := range list.rules {
+			if r.condition == nil || r.condition.program == nil || r.condition.program.Filterable() {
+				continue
+			}
+			if d.givesListable(list.ruleSet, r) {
+				paths = append(paths, fmt.Sprintf("%s[%d].condition", list.path, r.index))
+			}
+		}
+	}
+	return paths
+}
+
+// givesListable reports whether a rule gives an action that filters are for, of a type that exists.
+func (d *Domain) givesListable(set *ruleSet, r *rule) bool {
+	for _, t := range d.types.all() {
+		if !slices.Contains(set.naming(t), r) {
+			continue
+		}
+		for _, a := range t.actions {
+			if !a.writes() && r.grants(a) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// references collects the names of objects that do not exist.
+type references struct {
+	domain  *Domain
+	missing []Ref
+}
+
+func (r *references) resourceType(name string) {
+	if _, ok := r.domain.types.get(name); !ok && name != "" {
+		r.missing = append(r.missing, Ref{KindResourceType, name})
+	}
+}
+
+func (r *references) group(name string) {
+	if _, ok := r.domain.groups.get(name); !ok && name != "" {
+		r.missing = append(r.missing, Ref{KindGroup, name})
+	}
+}
+
+func (r *references) roles(refs []roleRef) {
+	for _, ref := range refs {
+		if r.domain.role(ref.name) == nil {
+			r.missing = append(r.missing, Ref{KindRole, ref.name})
+		}
+	}
+}
+
+func (r *references) resources(names []v1alpha1.NameOrAny) {
+	for _, name := range names {
+		if name != v1alpha1.Any {
+			r.resourceType(string(name))
+		}
+	}
+}
+
+func (r *references) rules(rules []v1alpha1.Rule) {
+	for i := range rules {
+		r.resources(rules[i].Resources)
+	}
+}
+
+// ruleAdvice returns advice about rules that give nothing, and about read rules that leave out fields which clients need.
+func (d *Domain) ruleAdvice(path string, set *ruleSet) []Problem {
+	var advice []Problem
+	for i, r := range set.rules {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if r.access == v1alpha1.AccessNone {
+			advice = append(advice, Problem{
+				Reason: v1alpha1.ReasonPointlessRules, Path: at + ".access", Value: string(r.access),
+				Message: "a rule with access None gives nothing and takes nothing away; use a SpecialPermission to take away, or delete the rule",
+			})
+		}
+		for _, t := range d.typeList {
+			if !slices.Contains(set.naming(t), r) || !slices.ContainsFunc(t.names, func(name string) bool {
+				return t.actions[name].class == v1alpha1.ClassRead && r.grants(t.actions[name])
+			}) {
+				continue
+			}
+			var left []string
+			for _, field := range t.required {
+				if !r.fields.covers(field) {
+					left = append(left, field)
+				}
+			}
+			if len(left) > 0 {
+				advice = append(advice, Problem{
+					Reason: v1alpha1.ReasonMissingReadFields, Path: at + ".fields", Value: strings.Join(r.fields.names, ", "),
+					Message: fmt.Sprintf("leaves out %s, which clients of %s always need; add it", strings.Join(left, ", "), t.name),
+				})
+			}
+		}
+	}
+	return advice
+}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// roleSet is the groups and roles of users with the same memberships and roles (S3), and the plans prepared for them. It
+// is made when the first of them asks, and serves as long as the domain's types, roles, groups and policy stay as they are.
+type roleSet struct {
+	// What decideByPlan reads comes first, so that it lies together in memory.
+
+	generation *generation
+	number     uint64 // of the generation when it was made
+	// It holds from one second until another, when a time window opens or closes.
+	from, until int64
+	plans       planTable
+	// permissions are the user permissions of the groups, by name.
+	permissions []*userPermission
+	// admin means that some role has adminAccess, restricted that some role has restrictions.
+	admin, restricted bool
+	roleless          bool
+
+	policy *policy
+	groups []*group   // by name
+	roles  []heldRole // those of groups first, each part by name; none lacks anything
+	// joining are the role sets of users who are in more groups by what the request says; by the groups' names.
+	joining memo[string, *roleSet]
+}
+
+// generation is one state of everything that role sets are made of.
+type generation struct {
+	// number changes when the role sets are dropped.
+	number atomic.Uint64
+	nobody atomic.Pointer[roleSet] // of users that nothing names
+	plans  atomic.Int64            // how many its role sets have
+
+	mu     sync.Mutex
+	shared map[string]*roleSet
+}
+
+// maxPlans is how many plans the role sets of a generation keep at most, each about half a kilobyte.
+const maxPlans = 1 << 16
+
+var generations atomic.Uint64
+
+func newGeneration() *generation {
+	g := &generation{shared: map[string]*roleSet{}}
+	g.number.Store(generations.Add(1))
+	return g
+}
+
+// count counts a plan. Beyond maxPlans, the generation drops all role sets: those that are still asked about come back.
+func (g *generation) count() {
+	if g.plans.Add(1) <= maxPlans {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.number.Store(generations.Add(1))
+	g.plans.Store(0)
+	clear(g.shared)
+}
+
+// find gives a role set that holds; nil if there is none yet.
+func (g *generation) find(key string, now int64) *roleSet {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s := g.shared[key]; s != nil && s.isOf(g) && s.holds(now) {
+		return s
+	}
+	return nil
+}
+
+func (g *generation) share(key string, s *roleSet) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if s.isOf(g) {
+		g.shared[key] = s
+	}
+}
+
+// roleSetOf gives the role set of a user; of users that nothing names where it is nil.
+func (d *Domain) roleSetOf(u *user, now int64) *roleSet {
+	last := &d.generation.nobody
+	if u != nil {
+		last = &u.roleSet
+	}
+	if s := last.Load(); s != nil && s.isOf(d.generation) && s.holds(now) {
+		return s
+	}
+	key := u.roleSetKey()
+	s := d.generation.find(key, now)
+	if s == nil {
+		// No lock is held meanwhile: two who make the same one make equal ones.
+		s = d.newRoleSet(u, nil, now)
+		d.generation.share(key, s)
+	}
+	last.Store(s)
+	return s
+}
+
+// findRoleSet finds the role set of the subject, with the groups that it joined by what the request says.
+func (e *evaluation) findRoleSet() *roleSet {
+	s := e.domain.roleSetOf(e.user, e.at)
+	if len(e.joined) == 0 {
+		return s
+	}
+	for _, g := range e.joined {
+		e.key = append(append(e.key, g.ref.Name...), '\n')
+	}
+	if known := s.joining.entries.Load(); known != nil {
+		if in, ok := (*known)[string(e.key)]; ok && in.holds(e.at) {
+			return in
+		}
+	}
+	in := e.domain.newRoleSet(e.user, e.joined, e.at)
+	s.joining.put(string(e.key), in)
+	return in
+}
+
+// isOf reports whether the role set is one of a generation that has not dropped it.
+func (s *roleSet) isOf(g *generation) bool { return s.number == g.number.Load() }
+
+func (s *roleSet) holds(now int64) bool { return s.from <= now && now < s.until }
+
+// roleSetKey is equal for users with the same memberships and roles.
+func (u *user) roleSetKey() string {
+	if u == nil {
+		return ""
+	}
+	var key []byte
+	add := func(mark byte, name string, w window) {
+		key = append(append(key, mark), name...)
+		if w != always {
+			key = strconv.AppendInt(append(key, 0), w.start, 36)
+			key = strconv.AppendInt(append(key, 0), w.end, 36)
+		}
+		key = append(key, '\n')
+	}
+	for _, m := range u.memberships {
+		add('g', m.group, m.window)
+	}
+	if account := u.account(); account != nil {
+		for _, ref := range account.roles {
+			add('r', ref.name, ref.window)
+		}
+	}
+	return string(key)
+}
+
+// newRoleSet finds a user's groups and roles. joined are groups that it is in besides those that list it.
+func (d *Domain) newRoleSet(u *user, joined []*group, now int64) *roleSet {
+	s := &roleSet{generation: d.generation, number: d.generation.number.Load(), from: always.start, until: always.end, policy: d.policy}
+	s.findGroups(d, u, joined, now)
+	s.findRoles(d, u, now)
+	for i := range s.roles {
+		s.admin = s.admin || s.roles[i].role.adminAccess
+		s.restricted = s.restricted || s.roles[i].role.asks() != 0
+	}
+	for _, g := range s.groups {
+		permissions, _ := d.groupRestrictions.get(g.ref.Name)
+		for _, permission := range permissions {
+			s.permissions = insert(s.permissions, permission, byRef)
+		}
+	}
+	return s
+}
+
+// inForce reports whether a window is in force, and lets the role set hold no longer than that stays so.
+func (s *roleSet) inForce(w window, now int64) bool {
+	for _, boundary := range [...]int64{w.start, w.end} {
+		if boundary <= now {
+			s.from = max(s.from, boundary)
+		} else {
+			s.until = min(s.until, boundary)
+		}
+	}
+	return w.inForce(now)
+}
+
+// findGroups collects the groups by listing, and those found otherwise, with the groups around them.
+func (s *roleSet) findGroups(d *Domain, u *user, joined []*group, now int64) {
+	join := func(name string) {
+		for _, g := range d.within[name] {
+			if !slices.Contains(s.groups, g) {
+				s.groups = append(s.groups, g)
+			}
+		}
+	}
+	if u != nil {
+		for _, m := range u.memberships {
+			if s.inForce(m.window, now) {
+				join(m.group)
+			}
+		}
+	}
+	for _, g := range joined {
+		join(g.ref.Name)
+	}
+	sortGroups(s.groups)
+}
+
+// findRoles collects the roles that are held: of the User object and of the groups, in their windows; for
+// the role-less the public role. Those of groups come first, each part by name.
+func (s *roleSet) findRoles(d *Domain, u *user, now int64) {
+	hold := func(refs []roleRef, direct bool) {
+		for _, ref := range refs {
+			if !s.inForce(ref.window, now) {
+				continue
+			}
+			r := d.role(ref.name)
+			if r == nil {
+				continue // gives nothing
+			}
+			if i := slices.IndexFunc(s.roles, func(h heldRole) bool { return h.role == r }); i >= 0 {
+				s.roles[i].direct = s.roles[i].direct || direct
+				continue
+			}
+			s.roles = append(s.roles, heldRole{role: r, direct: direct})
+		}
+	}
+	ruled := false
+	for _, g := range s.groups {
+		hold(g.roles, false)
+		ruled = ruled || len(g.rules.rules) > 0
+	}
+	if account := u.account(); account != nil {
+		hold(account.roles, true)
+	}
+	if len(s.roles) == 0 && !ruled {
+		s.roleless = true
+		if public := d.role(d.policy.spec.PublicRole); public != nil {
+			s.roles = append(s.roles, heldRole{role: public})
+		}
+	}
+	slices.SortFunc(s.roles, func(a, b heldRole) int {
+		if a.direct != b.direct {
+			if b.direct {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.role.ref.Name, b.role.ref.Name)
+	})
+}

@@ -1,0 +1,71 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/testobjects"
+)
+
+// TestPlanForgetsRecords changes the records that a user permission remembers: the root of a tree that it names moves
+// from one RecordSet to another, comes and goes.
+func TestPlanForgetsRecords(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	role := testobjects.MakeRole("reader").Obj()
+	role.Spec.Rules = []v1alpha1.Rule{{Resources: []v1alpha1.NameOrAny{"order"}, Access: v1alpha1.AccessReadOnly}}
+	user := testobjects.MakeUser("ann").Obj()
+	user.Spec.Roles = []v1alpha1.RoleRef{{Name: "reader"}}
+	tree := func(set, parent string) engine.Object {
+		return testobjects.MakeRecordSet(set, "unit").Record("north", "", nil).Record("south", "", nil).Record("oslo", parent, nil).Obj()
+	}
+	domain := engine.Compile([]engine.Object{
+		testobjects.MakeResourceType("order").Link("unit", "unit").Obj(), testobjects.MakeResourceType("unit").Tree("parent").Obj(),
+		role, user, testobjects.MakeUserPermission("north", "unit", "north").User("ann").Obj(), tree("units", "north"),
+	})
+	req := &engine.Request{
+		Subject:  engine.Subject{Type: "user", ID: "ann"},
+		Action:   engine.Action{Name: "read"},
+		Resource: engine.Resource{Type: "order", ID: "1", Properties: map[string]any{"unit": "oslo"}},
+	}
+	check := func(state string, domain *engine.Domain, want bool) {
+		t.Helper()
+		got, decided := domain.DecideByPlan(req, now)
+		if !decided || got.Allow != want {
+			t.Errorf("%s: decided %t, allow %t; want %t", state, decided, got.Allow, want)
+		}
+	}
+	check("below", domain, true)
+	moved, _ := domain.With(engine.Put(tree("units", "south")))
+	check("moved away", moved, false)
+	check("as it was", domain, true)
+	back, _ := moved.With(engine.Put(tree("units", "north")))
+	check("moved back", back, true)
+	gone, _ := back.With(engine.Remove(engine.Ref{Kind: engine.KindRecordSet, Name: "units"}))
+	check("gone", gone, false)
+	again, _ := gone.With(engine.Put(tree("other", "north")))
+	check("in another set", again, true)
+}
+
+// TestPlanBelievesNoClaims asks about claims in a domain that does not believe callers (S3).
+func TestPlanBelievesNoClaims(t *testing.T) {
+	role := testobjects.MakeRole("reader").Obj()
+	role.Spec.Rules = []v1alpha1.Rule{{Resources: []v1alpha1.NameOrAny{"order"}, Access: v1alpha1.AccessReadOnly, Condition: "subject.properties.tier == 'gold'"}}
+	user := testobjects.MakeUser("ann").Obj()
+	user.Spec.Roles = []v1alpha1.RoleRef{{Name: "reader"}}
+	for trust, want := range map[v1alpha1.SubjectProperties]bool{v1alpha1.SubjectPropertiesTrust: true, v1alpha1.SubjectPropertiesIgnore: false} {
+		policy := &v1alpha1.PermissionPolicy{}
+		policy.Name = v1alpha1.PolicyName
+		policy.Spec.SubjectProperties = trust
+		domain := engine.Compile([]engine.Object{testobjects.MakeResourceType("order").Obj(), role, user, policy})
+		got, err := domain.Decide(&engine.Request{
+			Subject:  engine.Subject{Type: "user", ID: "ann", Properties: map[string]any{"tier": "gold"}},
+			Action:   engine.Action{Name: "read"},
+			Resource: engine.Resource{Type: "order", ID: "1"},
+		}, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))
+		if err != nil || got.Allow != want {
+			t.Errorf("%s: allow %t, %v; want %t", trust, got.Allow, err, want)
+		}
+	}
+}

@@ -1,0 +1,599 @@
+package engine
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+)
+
+// Domain is one permission domain at one moment: its objects, compiled. It never changes, and any number of
+// goroutines may use it.
+type Domain struct {
+	policy   *policy
+	policies table[*policy] // every PermissionPolicy object by name, the one that counts included
+
+	types              table[*resourceType]
+	roles              table[*role]
+	groups             table[*group]
+	accounts           table[*account] // User objects by object name
+	userPermissions    table[*userPermission]
+	specialPermissions table[*specialPermission]
+	recordSets         table[*recordSet]
+
+	// What follows is derived from the above.
+
+	users   table[*user] // known users by id
+	records table[*records]
+	// recordState tells one state of all records from others.
+	recordState uint64
+	// admin and public are the built-in roles, where a policy makes them and no object defines them.
+	admin, public *role
+	// within gives for a group those that its members are in, itself included.
+	within map[string][]*group
+	// external and conditional are the groups that find their members in the request.
+	external    map[string][]*group
+	conditional []*group
+	// groupRestrictions are the user permissions of groups, by group, then by name.
+	groupRestrictions table[[]*userPermission]
+	// typeList are the types by name, and typeIndex finds them.
+	typeList   []*resourceType
+	typeIndex  map[string]*resourceType
+	generation *generation
+}
+
+// Affected says whose effective permissions a change may have altered.
+type Affected struct {
+	// All means everybody.
+	All bool
+	// Users are those, sorted, where it is not everybody; users that are no longer known are among them.
+	Users []string
+}
+
+// Compile makes the domain of the objects, in any order. Of two objects of one kind and name, the later in
+// the list counts. A faulty object stalls itself (see Report) and nothing else: what it would have granted
+// is not granted.
+func Compile(objects []Object) *Domain {
+	changes := make([]Change, len(objects))
+	for i, object := range objects {
+		changes[i] = Put(object)
+	}
+	d, _ := empty.With(changes...)
+	return d
+}
+
+var empty = &Domain{policy: compilePolicy(nil), generation: newGeneration()}
+
+// Len is the number of objects. A domain without objects does not exist for callers.
+func (d *Domain) Len() int {
+	total := 0
+	for _, row := range kindRows {
+		total += row.objects(d).len()
+	}
+	return total
+}
+
+// Lookup returns an object as the domain stores it: its spec, and of its metadata the name, namespace, UID, generation
+// and timestamps, in whole seconds. For kinds with many objects, each call makes a new one. It must not be changed.
+func (d *Domain) Lookup(ref Ref) (Object, bool) {
+	c, ok := d.objects(ref.Kind).find(ref.Name)
+	if !ok {
+		return nil, false
+	}
+	return c.stored(), true
+}
+
+// Version identifies one state of an object by its UID and generation; false if the domain does not have it.
+func (d *Domain) Version(ref Ref) (uid types.UID, generation int64, ok bool) {
+	c, ok := d.objects(ref.Kind).find(ref.Name)
+	if !ok {
+		return "", 0, false
+	}
+	uid, generation = c.version()
+	return uid, generation, true
+}
+
+// Terminating returns the objects that are being deleted and wait for finalizers, in no particular order.
+func (d *Domain) Terminating() []Ref {
+	var refs []Ref
+	for kind, row := range kindRows {
+		for name, c := range row.objects(d).each {
+			if c.terminating() {
+				refs = append(refs, Ref{kind, name})
+			}
+		}
+	}
+	return refs
+}
+
+// Names returns the names of the objects of a kind, sorted.
+func (d *Domain) Names(kind Kind) []string { return d.objects(kind).keys() }
+
+// EachName iterates over the names in no particular order; use it to avoid sorting large sets.
+func (d *Domain) EachName(kind Kind) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name := range d.objects(kind).each {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// Objects returns those of a kind, sorted by name, as Lookup does.
+func (d *Domain) Objects(kind Kind) []Object {
+	names := d.Names(kind)
+	objects := make([]Object, 0, len(names))
+	for _, name := range names {
+		object, _ := d.Lookup(Ref{kind, name})
+		objects = append(objects, object)
+	}
+	return objects
+}
+
+// UserObjects returns the Users with an id, the one that counts first. They must not be changed, nor must those that the
+// methods below return.
+func (d *Domain) UserObjects(id string) []*v1alpha1.User {
+	u, _ := d.users.get(id)
+	var objects []*v1alpha1.User
+	for _, a := range u.accounts() {
+		objects = append(objects, a.object())
+	}
+	return objects
+}
+
+// UserPermissionsOf returns those that name a user, sorted by name.
+func (d *Domain) UserPermissionsOf(user string) []*v1alpha1.UserPermission {
+	u, _ := d.users.get(user)
+	if u == nil {
+		return nil
+	}
+	return userPermissionObjects(u.permissions)
+}
+
+// UserPermissionsOfGroup returns those that name a group, sorted by name.
+func (d *Domain) UserPermissionsOfGroup(group string) []*v1alpha1.UserPermission {
+	restrictions, _ := d.groupRestrictions.get(group)
+	return userPermissionObjects(restrictions)
+}
+
+// RestrictsGroups reports whether any user permission names a group.
+func (d *Domain) RestrictsGroups() bool { return d.groupRestrictions.size > 0 }
+
+// NamesOfGroupPermissions returns the names of the user permissions that name any group, in no particular order.
+func (d *Domain) NamesOfGroupPermissions() []string {
+	var names []string
+	for _, restrictions := range d.groupRestrictions.all() {
+		for _, p := range restrictions {
+			names = append(names, p.name)
+		}
+	}
+	return names
+}
+
+// AboutUsers reports whether each object of a kind is about one user, as a User, UserPermission or SpecialPermission is.
+func AboutUsers(kind Kind) bool {
+	row, ok := kindRows[kind]
+	return ok && row.namesAbout() != nil
+}
+
+// NamesAbout returns the names of the objects of a kind that are about one user; none for kinds that are not AboutUsers.
+func (d *Domain) NamesAbout(user string, kind Kind) []string {
+	u, known := d.users.get(user)
+	if !known || !AboutUsers(kind) {
+		return nil
+	}
+	return kindRows[kind].namesAbout()(u)
+}
+
+func userPermissionObjects(list []*userPermission) []*v1alpha1.UserPermission {
+	objects := make([]*v1alpha1.UserPermission, len(list))
+	for i, p := range list {
+		objects[i] = p.object()
+	}
+	return objects
+}
+
+// Users returns the known users, sorted: those named by a User, a Group's members, a UserPermission or a
+// SpecialPermission.
+func (d *Domain) Users() []string { return d.users.keys() }
+
+// EachUser iterates over the known users in no particular order.
+func (d *Domain) EachUser() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for user := range d.users.all() {
+			if !yield(user) {
+				return
+			}
+		}
+	}
+}
+
+// CountUsers returns the number of known users.
+func (d *Domain) CountUsers() int { return d.users.size }
+
+// Knows reports whether a user is known.
+func (d *Domain) Knows(user string) bool {
+	_, ok := d.users.get(user)
+	return ok
+}
+
+// ResourceTypes returns the names of the types, sorted.
+func (d *Domain) ResourceTypes() []string { return d.types.keys() }
+
+// Policy returns the domain's policy with the defaults filled in; it must not be changed.
+func (d *Domain) Policy() v1alpha1.PermissionPolicySpec { return d.policy.spec }
+
+// HasPolicy reports whether the domain has a PermissionPolicy, and with it the built-in roles.
+func (d *Domain) HasPolicy() bool { return d.policy.object != nil }
+
+// role returns a role by name, built-in ones included; nil if there is none.
+func (d *Domain) role(name string) *role {
+	if r, ok := d.roles.get(name); ok {
+		return r
+	}
+	switch {
+	case d.public != nil && d.public.ref.Name == name:
+		return d.public
+	case d.admin != nil && d.admin.ref.Name == name:
+		return d.admin
+	}
+	return nil
+}
+
+// RoleSpec is what a role says, built-in ones included (S3); false if there is none of that name.
+func (d *Domain) RoleSpec(name string) (v1alpha1.RoleSpec, bool) {
+	r := d.role(name)
+	switch {
+	case r == nil:
+		return v1alpha1.RoleSpec{}, false
+	case r.object == nil:
+		return v1alpha1.RoleSpec{AdminAccess: r.adminAccess}, true
+	}
+	return r.object.Spec, true
+}
+
+// Delta is the difference between a domain and the next.
+type Delta struct{ affected func() Affected }
+
+// Affected returns the users whose effective permissions the changes may have altered. It is computed when it is first
+// called, so that the next domain can be served before: for changes of groups and roles it looks at every known user.
+func (d *Delta) Affected() Affected { return d.affected() }
+
+// With returns the domain after some changes, applied in their order; d stays as it is. It recompiles what the changes
+// touch, and the result equals that of compiling everything anew. It panics on a change of an unknown kind.
+func (d *Domain) With(changes ...Change) (*Domain, *Delta) {
+	b := newBuilder(d)
+	for _, change := range changes {
+		b.apply(change)
+	}
+	return b.finish()
+}
+
+// builder makes the next domain.
+type builder struct {
+	old *Domain
+
+	policies           *tableEdit[*policy]
+	types              *tableEdit[*resourceType]
+	roles              *tableEdit[*role]
+	groups             *tableEdit[*group]
+	accounts           *tableEdit[*account]
+	userPermissions    *tableEdit[*userPermission]
+	specialPermissions *tableEdit[*specialPermission]
+	recordSets         *tableEdit[*recordSet]
+	users              *tableEdit[*user]
+	records            *tableEdit[*records]
+	groupRestrictions  *tableEdit[[]*userPermission]
+
+	ownUsers      map[string]*user // copies that the builder may write
+	recordEdits   map[string]recordsEdit
+	all           bool            // everybody is affected
+	changedGroups map[string]bool // whose members are affected
+	changedRoles  map[string]bool // whose holders are affected
+}
+
+func newBuilder(d *Domain) *builder {
+	b := &builder{
+		old:               d,
+		users:             edit(d.users),
+		records:           edit(d.records),
+		groupRestrictions: edit(d.groupRestrictions),
+		ownUsers:          map[string]*user{},
+		recordEdits:       map[string]recordsEdit{},
+		changedGroups:     map[string]bool{},
+		changedRoles:      map[string]bool{},
+	}
+	for _, row := range kindRows {
+		row.begin(b)
+	}
+	return b
+}
+
+func (b *builder) apply(change Change) {
+	row, ok := kindRows[change.Ref.Kind]
+	if !ok {
+		panic(fmt.Sprintf("engine: %q is not a kind of a domain", change.Ref.Kind)) // a caller's mistake, never input
+	}
+	row.apply(b, change.Ref.Name, change.Object)
+}
+
+func (b *builder) role(name string, _, _ *role) { b.changedRoles[name] = true }
+
+func (b *builder) group(name string, before, after *group) {
+	b.changedGroups[name] = true
+	was, listed := listing(before), listing(after)
+	for id, w := range was {
+		is, still := listed[id]
+		if still && is == w {
+			delete(listed, id) // nothing to do
+			continue
+		}
+		if !still {
+			u := b.user(id)
+			u.memberships = slices.DeleteFunc(u.memberships, func(m membership) bool { return m.group == name })
+		}
+	}
+	for id, w := range listed {
+		u := b.user(id)
+		u.memberships = insert(u.memberships, membership{name, w}, func(a, b membership) int { return cmp.Compare(a.group, b.group) })
+	}
+}
+
+// listing is who a group lists, and when; of a user that it lists twice the last entry counts.
+func listing(g *group) map[string]window {
+	listed := map[string]window{}
+	if g != nil {
+		for _, m := range g.members {
+			listed[string(m.User)] = compileWindow(m.TimeWindow)
+		}
+	}
+	return listed
+}
+
+func (b *builder) account(_ string, before, after *account) {
+	if before != nil {
+		u := b.user(before.id)
+		u.setAccounts(slices.DeleteFunc(u.accounts(), func(a *account) bool { return a == before }))
+	}
+	if after != nil {
+		u := b.user(after.id)
+		after.id = u.id // one text for both
+		u.setAccounts(insert(u.accounts(), after, func(a, b *account) int { return a.older(&b.header) }))
+	}
+}
+
+func (b *builder) userPermission(name string, before, after *userPermission) {
+	for _, p := range []*userPermission{before, after} {
+		if p == nil {
+			continue
+		}
+		if p.user != "" {
+			u := b.user(p.user)
+			if p == after {
+				p.user = u.id
+			}
+			u.permissions = slices.DeleteFunc(u.permissions, func(q *userPermission) bool { return q.name == name })
+			if p == after {
+				u.permissions = insert(u.permissions, after, byRef)
+			}
+		}
+		if group := p.group(); group != "" {
+			b.changedGroups[group] = true
+			restrictions, _ := b.groupRestrictions.get(group)
+			restrictions = slices.DeleteFunc(slices.Clone(restrictions), func(q *userPermission) bool { return q.name == name })
+			if p == after {
+				restrictions = insert(restrictions, after, byRef)
+			}
+			if len(restrictions) == 0 {
+				b.groupRestrictions.delete(group)
+			} else {
+				b.groupRestrictions.set(group, restrictions)
+			}
+		}
+	}
+}
+
+func byRef(a, b *userPermission) int { return cmp.Compare(a.name, b.name) }
+
+func (b *builder) specialPermission(name string, before, after *specialPermission) {
+	for _, p := range []*specialPermission{before, after} {
+		if p == nil {
+			continue
+		}
+		u := b.user(string(p.spec.User))
+		exceptions := slices.DeleteFunc(u.specialPermissions(), func(q *specialPermission) bool { return q.name == name })
+		if p == after {
+			exceptions = insert(exceptions, after, func(a, b *specialPermission) int { return cmp.Compare(a.name, b.name) })
+		}
+		u.setSpecialPermissions(exceptions)
+	}
+}
+
+func (b *builder) recordSet(_ string, before, after *recordSet) {
+	if before != nil {
+		of := b.recordsOf(before.resourceType)
+		for i := range before.records {
+			of.remove(&before.records[i])
+		}
+	}
+	if after != nil {
+		of := b.recordsOf(after.resourceType)
+		for i := range after.records {
+			of.add(&after.records[i])
+		}
+	}
+}
+
+func (b *builder) recordsOf(resourceType string) recordsEdit {
+	if of, ok := b.recordEdits[resourceType]; ok {
+		return of
+	}
+	old, _ := b.records.get(resourceType)
+	of := editRecords(old)
+	b.recordEdits[resourceType] = of
+	return of
+}
+
+// user gives a copy of a user that the builder may write.
+func (b *builder) user(id string) *user {
+	if u, ok := b.ownUsers[id]; ok {
+		return u
+	}
+	u := &user{id: id}
+	if old, ok := b.old.users.get(id); ok {
+		u.setAccounts(old.accounts())
+		u.memberships = slices.Clone(old.memberships)
+		u.permissions = slices.Clone(old.permissions)
+		u.setSpecialPermissions(slices.Clone(old.specialPermissions()))
+	}
+	b.ownUsers[id] = u
+	return u
+}
+
+// insert puts an element where it belongs, in the place of an equal one.
+func insert[E any](list []E, element E, compare func(a, b E) int) []E {
+	i, found := slices.BinarySearchFunc(list, element, compare)
+	if found {
+		list[i] = element
+		return list
+	}
+	return slices.Insert(list, i, element)
+}
+
+func (b *builder) finish() (*Domain, *Delta) {
+	for id, u := range b.ownUsers {
+		if u.named() {
+			who := principal{user: u}
+			u.exceptional = len(u.specialPermissions()) > 0 || who.disabled() || who.superuser()
+			b.users.set(id, u)
+		} else {
+			b.users.delete(id)
+		}
+	}
+	for name, of := range b.recordEdits {
+		if next := of.next(); next.byID.size == 0 {
+			b.records.delete(name)
+		} else {
+			b.records.set(name, next)
+		}
+	}
+	d := &Domain{
+		users:             b.users.next,
+		records:           b.records.next,
+		groupRestrictions: b.groupRestrictions.next,
+
+		policy:      b.old.policy,
+		within:      b.old.within,
+		external:    b.old.external,
+		conditional: b.old.conditional,
+		typeList:    b.old.typeList,
+		typeIndex:   b.old.typeIndex,
+		generation:  b.old.generation,
+		recordState: b.old.recordState,
+	}
+	if b.records.dirty {
+		d.recordState = recordStates.Add(1)
+	}
+	shared := b.groupRestrictions.dirty
+	for _, row := range kindRows {
+		row.finish(b, d)
+		shared = shared || row.sharedChange(b)
+	}
+	if shared {
+		d.generation = newGeneration()
+	}
+	if b.policies.dirty {
+		var ok bool
+		if d.policy, ok = d.policies.get(v1alpha1.PolicyName); !ok {
+			d.policy = empty.policy
+		}
+	}
+	d.buildRoles()
+	if b.groups.dirty {
+		d.buildGroups()
+	}
+	if b.types.dirty {
+		d.typeList, d.typeIndex = nil, make(map[string]*resourceType, d.types.size)
+		for name, t := range d.types.sorted() {
+			d.typeList = append(d.typeList, t)
+			d.typeIndex[name] = t
+		}
+	}
+	return d, &Delta{sync.OnceValue(func() Affected { return b.affected(d) })}
+}
+
+// buildRoles makes the built-in roles (S3): they exist with a policy, and objects of their names replace them.
+func (d *Domain) buildRoles() {
+	if d.policy.object == nil {
+		return
+	}
+	d.admin = builtInRole(d.policy.spec.AdminRole, true)
+	d.public = builtInRole(d.policy.spec.PublicRole, false)
+}
+
+func (d *Domain) buildGroups() {
+	d.within = closure(d.groups)
+	d.external = map[string][]*group{}
+	d.conditional = nil
+	for _, g := range d.groups.sorted() {
+		for _, claim := range g.external {
+			d.external[claim] = append(d.external[claim], g)
+		}
+		if g.condition != nil {
+			d.conditional = append(d.conditional, g)
+		}
+	}
+}
+
+// affected finds the users whose effective permissions may differ between the old domain and the new.
+func (b *builder) affected(d *Domain) Affected {
+	if b.all || b.changedRoles[d.policy.spec.PublicRole] {
+		return Affected{All: true}
+	}
+	users := map[string]bool{}
+	for id := range b.ownUsers {
+		users[id] = true
+	}
+	if len(b.changedGroups)+len(b.changedRoles) > 0 {
+		for _, domain := range []*Domain{b.old, d} {
+			touched := b.touchedGroups(domain)
+			for _, g := range domain.conditional {
+				if touched[g.ref.Name] {
+					return Affected{All: true}
+				}
+			}
+			for id, u := range domain.users.all() {
+				if !users[id] && b.touches(u, touched) {
+					users[id] = true
+				}
+			}
+		}
+	}
+	return Affected{Users: sortedKeys(users)}
+}
+
+// touchedGroups are the groups whose members are, through them or groups around them, affected.
+func (b *builder) touchedGroups(d *Domain) map[string]bool {
+	touched := map[string]bool{}
+	for name, groups := range d.within {
+		touched[name] = slices.ContainsFunc(groups, func(g *group) bool {
+			return b.changedGroups[g.ref.Name] || slices.ContainsFunc(g.roles, func(ref roleRef) bool { return b.changedRoles[ref.name] })
+		})
+	}
+	return touched
+}
+
+func (b *builder) touches(u *user, touched map[string]bool) bool {
+	for _, a := range u.accounts() {
+		if slices.ContainsFunc(a.roles, func(ref roleRef) bool { return b.changedRoles[ref.name] }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(u.memberships, func(m membership) bool { return touched[m.group] })
+}

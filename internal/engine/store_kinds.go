@@ -1,0 +1,135 @@
+package engine
+
+import "github.com/remit-authz/remit/api/v1alpha1"
+
+// kindRow is what the engine does with the objects of one kind.
+type kindRow interface {
+	// check compiles an object, and returns what is wrong with it.
+	check(object Object) []Problem
+	// objects are those of the kind in a domain.
+	objects(d *Domain) kindTable
+	// begin prepares a builder for changes of the kind, apply makes one, and finish moves the outcome into the next domain.
+	begin(b *builder)
+	apply(b *builder, name string, object Object)
+	finish(b *builder, d *Domain)
+	// sharedChange reports whether the builder changed an object that role sets are made of.
+	sharedChange(b *builder) bool
+	// namesAbout returns the names of the objects that are about one user. It is nil for kinds that are not about single
+	// users.
+	namesAbout() func(*user) []string
+}
+
+// kindRows has a row for each kind of kinds.Table.
+var kindRows = map[Kind]kindRow{
+	KindResourceType: kindOf[*v1alpha1.ResourceType, *resourceType]{
+		compile: compileResourceType,
+		table:   func(d *Domain) *table[*resourceType] { return &d.types },
+		edits:   func(b *builder) **tableEdit[*resourceType] { return &b.types },
+	},
+	KindRole: kindOf[*v1alpha1.Role, *role]{
+		compile: compileRole,
+		table:   func(d *Domain) *table[*role] { return &d.roles },
+		edits:   func(b *builder) **tableEdit[*role] { return &b.roles },
+		changed: (*builder).role,
+	},
+	KindGroup: kindOf[*v1alpha1.Group, *group]{
+		compile: compileGroup,
+		table:   func(d *Domain) *table[*group] { return &d.groups },
+		edits:   func(b *builder) **tableEdit[*group] { return &b.groups },
+		changed: (*builder).group,
+	},
+	KindUser: kindOf[*v1alpha1.User, *account]{
+		compile:  compileAccount,
+		table:    func(d *Domain) *table[*account] { return &d.accounts },
+		edits:    func(b *builder) **tableEdit[*account] { return &b.accounts },
+		changed:  (*builder).account,
+		unshared: true,
+		about:    func(u *user) []string { return namesOf(u.accounts()) },
+	},
+	KindUserPermission: kindOf[*v1alpha1.UserPermission, *userPermission]{
+		compile:  compileUserPermission,
+		table:    func(d *Domain) *table[*userPermission] { return &d.userPermissions },
+		edits:    func(b *builder) **tableEdit[*userPermission] { return &b.userPermissions },
+		changed:  (*builder).userPermission,
+		unshared: true, // those of groups are in groupRestrictions
+		about:    func(u *user) []string { return namesOf(u.permissions) },
+	},
+	KindSpecialPermission: kindOf[*v1alpha1.SpecialPermission, *specialPermission]{
+		compile:  compileSpecialPermission,
+		table:    func(d *Domain) *table[*specialPermission] { return &d.specialPermissions },
+		edits:    func(b *builder) **tableEdit[*specialPermission] { return &b.specialPermissions },
+		changed:  (*builder).specialPermission,
+		unshared: true,
+		about:    func(u *user) []string { return namesOf(u.specialPermissions()) },
+	},
+	KindRecordSet: kindOf[*v1alpha1.RecordSet, *recordSet]{
+		compile:  compileRecordSet,
+		table:    func(d *Domain) *table[*recordSet] { return &d.recordSets },
+		edits:    func(b *builder) **tableEdit[*recordSet] { return &b.recordSets },
+		changed:  (*builder).recordSet,
+		unshared: true, // whoever remembers something of records compares recordState
+	},
+	KindPermissionPolicy: kindOf[*v1alpha1.PermissionPolicy, *policy]{
+		compile: compilePolicy,
+		table:   func(d *Domain) *table[*policy] { return &d.policies },
+		edits:   func(b *builder) **tableEdit[*policy] { return &b.policies },
+	},
+}
+
+// kindOf is the row of a kind with objects of type O that compile to C.
+type kindOf[O Object, C compiled] struct {
+	compile func(O) C
+	// table and edits point at the place of the objects in a domain and in a builder.
+	table func(*Domain) *table[C]
+	edits func(*builder) **tableEdit[C]
+	// changed makes what follows from a change of an object, and notes whose permissions it may affect. before or after is
+	// nil for an object that is created or deleted. Nil: everybody is affected, and nothing else follows.
+	changed func(b *builder, name string, before, after C)
+	// unshared means that no role set is made of objects of the kind, so that role sets outlive a change of one.
+	unshared bool
+	// about are the names of the objects that are about one user. Nil: the kind is not about single users.
+	about func(*user) []string
+}
+
+func (k kindOf[O, C]) check(object Object) []Problem {
+	typed, ok := object.(O)
+	if !ok {
+		return notChecked(object)
+	}
+	return k.compile(typed).faults()
+}
+
+func (k kindOf[O, C]) objects(d *Domain) kindTable { return tableOf[C]{*k.table(d)} }
+
+func (k kindOf[O, C]) begin(b *builder) { *k.edits(b) = edit(*k.table(b.old)) }
+
+func (k kindOf[O, C]) finish(b *builder, d *Domain) { *k.table(d) = (*k.edits(b)).next }
+
+func (k kindOf[O, C]) apply(b *builder, name string, object Object) {
+	edits := *k.edits(b)
+	before, _ := edits.get(name)
+	var after C
+	if typed, ok := object.(O); ok {
+		after = k.compile(typed)
+		edits.set(name, after)
+	} else {
+		edits.delete(name)
+	}
+	if k.changed == nil {
+		b.all = true
+		return
+	}
+	k.changed(b, name, before, after)
+}
+
+func (k kindOf[O, C]) sharedChange(b *builder) bool { return !k.unshared && (*k.edits(b)).dirty }
+
+func (k kindOf[O, C]) namesAbout() func(*user) []string { return k.about }
+
+func namesOf[C interface{ ref() Ref }](list []C) []string {
+	names := make([]string, len(list))
+	for i, c := range list {
+		names[i] = c.ref().Name
+	}
+	return names
+}

@@ -12,19 +12,19 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/controllers"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/leader"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
 var _ = Describe("Two managers", func() {
 	It("both decide, one writes, and the other takes over", func(ctx SpecContext) {
-		lease := &controllers.Lease{Namespace: cluster.newNamespace(ctx), Duration: 3 * time.Second}
-		leader := startManager(ctx, cluster, lease)
-		d := &domain{testCluster: cluster, manager: leader, namespace: cluster.newNamespace(ctx)}
+		lease := &leader.Lease{Namespace: cluster.newNamespace(ctx), Duration: 3 * time.Second}
+		leading := startManager(ctx, cluster, lease)
+		d := &domain{testCluster: cluster, manager: leading, namespace: cluster.newNamespace(ctx)}
 		holder := func() (string, error) {
 			var object coordinationv1.Lease
-			err := d.Get(ctx, client.ObjectKey{Namespace: lease.Namespace, Name: controllers.LeaseName}, &object)
+			err := d.Get(ctx, client.ObjectKey{Namespace: lease.Namespace, Name: leader.LeaseName}, &object)
 			if object.Spec.HolderIdentity == nil {
 				return "", err
 			}
@@ -36,16 +36,16 @@ var _ = Describe("Two managers", func() {
 		follower := startManager(ctx, cluster, lease)
 
 		d.create(ctx, shop()...)
-		Eventually(func() engine.Reason { return leader.decide(d.namespace, "richard", "update", nil) }).Should(Equal(engine.ReasonRule))
+		Eventually(func() engine.Reason { return leading.decide(d.namespace, "richard", "update", nil) }).Should(Equal(engine.ReasonRule))
 		Eventually(func() engine.Reason { return follower.decide(d.namespace, "richard", "update", nil) }).Should(Equal(engine.ReasonRule))
 		Eventually(d.effective(ctx, "richard")).Should(WithTransform(orderAccess, Equal(v1alpha1.AccessFull)))
 		Expect(holder()).To(Equal(first))
-		snapshot, ok := leader.store.Domain(d.namespace)
+		snapshot, ok := leading.store.Domain(d.namespace)
 		Expect(ok).To(BeTrue())
 		Expect(follower.store.WaitFor(ctx, d.namespace, snapshot.Revision)).To(Succeed())
 
 		By("stopping the leader")
-		leader.stop()
+		leading.stop()
 		Expect(follower.decide(d.namespace, "richard", "update", nil)).To(Equal(engine.ReasonRule))
 		d.create(ctx, testobjects.MakeSpecialPermission("freeze", "richard").On(v1alpha1.AccessNone, "order").Obj())
 		Eventually(func() engine.Reason { return follower.decide(d.namespace, "richard", "update", nil) }).Should(Equal(engine.ReasonSpecialPermission))
@@ -58,7 +58,7 @@ var _ = Describe("An API server that is away", func() {
 	It("changes no decision, and is caught up with when it is back", func(ctx SpecContext) {
 		// While somebody watches, an API server takes a minute to stop by itself.
 		c := startCluster(func(env *envtest.Environment) { env.ControlPlaneStopTimeout = time.Second })
-		lease := &controllers.Lease{Namespace: c.newNamespace(ctx), Duration: 3 * time.Second}
+		lease := &leader.Lease{Namespace: c.newNamespace(ctx), Duration: 3 * time.Second}
 		d := &domain{testCluster: c, manager: startManager(ctx, c, lease), namespace: c.newNamespace(ctx)}
 		d.create(ctx, shop()...)
 		Eventually(d.effective(ctx, "richard")).Should(WithTransform(orderAccess, Equal(v1alpha1.AccessFull)))

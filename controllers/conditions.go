@@ -12,11 +12,11 @@ import (
 const (
 	// mostListed is how many names or problems a message lists.
 	mostListed = 10
-	// longestMessage bounds a message, in bytes; the API allows eight times as much.
+	// longestMessage bounds the message of a condition, in bytes; the API allows eight times as much.
 	longestMessage = 4096
 )
 
-// conditions collects those of one object, in the order in which they are shown.
+// conditions collects the conditions of one object, in the order in which they are shown.
 type conditions struct {
 	before     []metav1.Condition
 	generation int64
@@ -24,11 +24,11 @@ type conditions struct {
 	list       []metav1.Condition
 }
 
-// add adds a condition. One whose status is as before keeps the time of its last transition.
+// add adds a condition. If its status is as before, so is the time of its last transition.
 func (c *conditions) add(conditionType string, status bool, reason, message string) {
 	condition := metav1.Condition{
 		Type: conditionType, Status: metav1.ConditionFalse, ObservedGeneration: c.generation,
-		LastTransitionTime: c.now, Reason: reason, Message: shorten(message),
+		LastTransitionTime: c.now, Reason: reason, Message: shorten(message, longestMessage),
 	}
 	if status {
 		condition.Status = metav1.ConditionTrue
@@ -41,7 +41,7 @@ func (c *conditions) add(conditionType string, status bool, reason, message stri
 	c.list = append(c.list, condition)
 }
 
-// keep takes a condition over as it was, if there was one.
+// keep keeps a condition as it was, if there was one.
 func (c *conditions) keep(conditionType string) {
 	for _, before := range c.before {
 		if before.Type == conditionType {
@@ -50,16 +50,16 @@ func (c *conditions) keep(conditionType string) {
 	}
 }
 
-// shorten bounds a message, at the end of a character.
-func shorten(message string) string {
+// shorten bounds a message to a number of bytes, at the end of a character.
+func shorten(message string, longest int) string {
 	const more = "…"
-	if len(message) <= longestMessage {
+	if len(message) <= longest {
 		return message
 	}
-	return strings.ToValidUTF8(message[:longestMessage-len(more)], "") + more
+	return strings.ToValidUTF8(message[:longest-len(more)], "") + more
 }
 
-// listed joins texts, the first few of them.
+// listed joins the first few of the texts.
 func listed[T any](items []T, separator string, text func(T) string) string {
 	texts := make([]string, 0, min(len(items), mostListed))
 	for _, item := range items[:min(len(items), mostListed)] {
@@ -82,5 +82,5 @@ func problems(list []engine.Problem) string {
 	})
 }
 
-// names is the message that lists other objects.
+// names lists other objects.
 func names(refs []engine.Ref) string { return listed(refs, ", ", engine.Ref.String) }

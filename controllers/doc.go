@@ -1,7 +1,7 @@
-// Package controllers writes what the operator knows: the status of everything that people write, and one
-// EffectivePermissions object for each known user. One replica, the leader, does it at a time.
+// Package controllers has the reconcilers: they keep the status of every object that people write, and one
+// EffectivePermissions object for each known user. One replica at a time runs them, the leader.
 //
-// Controllers follow the store rather than the API server: a reconcile starts when the domain that it tells of
-// has been swapped in, so that no status says what decisions do not do yet. Each reads, computes without
-// side effects, and replaces one status as a whole, if that changes it.
+// They follow the store rather than the API server: a reconcile starts once the domain that it reports on has been
+// swapped in, so that no status says what decisions do not do yet. Each reads, computes without side effects, and
+// replaces one status as a whole, if that changes it. Transitions that a person should see become Events.
 package controllers

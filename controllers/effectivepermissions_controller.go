@@ -3,85 +3,43 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"iter"
-	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
-// fewUsers is up to how many users a change may concern to be written before what concerns more.
-const fewUsers = 100
-
-// userRequest asks for the EffectivePermissions object of a user. Name is not always the one that the user's object
-// has: somebody may have made another by hand, for it to be removed.
-type userRequest struct{ Namespace, Name, User string }
-
-func requestFor(namespace, user string) userRequest {
-	return userRequest{Namespace: namespace, Name: v1alpha1.EffectivePermissionsName(user), User: user}
-}
-
-// writtenRequests asks for an object that somebody wrote.
-func writtenRequests(before, after client.Object) []userRequest {
-	if before != nil && after != nil && before.GetResourceVersion() == after.GetResourceVersion() {
-		return nil
-	}
-	written := after
-	if written == nil {
-		written = before
-	}
-	object, ok := written.(*v1alpha1.EffectivePermissions)
-	if !ok {
-		return nil
-	}
-	return []userRequest{{Namespace: object.Namespace, Name: object.Name, User: string(object.Spec.User)}}
-}
-
-// fewAffected asks for the users whose permissions an update may have changed, among them those that are not known any
-// more, if they are few.
-func fewAffected(u update) []userRequest {
-	affected := u.affected()
-	if affected.All || len(affected.Users) > fewUsers {
-		return nil
-	}
-	return userRequests(u.snapshot.Namespace, slices.Values(affected.Users))
-}
-
-// manyAffected asks for them if they are many.
-func manyAffected(u update) []userRequest {
-	affected := u.affected()
-	switch {
-	case affected.All:
-		return userRequests(u.snapshot.Namespace, u.users())
-	case len(affected.Users) > fewUsers:
-		return userRequests(u.snapshot.Namespace, slices.Values(affected.Users))
-	}
-	return nil
-}
-
-func userRequests(namespace string, users iter.Seq[string]) []userRequest {
-	var requests []userRequest
-	for user := range unhurried(users) {
-		requests = append(requests, requestFor(namespace, user))
-	}
-	return requests
-}
-
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=effectivepermissions,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=effectivepermissions/status,verbs=patch
 
 // userReconciler keeps one EffectivePermissions object for each known user, and no other.
-type userReconciler struct{ *dependencies }
+type userReconciler struct {
+	*dependencies
+	permissions permissionsReader
+	edits       *edits
+}
 
-// Reconcile makes, updates or removes one object.
+// observe requests an object that anybody wrote, and records who did.
+func (r *userReconciler) observe(before, after client.Object) []userRequest {
+	b, _ := before.(*cachedPermissions)
+	a, _ := after.(*cachedPermissions)
+	if b == nil && a == nil {
+		return nil
+	}
+	r.edits.observe(b, a)
+	return writtenRequests(b, a)
+}
+
+// Reconcile creates, updates or deletes one object.
 func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (reconcile.Result, error) {
-	object, err := r.get(ctx, request)
+	object, err := r.permissions.get(request.Namespace, request.Name)
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -91,7 +49,7 @@ func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (re
 		if !wanted {
 			return reconcile.Result{}, nil // the object of another user, who has a request of its own
 		}
-		if err := r.remove(ctx, object); err != nil {
+		if err := r.delete(ctx, object); err != nil {
 			return reconcile.Result{}, err
 		}
 		object = nil
@@ -100,30 +58,36 @@ func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (re
 	case !wanted && object == nil:
 		return reconcile.Result{}, nil
 	case !wanted:
-		return reconcile.Result{}, r.remove(ctx, object)
+		return reconcile.Result{}, r.delete(ctx, object)
 	case object == nil:
-		// The status follows when the cache has the object; to write it now would mean to write it twice.
+		// The status follows once the cache has the object; writing it now would mean writing it twice.
 		return r.create(ctx, request)
 	case object.DeletionTimestamp != nil:
-		return reconcile.Result{}, nil // it is made anew when it is gone
+		return reconcile.Result{}, nil // it is created anew once it is gone
 	}
 
 	now := r.clock.Now()
 	var status v1alpha1.EffectivePermissionsStatus
-	var changed bool
-	r.thinking.compute(func() { status, changed, err = userStatus(snapshot, object, now) })
+	var digest statusDigest
+	r.slots.compute(func() { status, digest, err = userStatus(snapshot, object, now) })
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("digest the status: %w", err)
 	}
-	if changed {
-		if err := r.writeStatus(ctx, object, status); err != nil {
+	if digest != object.digest {
+		edited := r.edits.write(object.UID, object.digest, digest)
+		if err := r.writeStatus(ctx, &object.EffectivePermissions, status); err != nil {
 			return reconcile.Result{}, fmt.Errorf("write status: %w", err)
 		}
+		ctrl.LoggerFrom(ctx).V(1).Info("Updated status", "revision", status.ObservedRevision)
+		if edited {
+			r.repaired(ctx, object, "ReplaceStatus", "Replaced a status that somebody else wrote.")
+		}
 	}
-	if object.Labels[managedByLabel] != managedByRemit {
+	if object.Labels[v1alpha1.ManagedByLabel] != v1alpha1.ManagedBy {
 		if err := r.label(ctx, object); err != nil {
 			return reconcile.Result{}, err
 		}
+		r.repaired(ctx, object, "RestoreLabel", "Restored the label "+v1alpha1.ManagedByLabel+".")
 	}
 	if status.NextTransition == nil {
 		return reconcile.Result{}, nil
@@ -131,44 +95,42 @@ func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (re
 	return after(max(status.NextTransition.Sub(now), time.Nanosecond)), nil
 }
 
-// get reads an object; nil if there is none. It shares its parts with the cache.
-func (r *userReconciler) get(ctx context.Context, request userRequest) (*v1alpha1.EffectivePermissions, error) {
-	object := &v1alpha1.EffectivePermissions{}
-	err := r.client.Get(ctx, types.NamespacedName{Namespace: request.Namespace, Name: request.Name}, object, client.UnsafeDisableDeepCopy)
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	return object, err
-}
-
-// create makes a user's object. In a namespace that goes there is nothing to make.
+// create creates a user's object. In a namespace that is being deleted there is nothing to create.
 func (r *userReconciler) create(ctx context.Context, request userRequest) (reconcile.Result, error) {
 	err := r.client.Create(ctx, &v1alpha1.EffectivePermissions{
-		ObjectMeta: metav1.ObjectMeta{Namespace: request.Namespace, Name: request.Name, Labels: map[string]string{managedByLabel: managedByRemit}},
+		ObjectMeta: metav1.ObjectMeta{Namespace: request.Namespace, Name: request.Name, Labels: managedLabels},
 		Spec:       v1alpha1.EffectivePermissionsSpec{User: v1alpha1.UserID(request.User)},
 	}, fieldOwner)
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return reconcile.Result{RequeueAfter: time.Second}, nil // the cache does not have it yet
-	case err != nil && !namespaceGoes(err):
+	case err != nil && !namespaceTerminates(err):
 		return reconcile.Result{}, fmt.Errorf("create: %w", err)
 	}
+	ctrl.LoggerFrom(ctx).V(1).Info("Created object")
 	return reconcile.Result{}, nil
 }
 
-func (r *userReconciler) remove(ctx context.Context, object *v1alpha1.EffectivePermissions) error {
+func (r *userReconciler) delete(ctx context.Context, object *cachedPermissions) error {
 	gone := &v1alpha1.EffectivePermissions{ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}}
 	if err := client.IgnoreNotFound(r.client.Delete(ctx, gone, client.Preconditions{UID: &object.UID})); err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
+	ctrl.LoggerFrom(ctx).V(1).Info("Deleted object")
 	return nil
 }
 
-func (r *userReconciler) label(ctx context.Context, object *v1alpha1.EffectivePermissions) error {
+func (r *userReconciler) label(ctx context.Context, object *cachedPermissions) error {
 	labelled := &v1alpha1.EffectivePermissions{ObjectMeta: metav1.ObjectMeta{Namespace: object.Namespace, Name: object.Name}}
-	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, managedByLabel, managedByRemit)
+	patch := fmt.Appendf(nil, `{"metadata":{"labels":{%q:%q}}}`, v1alpha1.ManagedByLabel, v1alpha1.ManagedBy)
 	if err := client.IgnoreNotFound(r.client.Patch(ctx, labelled, client.RawPatch(types.MergePatchType, patch), fieldOwner)); err != nil {
 		return fmt.Errorf("label: %w", err)
 	}
 	return nil
+}
+
+// repaired announces what was repaired.
+func (r *userReconciler) repaired(ctx context.Context, object *cachedPermissions, action, note string) {
+	ctrl.LoggerFrom(ctx).Info("Repaired object", "action", action)
+	r.recorder.Eventf(&object.EffectivePermissions, nil, corev1.EventTypeNormal, v1alpha1.EventRepaired, action, "%s", note)
 }

@@ -185,7 +185,7 @@ var _ = Describe("EffectivePermissions", func() {
 
 		Eventually(func() (int, error) { // by the conditions, as the cache has no more of the status
 			var list v1alpha1.EffectivePermissionsList
-			err := d.cache.List(ctx, &list, client.InNamespace(d.namespace), client.UnsafeDisableDeepCopy)
+			err := d.cache.List(ctx, &list, client.InNamespace(d.namespace))
 			current := 0
 			for i := range list.Items {
 				current += len(list.Items[i].Status.Conditions)

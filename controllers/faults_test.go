@@ -25,8 +25,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/controllers"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/leader"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
@@ -131,7 +131,7 @@ var _ = Describe("A control plane that fails", Ordered, func() {
 		through := *c
 		through.config = rest.CopyConfig(c.config)
 		through.config.Host = "https://" + wire.address
-		lease := &controllers.Lease{Namespace: c.newNamespace(ctx), Duration: 3 * time.Second}
+		lease := &leader.Lease{Namespace: c.newNamespace(ctx), Duration: 3 * time.Second}
 		d = &domain{testCluster: c, manager: startManager(ctx, &through, lease), namespace: c.newNamespace(ctx)}
 		d.create(ctx, shop()...)
 		settled(ctx, d)
@@ -179,16 +179,16 @@ var _ = Describe("A control plane that fails", Ordered, func() {
 
 var _ = Describe("A leader that is killed amid many writes", func() {
 	It("is followed by one that finishes, and never by two", func(ctx SpecContext) {
-		lease := &controllers.Lease{Namespace: cluster.newNamespace(ctx), Duration: 3 * time.Second}
+		lease := &leader.Lease{Namespace: cluster.newNamespace(ctx), Duration: 3 * time.Second}
 		wire := startProxy(strings.TrimPrefix(cluster.config.Host, "https://"))
 		through := *cluster
 		through.config = rest.CopyConfig(cluster.config)
 		through.config.Host = "https://" + wire.address
-		leader := startManager(ctx, &through, lease)
-		d := &domain{testCluster: cluster, manager: leader, namespace: cluster.newNamespace(ctx)}
+		leading := startManager(ctx, &through, lease)
+		d := &domain{testCluster: cluster, manager: leading, namespace: cluster.newNamespace(ctx)}
 		holder := func() string {
 			var object coordinationv1.Lease
-			if d.Get(ctx, client.ObjectKey{Namespace: lease.Namespace, Name: controllers.LeaseName}, &object) != nil || object.Spec.HolderIdentity == nil {
+			if d.Get(ctx, client.ObjectKey{Namespace: lease.Namespace, Name: leader.LeaseName}, &object) != nil || object.Spec.HolderIdentity == nil {
 				return ""
 			}
 			return *object.Spec.HolderIdentity
@@ -220,7 +220,7 @@ var _ = Describe("A leader that is killed amid many writes", func() {
 		By("letting the first one hear again: it follows now")
 		second := holder()
 		wire.mend()
-		Eventually(func() engine.Reason { return leader.decide(d.namespace, users[0], "update", nil) }).Should(Equal(engine.ReasonRule))
+		Eventually(func() engine.Reason { return leading.decide(d.namespace, users[0], "update", nil) }).Should(Equal(engine.ReasonRule))
 		Consistently(holder).Should(Equal(second))
 	})
 })

@@ -10,36 +10,37 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/kinds"
+	"github.com/remit-authz/remit/internal/leader"
 )
 
 // statusInput is what an object's status is computed from.
 type statusInput struct {
 	domain *engine.Domain
-	// tally counts the domain's users, or returns an earlier count and after how long there is a newer one.
-	tally func() (*tally, time.Duration)
-	ref   engine.Ref
+	// censuses returns a census of the domain, or an earlier one and after how long there is a newer one.
+	censuses func() (*cachedCensus, time.Duration)
+	ref      engine.Ref
 	// report is what the domain says of the object; empty if it does not have it.
 	report engine.Report
 	now    time.Time
 	// again is after how long the status may differ although nothing changes; 0: never.
 	again time.Duration
 	// replicas are those that serve the domain. Only the status of a PermissionPolicy depends on them.
-	replicas []teller
+	replicas []leader.ReplicaStatus
 }
 
-func newStatusInput(domain *engine.Domain, tally func() (*tally, time.Duration), ref engine.Ref, now time.Time) *statusInput {
+func newStatusInput(domain *engine.Domain, censuses func() (*cachedCensus, time.Duration), ref engine.Ref, now time.Time) *statusInput {
 	report, _ := domain.Report(ref)
-	return &statusInput{domain: domain, tally: tally, ref: ref, report: report, now: now}
+	return &statusInput{domain: domain, censuses: censuses, ref: ref, report: report, now: now}
 }
 
 // census counts the domain's users.
 func (v *statusInput) census() *engine.Census {
-	counted, newerAfter := v.tally()
+	census, newerAfter := v.censuses()
 	if newerAfter > 0 {
 		v.lookAfter(newerAfter)
 	}
-	v.lookAt(counted.until)
-	return counted.census
+	v.lookAt(census.until)
+	return census.Census
 }
 
 // lookAt schedules another reconciliation at a moment; the zero time is never.

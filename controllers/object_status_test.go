@@ -16,23 +16,22 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/kinds"
-	"github.com/remit-authz/remit/internal/store"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
 // noon is when the tests take place.
 var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// tallyOf counts a domain at a time.
-func tallyOf(domain *engine.Domain, now time.Time) func() (*tally, time.Duration) {
-	return func() (*tally, time.Duration) { return newTally(domain, now), 0 }
+// censusOf takes the census of a domain at a time.
+func censusOf(domain *engine.Domain, now time.Time) func() (*cachedCensus, time.Duration) {
+	return func() (*cachedCensus, time.Duration) { return takeCensus(domain, now), 0 }
 }
 
 // described gives an object with the status that a domain of it and others gives it at noon.
 func described(object client.Object, others ...engine.Object) client.Object {
 	domain := engine.Compile(append(others, object))
 	kind, _ := engine.KindOf(object)
-	newStatusInput(domain, tallyOf(domain, noon), engine.Ref{Kind: kind, Name: object.GetName()}, noon).describe(object)
+	newStatusInput(domain, censusOf(domain, noon), engine.Ref{Kind: kind, Name: object.GetName()}, noon).describe(object)
 	return object
 }
 
@@ -75,7 +74,7 @@ func lines(object client.Object) []string {
 const (
 	servedLine   = "Ready=True/Served: Decisions follow this object."
 	resolvedLine = "ReferencesResolved=True/AllFound: Every object that it names exists."
-	untoldLine   = "Served=False/WaitingForReplicas: No replica has told yet what it serves."
+	untoldLine   = "Served=False/WaitingForReplicas: No replica has published yet what it serves."
 )
 
 func TestConditions(t *testing.T) {
@@ -241,7 +240,7 @@ func TestAnObjectThatIsNotServedYet(t *testing.T) {
 	newer := role.DeepCopy()
 	newer.Generation = 2
 	domain := engine.Compile([]engine.Object{role})
-	newStatusInput(domain, tallyOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(time.Minute)).describe(newer)
+	newStatusInput(domain, censusOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(time.Minute)).describe(newer)
 
 	if diff := cmp.Diff([]string{
 		"Ready=False/NotServed: Decisions do not follow generation 2 yet.",
@@ -255,7 +254,7 @@ func TestAnObjectThatIsNotServedYet(t *testing.T) {
 	}
 
 	domain = engine.Compile([]engine.Object{newer})
-	newStatusInput(domain, tallyOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(2*time.Minute)).describe(newer)
+	newStatusInput(domain, censusOf(domain, noon), engine.Ref{Kind: engine.KindRole, Name: "r"}, noon.Add(2*time.Minute)).describe(newer)
 	if diff := cmp.Diff([]string{servedLine, "ReferencesResolved=False/NotFound: Does not exist (yet): ResourceType/order."}, lines(newer)); diff != "" {
 		t.Errorf("conditions when it is served (-want +got):\n%s", diff)
 	}
@@ -266,7 +265,7 @@ func TestTransitionTimes(t *testing.T) {
 	role := testobjects.MakeRole("r").Obj()
 	look := func(minutes int, objects ...engine.Object) map[string]int {
 		domain, now := engine.Compile(objects), noon.Add(time.Duration(minutes)*time.Minute+300*time.Millisecond)
-		newStatusInput(domain, tallyOf(domain, now), engine.Ref{Kind: engine.KindUser, Name: "u"}, now).describe(user)
+		newStatusInput(domain, censusOf(domain, now), engine.Ref{Kind: engine.KindUser, Name: "u"}, now).describe(user)
 		times := map[string]int{}
 		for _, c := range user.Status.Conditions {
 			times[c.Type] = int(c.LastTransitionTime.Sub(noon) / time.Minute)
@@ -303,73 +302,6 @@ func TestMessagesAreBounded(t *testing.T) {
 	c.add("Long", true, "Long", strings.Repeat("ä", longestMessage))
 	if got := c.list[0].Message; len(got) > longestMessage || !strings.HasSuffix(got, "ä…") {
 		t.Errorf("a message of %d bytes that ends in %q, want at most %d that end in a whole character and …", len(got), got[len(got)-6:], longestMessage)
-	}
-}
-
-func TestUserStatus(t *testing.T) {
-	domain := engine.Compile([]engine.Object{
-		testobjects.MakeResourceType("order").Obj(),
-		testobjects.MakeRole("a").Rule(testobjects.Full("order")).Obj(),
-		testobjects.MakeUser("u").RoleIn("a", "", "2026-06-01T12:00:01Z").Obj(),
-	})
-	snapshot := store.Snapshot{Domain: domain, ResourceVersion: "7"}
-	object := &v1alpha1.EffectivePermissions{ObjectMeta: metav1.ObjectMeta{Name: "u", Generation: 1}, Spec: v1alpha1.EffectivePermissionsSpec{User: "u"}}
-
-	// current is the status as of a time; cached is the object as the cache has it with that status.
-	current := func(now time.Time) (v1alpha1.EffectivePermissionsStatus, bool) {
-		t.Helper()
-		status, changed, err := userStatus(snapshot, object, now)
-		if err != nil {
-			t.Fatalf("userStatus: %v", err)
-		}
-		return status, changed
-	}
-	cached := func(status v1alpha1.EffectivePermissionsStatus) *v1alpha1.EffectivePermissions {
-		t.Helper()
-		full := object.DeepCopy()
-		full.Labels, full.Status = map[string]string{managedByLabel: managedByRemit}, status
-		trimmed, err := digestStatus(full)
-		if err != nil {
-			t.Fatalf("digestStatus: %v", err)
-		}
-		object, _ := trimmed.(*v1alpha1.EffectivePermissions)
-		return object
-	}
-
-	first, changed := current(noon)
-	if !changed || first.ObservedRevision != "7" || first.ObservedGeneration != 1 || len(first.Permissions) != 1 || first.NextTransition == nil {
-		t.Fatalf("userStatus = %+v, %v, want a first status", first, changed)
-	}
-	object = cached(first)
-	if object.Status.Permissions != nil || object.Labels[managedByLabel] != managedByRemit {
-		t.Errorf("the cache has %+v", object)
-	}
-	snapshot.ResourceVersion = "8"
-	if status, changed := current(noon); changed {
-		t.Errorf("userStatus = %+v, changed, want no change because of another revision alone", status)
-	}
-	next, changed := current(first.NextTransition.Time)
-	if !changed || next.ObservedRevision != "8" || len(next.Permissions) != 0 || next.NextTransition != nil {
-		t.Errorf("userStatus = %+v, %v, want the role gone", next, changed)
-	}
-	if diff := cmp.Diff(first.Conditions, next.Conditions); diff != "" {
-		t.Errorf("conditions (-before +after):\n%s", diff)
-	}
-	for name, edit := range map[string]func(*v1alpha1.EffectivePermissionsStatus){
-		"a flag":         func(s *v1alpha1.EffectivePermissionsStatus) { s.Superuser = true },
-		"a permission":   func(s *v1alpha1.EffectivePermissionsStatus) { s.Permissions[0].Allowed = nil },
-		"the conditions": func(s *v1alpha1.EffectivePermissionsStatus) { s.Conditions[0].Message = "All is well." },
-		"everything":     func(s *v1alpha1.EffectivePermissionsStatus) { *s = v1alpha1.EffectivePermissionsStatus{} },
-	} {
-		edited := first.DeepCopy()
-		edit(edited)
-		object = cached(*edited)
-		if _, changed := current(noon); !changed {
-			t.Errorf("%s that somebody edited stays", name)
-		}
-	}
-	if got, err := digestStatus("unseen"); err != nil || got != "unseen" {
-		t.Errorf("digestStatus of what is no object = %v, %v", got, err)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
-	"github.com/remit-authz/remit/controllers"
+	"github.com/remit-authz/remit/internal/leader"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
@@ -81,11 +81,11 @@ func (b *gatedBody) Read(p []byte) (int, error) {
 
 var _ = Describe("A PermissionPolicy's status", func() {
 	It("tells when all replicas serve the newest generation", func(ctx SpecContext) {
-		lease := &controllers.Lease{Namespace: cluster.newNamespace(ctx), Duration: 3 * time.Second}
+		lease := &leader.Lease{Namespace: cluster.newNamespace(ctx), Duration: 3 * time.Second}
 		d := &domain{testCluster: cluster, manager: startManager(ctx, cluster, lease), namespace: cluster.newNamespace(ctx)}
 		leases := func() ([]coordinationv1.Lease, error) {
 			var list coordinationv1.LeaseList
-			err := d.List(ctx, &list, client.InNamespace(lease.Namespace), client.MatchingLabels{controllers.ReplicaLabel: "true"})
+			err := d.List(ctx, &list, client.InNamespace(lease.Namespace), client.MatchingLabels{leader.ReplicaLabel: "true"})
 			return list.Items, err
 		}
 		policy := testobjects.MakePolicy().Obj()
@@ -99,7 +99,7 @@ var _ = Describe("A PermissionPolicy's status", func() {
 		Eventually(reading(ctx, d, policy)).Should(haveMessage("Served", "2 of 2 replicas serve generation 1."))
 		Expect(leases()).To(HaveEach(And(
 			HaveField("Spec.HolderIdentity", Not(BeNil())),
-			HaveField("Annotations", HaveKeyWithValue(controllers.PoliciesAnnotation, ContainSubstring(`"%s":1`, policy.UID))),
+			HaveField("Annotations", HaveKeyWithValue(leader.PoliciesAnnotation, ContainSubstring(`"%s":1`, policy.UID))),
 		)))
 
 		By("holding it back")
@@ -117,8 +117,8 @@ var _ = Describe("A PermissionPolicy's status", func() {
 		By("leaving a lease that nobody renews")
 		gone := &coordinationv1.Lease{
 			ObjectMeta: metav1.ObjectMeta{
-				Name: "gone", Namespace: lease.Namespace, Labels: map[string]string{controllers.ReplicaLabel: "true"},
-				Annotations: map[string]string{controllers.PoliciesAnnotation: `{"` + string(policy.UID) + `":1}`},
+				Name: "gone", Namespace: lease.Namespace, Labels: map[string]string{leader.ReplicaLabel: "true"},
+				Annotations: map[string]string{leader.PoliciesAnnotation: `{"` + string(policy.UID) + `":1}`},
 			},
 			Spec: coordinationv1.LeaseSpec{HolderIdentity: new("crashed"), LeaseDurationSeconds: new(int32(2)), RenewTime: new(metav1.NowMicro())},
 		}

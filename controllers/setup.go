@@ -18,6 +18,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/kinds"
+	"github.com/remit-authz/remit/internal/leader"
 	"github.com/remit-authz/remit/internal/store"
 )
 
@@ -26,19 +27,19 @@ const (
 	// more than of anything else.
 	objectWorkers = 2
 	userWorkers   = 8
-	// reconciliationTimeout ends a reconcile that hangs; it is tried again.
+	// reconciliationTimeout ends a reconcile that hangs; it is retried.
 	reconciliationTimeout = time.Minute
-	// A reconcile that fails is tried again, at first after firstRetry, then ever later, up to lastRetry.
+	// A reconcile that fails is retried with exponential backoff from firstRetry up to lastRetry.
 	firstRetry = 5 * time.Millisecond
 	lastRetry  = 30 * time.Second
 )
 
 // Options configure the controllers.
 type Options struct {
-	// Lease is what replicas compete for, so that one of them writes at a time. Nil: this one always does, and is the
-	// only one.
-	Lease *Lease
-	// Clock gives the time that status is about. Nil: the real one.
+	// Lease configures leader election, so that one replica writes at a time. Nil: this replica always writes, and is
+	// the only one.
+	Lease *leader.Lease
+	// Clock gives the time for which status is computed. Nil: the real one.
 	Clock clock.PassiveClock
 }
 
@@ -52,44 +53,51 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	if opts.Lease == nil {
 		return mgr.Add(everyReplica(run))
 	}
-	leader, err := newLeader(mgr, *opts.Lease, run)
+	elector, err := leader.NewElector(mgr.GetConfig(), *opts.Lease, run)
 	if err != nil {
 		return err
 	}
-	replica, err := newReplica(mgr, domains, *opts.Lease)
+	publisher, err := leader.NewPublisher(mgr, domains, *opts.Lease)
 	if err != nil {
 		return err
 	}
-	return errors.Join(mgr.Add(leader), mgr.Add(replica))
+	// A replica that waits for the lease caches what the controllers read, so that it can take over at once.
+	warm := func(ctx context.Context) error {
+		_, err := newPermissionsReader(ctx, mgr.GetCache())
+		return err
+	}
+	return errors.Join(mgr.Add(everyReplica(warm)), mgr.Add(elector), mgr.Add(publisher))
 }
 
-// everyReplica is a Runnable that waits for no lease.
+// everyReplica is a Runnable of every replica.
 type everyReplica func(context.Context) error
 
-// NeedLeaderElection says that the manager need not be the leader.
+// NeedLeaderElection reports that every replica runs it.
 func (everyReplica) NeedLeaderElection() bool { return false }
 
 // Start runs until ctx is done.
 func (r everyReplica) Start(ctx context.Context) error { return r(ctx) }
 
-// runAll makes the controllers and runs them until ctx is done. They are made anew each time, as none starts
-// twice.
+// runAll runs the controllers until ctx is done. They are new each time, as none starts twice.
 func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Options) error {
-	d := &dependencies{client: mgr.GetClient(), domains: domains, clock: opts.Clock, tallies: newTallies(), thinking: newThinking()}
-	var others *replicas
-	d.replicas = func(namespace string) []teller {
-		return []teller{{host: "this replica", serves: generationOf(domains, namespace)}}
+	d := &dependencies{
+		client: mgr.GetClient(), domains: domains, clock: opts.Clock, censuses: newCensusCache(), slots: newComputeSlots(),
+		recorder: mgr.GetEventRecorder(eventSource),
+	}
+	var replicas *leader.Replicas
+	d.replicas = func(namespace string) []leader.ReplicaStatus {
+		return []leader.ReplicaStatus{{Host: "this replica", Serves: leader.Served(domains, namespace)}}
 	}
 	if opts.Lease != nil {
 		var err error
-		if others, err = newReplicas(mgr.GetConfig(), domains, *opts.Lease); err != nil {
+		if replicas, err = leader.NewReplicas(mgr.GetConfig(), domains, *opts.Lease); err != nil {
 			return fmt.Errorf("watch the replicas: %w", err)
 		}
-		d.replicas = func(string) []teller { return others.tellers() }
+		d.replicas = func(string) []leader.ReplicaStatus { return replicas.Status() }
 	}
 	running, ctx := errgroup.WithContext(ctx)
 	for _, kind := range kinds.Table {
-		objects := &objectReconciler{d, kind}
+		objects := &objectReconciler{d, kind, newAnnouncer(d.recorder)}
 		var r reconcile.Reconciler = objects
 		if kind.Kind == kinds.PermissionPolicy {
 			r = &policyReconciler{objects}
@@ -98,14 +106,14 @@ func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Op
 		if err != nil {
 			return fmt.Errorf("set up the controller of %s: %w", kind.Kind, err)
 		}
-		if kind.Kind == kinds.PermissionPolicy && others != nil {
-			if err := c.Watch(others); err != nil {
+		if kind.Kind == kinds.PermissionPolicy && replicas != nil {
+			if err := c.Watch(replicas); err != nil {
 				return fmt.Errorf("watch the replicas: %w", err)
 			}
 		}
 		running.Go(func() error { return c.Start(ctx) })
 	}
-	c, err := newUserController(mgr, d)
+	c, err := newUserController(ctx, mgr, d)
 	if err != nil {
 		return fmt.Errorf("set up the controller of EffectivePermissions: %w", err)
 	}
@@ -113,9 +121,9 @@ func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Op
 	return running.Wait()
 }
 
-// newObjectController makes the controller of a kind that people write. The store tells it what may change status;
-// the API server of writes of status: what was written may have been decided by a status that was not yet in the
-// cache.
+// newObjectController returns the controller of a kind that people write. The store notifies it of what may change
+// status, the API server of writes to status: what was written may have been computed from a status that the cache did
+// not have yet.
 func newObjectController(mgr ctrl.Manager, d *dependencies, kind *kinds.Row, r reconcile.Reconciler) (controller.Controller, error) {
 	c, err := newController(mgr, strings.ToLower(string(kind.Kind)), objectWorkers, r,
 		func(r reconcile.Request) klog.ObjectRef { return klog.KRef(r.Namespace, r.Name) })
@@ -123,22 +131,27 @@ func newObjectController(mgr ctrl.Manager, d *dependencies, kind *kinds.Row, r r
 		return nil, err
 	}
 	return c, errors.Join(
-		c.Watch(newUpdates(d, changedObjects(kind.Kind), concernedObjects(kind.Kind))),
-		c.Watch(&writes[reconcile.Request]{cache: mgr.GetCache(), object: kind.New(), requests: statusRequests}),
+		c.Watch(newDomainUpdates(d, changedObjects(kind.Kind), concernedObjects(kind.Kind))),
+		c.Watch(&objectWrites[reconcile.Request]{cache: mgr.GetCache(), object: kind.New(), requests: statusRequests}),
 	)
 }
 
-// newUserController makes the controller of EffectivePermissions. The store tells it whose may change; the API server
-// what others do to them.
-func newUserController(mgr ctrl.Manager, d *dependencies) (controller.TypedController[userRequest], error) {
-	c, err := newController(mgr, "effectivepermissions", userWorkers, &userReconciler{d},
+// newUserController returns the controller of EffectivePermissions. The store notifies it of the users whose permissions
+// may change, the API server of what others write.
+func newUserController(ctx context.Context, mgr ctrl.Manager, d *dependencies) (controller.TypedController[userRequest], error) {
+	permissions, err := newPermissionsReader(ctx, mgr.GetCache())
+	if err != nil {
+		return nil, err
+	}
+	r := &userReconciler{d, permissions, newEdits()}
+	c, err := newController(mgr, "effectivepermissions", userWorkers, r,
 		func(r userRequest) klog.ObjectRef { return klog.KRef(r.Namespace, r.Name) })
 	if err != nil {
 		return nil, err
 	}
 	return c, errors.Join(
-		c.Watch(newUpdates(d, fewAffected, manyAffected)),
-		c.Watch(&writes[userRequest]{cache: mgr.GetCache(), object: &v1alpha1.EffectivePermissions{}, requests: writtenRequests}),
+		c.Watch(newDomainUpdates(d, fewAffected, manyAffected)),
+		c.Watch(&objectWrites[userRequest]{cache: mgr.GetCache(), object: &v1alpha1.EffectivePermissions{}, requests: r.observe}),
 	)
 }
 
@@ -149,7 +162,7 @@ func newController[R comparable](mgr ctrl.Manager, name string, workers int, r r
 		MaxConcurrentReconciles: workers,
 		ReconciliationTimeout:   reconciliationTimeout,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[R](firstRetry, lastRetry),
-		SkipNameValidation:      new(true), // the same names come back with every term as the leader
+		SkipNameValidation:      new(true), // each term as the leader uses the same names
 		Logger:                  log,
 		LogConstructor: func(request *R) logr.Logger {
 			if request == nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/controllers"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/leader"
 	"github.com/remit-authz/remit/internal/store"
 )
 
@@ -181,7 +182,7 @@ type manager struct {
 
 // startManager starts one on a cluster, until it is stopped or the spec ends. The options are about how it reaches
 // the API server.
-func startManager(ctx context.Context, c *testCluster, lease *controllers.Lease, options ...func(*rest.Config)) *manager {
+func startManager(ctx context.Context, c *testCluster, lease *leader.Lease, options ...func(*rest.Config)) *manager {
 	GinkgoHelper()
 	config := rest.CopyConfig(c.config)
 	for _, option := range options {

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/remit-authz/remit/controllers"
+	"github.com/remit-authz/remit/internal/leader"
 	"github.com/remit-authz/remit/internal/server"
 )
 
@@ -196,7 +196,7 @@ func namespace(flag, value string) error {
 }
 
 // lease is what replicas compete for; nil when they do not.
-func (c *config) lease() (*controllers.Lease, error) {
+func (c *config) lease() (*leader.Lease, error) {
 	if !c.leaderElect {
 		return nil, nil
 	}
@@ -204,7 +204,7 @@ func (c *config) lease() (*controllers.Lease, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--leader-elect: %w", err)
 	}
-	return &controllers.Lease{Namespace: name}, nil
+	return &leader.Lease{Namespace: name}, nil
 }
 
 // ownNamespace is where the manager's leases and its certificate are.

@@ -9,7 +9,7 @@ import (
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/explain"
 	"github.com/remit-authz/remit/internal/query"
-	"github.com/remit-authz/remit/internal/server"
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 // question is what `can` and `explain` have in common: a user, an action and a record.
@@ -112,7 +112,7 @@ func (o *CanOptions) Run(ctx context.Context) error {
 
 // answer is a decision as JSON and YAML have it: as AuthZEN writes it, and beside it the answer about a type.
 type answer struct {
-	server.Decision `json:",inline"`
+	wire.Decision `json:",inline"`
 	// Answer is always, some or never, where the question is about a type; the decision is then that on every record.
 	Answer engine.Extent `json:"answer,omitempty"`
 	// RestrictedBy are the user permissions and strict types that limit some.
@@ -123,7 +123,7 @@ type answer struct {
 }
 
 func newAnswer(d *engine.Decision, trace []engine.TraceStage, about *engine.TypeAnswer) answer {
-	a := answer{Decision: *server.NewDecision(d, trace, "")}
+	a := answer{Decision: *wire.NewDecision(d, trace, "")}
 	if about == nil {
 		return a
 	}

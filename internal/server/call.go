@@ -11,6 +11,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/server/wire"
 	"github.com/remit-authz/remit/internal/store"
 )
 
@@ -215,6 +216,15 @@ func (c *call) state(revision string) error {
 		err = statusErrorf(http.StatusNotFound, "the domain %q does not exist", namespace)
 	}
 	return err
+}
+
+// stateFor finds the state that a body's options ask for, unless there is something wrong with what was read of them.
+func (c *call) stateFor(options wire.Object) error {
+	revision := options.String(atLeastRevision)
+	if err := options.Err(); err != nil {
+		return err
+	}
+	return c.state(revision)
 }
 
 // find finds the state of a domain from which to answer; false where there is no such domain. It is at least as new

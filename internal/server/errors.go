@@ -7,6 +7,7 @@ import (
 
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/filter"
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 // statusError is an error that its HTTP status explains to the caller.
@@ -31,6 +32,9 @@ func malformed(field, message string) error {
 func classify(err error) (status int, message string) {
 	if e, ok := errors.AsType[*statusError](err); ok {
 		return e.status, e.message
+	}
+	if e, ok := errors.AsType[*wire.Error](err); ok {
+		return http.StatusBadRequest, e.Error()
 	}
 	if e, ok := errors.AsType[*engine.RequestError](err); ok {
 		return http.StatusBadRequest, e.Error()

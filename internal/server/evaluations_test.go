@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 func TestEvaluations(t *testing.T) {
@@ -94,7 +96,7 @@ func TestEvaluationsRefusesMalformedRequests(t *testing.T) {
 		"a text for the options":   {`{"evaluations": [{}], "options": "x"}`, "options: must be an object"},
 		"a text for a default":     {`{"subject": "ann", "evaluations": [{}]}`, "subject: must be an object"},
 		"explain that is no bool":  {`{"evaluations": [{}], "options": {"explain": 1}}`, "options.explain: must be true or false"},
-		"more than fit in a batch": {fmt.Sprintf(`{"evaluations": [{}%s]}`, strings.Repeat(",{}", maxEvaluations)), "evaluations: must be at most 1000"},
+		"more than fit in a batch": {fmt.Sprintf(`{"evaluations": [{}%s]}`, strings.Repeat(",{}", wire.MaxEvaluations)), "evaluations: must be at most 1000"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,27 +31,22 @@ type filterAnswer struct {
 // filter answers which records of a type a subject may read or delete, as a condition on them. What the format
 // cannot say exactly is refused: a filter never lets more through than the evaluation of each record would.
 func (c *call) filter() (any, error) {
-	body, err := readObject(c.Request)
+	body, err := c.parseBody(false)
 	if err != nil {
 		return nil, err
 	}
-	format := filter.Format(body.string("format"))
-	req, err := body.request()
-	if err != nil {
+	format := filter.Format(body.Rest.String("format"))
+	if err := cmp.Or(body.Rest.Err(), body.Err); err != nil {
 		return nil, err
 	}
 	if !slices.Contains(filter.Formats, format) {
 		return nil, malformed("format", "must be "+oneOf(filter.Formats))
 	}
-	revision, err := body.revision()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.state(revision); err != nil {
+	if err := c.stateFor(body.Rest.Object("options")); err != nil {
 		return nil, err
 	}
 	now := c.now()
-	found, err := c.domain.Domain.Filter(req, now)
+	found, err := c.domain.Domain.Filter(&body.Request, now)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +54,7 @@ func (c *call) filter() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.decided(req, string(encoded.Kind), found.Reason, found.DecidedBy, now)
+	c.decided(&body.Request, string(encoded.Kind), found.Reason, found.DecidedBy, now)
 	return newFilterAnswer(&found, encoded, format, c.domain.Revision)
 }
 

@@ -20,6 +20,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 // How long the tests under load last. For figures that mean something:
@@ -37,7 +39,7 @@ const anUpdate = `{"subject": {"type": "user", "id": "bob", "properties": {"amr"
 // bare is a handler that decodes and encodes the same JSON, and decides nothing: what it takes is not ours.
 func bare(tb testing.TB, answer []byte) http.Handler {
 	tb.Helper()
-	var same Decision
+	var same wire.Decision
 	if err := json.Unmarshal(answer, &same); err != nil {
 		tb.Fatal(err)
 	}

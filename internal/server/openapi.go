@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/remit-authz/remit/internal/filter"
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 // operation is what the OpenAPI document says of a route besides its path, its method and its name.
@@ -77,7 +78,7 @@ var (
 	evaluationsBody = record(nil, schema{
 		"subject": subjectEntity, "action": actionEntity, "resource": resourceEntity, "context": properties, "options": options,
 		"evaluations": schema{
-			"type": "array", "maxItems": maxEvaluations,
+			"type": "array", "maxItems": wire.MaxEvaluations,
 			"description": "Each has the entities in which it differs from the batch's. None: the batch is one evaluation.",
 			"items": record(nil, schema{
 				"subject": subjectEntity, "action": actionEntity, "resource": resourceEntity, "context": properties,

@@ -10,6 +10,8 @@ import (
 
 	kjson "sigs.k8s.io/json"
 
+	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/server/wire"
 	"github.com/remit-authz/remit/internal/store"
 )
 
@@ -38,19 +40,19 @@ type cursor struct {
 }
 
 // cursorOf reads the page that a search asks for.
-func cursorOf(body object, path string, domain store.Snapshot) (*cursor, error) {
-	asked := body.object("page")
-	token := asked.string("token")
-	if err := body.err(); err != nil {
+func cursorOf(body *wire.Body, path string, domain store.Snapshot) (*cursor, error) {
+	asked := body.Rest.Object("page")
+	token := asked.String("token")
+	if err := asked.Err(); err != nil {
 		return nil, err
 	}
-	query, err := fingerprint(path, domain.Namespace, body)
+	query, err := fingerprint(path, domain.Namespace, &body.Request)
 	if err != nil {
 		return nil, err
 	}
-	limit, limited := maxPage, asked.has("limit")
+	limit, limited := maxPage, asked.Value("limit") != nil
 	if limited {
-		number, ok := asked.fields["limit"].(int64)
+		number, ok := asked.Value("limit").(int64)
 		if !ok || number < 0 {
 			return nil, malformed("page.limit", "must be an integer of 0 or more")
 		}
@@ -117,12 +119,8 @@ func parseToken(token string) (*cursor, error) {
 }
 
 // fingerprint tells queries apart: by their kind, their domain and their entities.
-func fingerprint(path, namespace string, body object) ([]byte, error) {
-	query := map[string]any{"path": path, "namespace": namespace}
-	for _, key := range entityKeys {
-		query[key] = body.fields[key]
-	}
-	text, err := json.Marshal(query) // sorts keys
+func fingerprint(path, namespace string, req *engine.Request) ([]byte, error) {
+	text, err := json.Marshal([]any{path, namespace, req}) // sorts keys
 	if err != nil {
 		return nil, fmt.Errorf("identify the query: %w", err)
 	}

@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/remit-authz/remit/internal/server/wire"
 	"github.com/remit-authz/remit/internal/store"
 	"github.com/remit-authz/remit/internal/testobjects"
 )
@@ -30,7 +31,7 @@ func TestARevisionHoldsOnEveryReplica(t *testing.T) {
 		a.put(testobjects.MakeUser(user).Roles("clerk").Obj())
 		one, other := replicas[i%2], replicas[(i+1)%2]
 		evaluation := `"subject": {"type": "user", "id": "` + user + `"}, "action": {"name": "read"}, "resource": {"type": "order", "id": "o-1"}}`
-		var answer Decision
+		var answer wire.Decision
 		eventually(t, "one replica allows", func() bool {
 			got := post(one, "/domains/shop/access/v1/evaluation", "{"+evaluation)
 			return got.Code == 200 && json.Unmarshal(got.Body.Bytes(), &answer) == nil && answer.Decision

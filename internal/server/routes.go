@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 // revisionHeader carries the revision of the state that an answer comes from.
@@ -61,13 +63,13 @@ func routes() []*route {
 		name: "evaluation", pattern: "{base}" + evaluationPath, method: http.MethodPost, right: decisions, answer: (*call).evaluation,
 		doc: &operation{
 			summary: "May the subject take the action on the resource? (AuthZEN access evaluation)",
-			request: evaluationBody, query: []parameter{explainParameter, revisionParameter}, answers: []any{Decision{}},
+			request: evaluationBody, query: []parameter{explainParameter, revisionParameter}, answers: []any{wire.Decision{}},
 		},
 	}, {
 		name: "evaluations", pattern: "{base}" + evaluationsPath, method: http.MethodPost, right: decisions, answer: (*call).evaluations,
 		doc: &operation{
 			summary: "Many evaluations at once, from one state of the domain (AuthZEN access evaluations)",
-			request: evaluationsBody, query: []parameter{explainParameter, revisionParameter}, answers: []any{decisionList{}, Decision{}},
+			request: evaluationsBody, query: []parameter{explainParameter, revisionParameter}, answers: []any{decisionList{}, wire.Decision{}},
 		},
 	}, {
 		name: "filter", pattern: "{base}/filter", method: http.MethodPost, right: decisionFilters, answer: (*call).filter,
@@ -177,10 +179,13 @@ type errorAnswer struct {
 
 // writeJSON answers with a value. Nothing is sent before all of it is known to be JSON.
 func (c *call) writeJSON(value any) {
-	body, err := encode(value)
-	if err != nil {
-		c.writeError(fmt.Errorf("encode the answer: %w", err))
-		return
+	body, encoded := value.(json.RawMessage)
+	if !encoded {
+		var err error
+		if body, err = wire.Encode(value); err != nil {
+			c.writeError(fmt.Errorf("encode the answer: %w", err))
+			return
+		}
 	}
 	c.write(http.StatusOK, append(body, '\n'))
 }

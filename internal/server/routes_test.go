@@ -35,7 +35,7 @@ func TestRoutesRefuse(t *testing.T) {
 		"a body that is too large": {request(http.MethodPost, "/domains/shop/access/v1/evaluation", strings.Repeat(" ", maxBody+1)),
 			http.StatusRequestEntityTooLarge, "the body is larger than 1048576 bytes", ""},
 		"a body that breaks off": {httptest.NewRequest(http.MethodPost, "/domains/shop/access/v1/evaluation", io.MultiReader(strings.NewReader("{"), broken{})),
-			http.StatusBadRequest, "the body ends too early", ""},
+			http.StatusBadRequest, "unexpected end of the request body", ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

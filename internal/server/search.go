@@ -62,22 +62,18 @@ type searchContext struct {
 
 // answer answers one of AuthZEN's searches.
 func (s search) answer(c *call) (any, error) {
-	body, err := readObject(c.Request)
+	body, err := c.parseBody(false)
 	if err != nil {
 		return nil, err
 	}
-	req, err := body.request()
-	if err != nil {
-		return nil, err
+	if body.Err != nil {
+		return nil, body.Err
 	}
+	req := &body.Request
 	if s.needsID && req.Resource.ID == "" {
 		return nil, malformed("resource.id", "is required")
 	}
-	revision, err := body.revision()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.state(revision); err != nil {
+	if err := c.stateFor(body.Rest.Object("options")); err != nil {
 		return nil, err
 	}
 	cursor, err := cursorOf(body, s.path, c.domain)

@@ -2,12 +2,12 @@ package server
 
 import (
 	"fmt"
-	"net/http"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 
 // subjectAccessReview answers as a webhook authorizer of Kubernetes, for one domain.
 func (c *call) subjectAccessReview() (any, error) {
-	review, err := readReview(c.Request)
+	review, err := c.readReview()
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (c *call) subjectAccessReview() (any, error) {
 // about none is for the default domain. Where there is no domain there is no opinion, rather than an error: an API
 // server asks about everything.
 func (c *call) subjectAccessReviewByNamespace() (any, error) {
-	review, err := readReview(c.Request)
+	review, err := c.readReview()
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +60,13 @@ func (c *call) subjectAccessReviewByNamespace() (any, error) {
 	return c.review(review)
 }
 
-func readReview(r *http.Request) (*authorizationv1.SubjectAccessReview, error) {
-	body, err := readBody(r)
+func (c *call) readReview() (*authorizationv1.SubjectAccessReview, error) {
+	body, err := c.readBody()
 	if err != nil {
 		return nil, err
 	}
 	review := &authorizationv1.SubjectAccessReview{}
-	if err := decodeJSON(body, review); err != nil {
+	if err := wire.Decode(body, review); err != nil {
 		return nil, err
 	}
 	if want := authorizationv1.SchemeGroupVersion.String(); review.APIVersion != want {

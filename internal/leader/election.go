@@ -1,4 +1,4 @@
-package controllers
+package leader
 
 import (
 	"context"
@@ -14,51 +14,48 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
-
-	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
 // LeaseName is the name of the Lease that replicas compete for.
 const LeaseName = "leader.permissions.remit.dev"
 
-// Lease is what replicas compete for.
+// Lease configures the election.
 type Lease struct {
-	// Namespace of the Lease object.
+	// Namespace of the Leases: the operator's own.
 	Namespace string
-	// Duration is how long after the leader's last sign of life another takes over. 0: 30 s. The leader tries to
-	// renew the lease for a third of it, and gives up leading then. It is also how long after a replica's last sign
-	// of life the leader no longer waits for it to serve what is newest.
+	// Duration is how long after the leader's last renewal another replica takes over. 0: 30 s. The leader tries to
+	// renew for a third of it, and then stops leading. It is also how long after a replica's last renewal the leader
+	// no longer waits for that replica to serve the newest generation.
 	Duration time.Duration
 }
 
-// duration is how long the lease lasts.
+const (
+	defaultDuration = 30 * time.Second
+	// retries is how often the other replicas try to acquire the lease while it lasts.
+	retries = 15
+)
+
 func (l Lease) duration() time.Duration {
 	if l.Duration == 0 {
-		return defaultLeaseDuration
+		return defaultDuration
 	}
 	return l.Duration
 }
 
-const (
-	defaultLeaseDuration = 30 * time.Second
-	// retries is how often, while the leader's sign of life is awaited, the others look whether it came.
-	retries = 15
-)
-
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=system,resources=leases,verbs=get;list;watch;create;update;patch;delete
 
-// leader runs something while this replica holds a lease, and again each time it gets it back.
+// Elector runs a function while this replica holds the lease, and again each time it acquires the lease anew. It is a
+// Runnable.
 //
-// The manager has leader election of its own, but ends when the lease is lost. That happens to every leader
-// while the API server is away, when decisions must go on.
-type leader struct {
+// The manager's own leader election ends the process when the lease is lost. That happens to every leader while the
+// API server is away, when decisions must go on.
+type Elector struct {
 	config leaderelection.LeaderElectionConfig
-	cache  cache.Cache
 	run    func(context.Context) error
 }
 
-func newLeader(mgr ctrl.Manager, lease Lease, run func(context.Context) error) (*leader, error) {
+// NewElector returns an Elector for run, which must return when its context is done.
+func NewElector(config *rest.Config, lease Lease, run func(context.Context) error) (*Elector, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("leader election: %w", err)
@@ -66,13 +63,13 @@ func newLeader(mgr ctrl.Manager, lease Lease, run func(context.Context) error) (
 	// Renewing and giving up together must end before others may take over.
 	duration := lease.duration()
 	deadline := duration / 3
-	config := rest.CopyConfig(mgr.GetConfig())
+	config = rest.CopyConfig(config)
 	config.Timeout = deadline / 2
-	leases, err := coordinationv1client.NewForConfig(config) // a connection of its own, which nothing else delays
+	leases, err := coordinationv1client.NewForConfig(config) // its own connection, so that nothing else delays a renewal
 	if err != nil {
 		return nil, fmt.Errorf("leader election: %w", err)
 	}
-	return &leader{
+	return &Elector{
 		config: leaderelection.LeaderElectionConfig{
 			Name: LeaseName,
 			Lock: &resourcelock.LeaseLock{
@@ -85,23 +82,18 @@ func newLeader(mgr ctrl.Manager, lease Lease, run func(context.Context) error) (
 			RetryPeriod:     duration / retries,
 			ReleaseOnCancel: true,
 		},
-		cache: mgr.GetCache(),
-		run:   run,
+		run: run,
 	}, nil
 }
 
-// NeedLeaderElection says that the manager need not be the leader: this is how it becomes one.
-func (l *leader) NeedLeaderElection() bool { return false }
+// NeedLeaderElection reports that the manager's own leader election is not needed.
+func (e *Elector) NeedLeaderElection() bool { return false }
 
-// Start competes for the lease until ctx is done.
-func (l *leader) Start(ctx context.Context) error {
+// Start competes for the lease until ctx is done, or the function returns although it still leads.
+func (e *Elector) Start(ctx context.Context) error {
 	ctx = klog.NewContext(ctx, ctrl.LoggerFrom(ctx).WithName("leader"))
-	// Whoever waits for the lease keeps what the controllers read, and needs no time to get it later.
-	if _, err := l.cache.GetInformer(ctx, &v1alpha1.EffectivePermissions{}, cache.BlockUntilSynced(false)); err != nil {
-		return fmt.Errorf("watch EffectivePermissions: %w", err)
-	}
 	for ctx.Err() == nil {
-		if err := l.term(ctx); err != nil {
+		if err := e.term(ctx); err != nil {
 			return err
 		}
 	}
@@ -109,17 +101,17 @@ func (l *leader) Start(ctx context.Context) error {
 }
 
 // term waits for the lease, and runs until it is lost or ctx is done.
-func (l *leader) term(ctx context.Context) error {
-	electing, end := context.WithCancel(ctx)
-	defer end()
+func (e *Elector) term(ctx context.Context) error {
+	electing, stop := context.WithCancel(ctx)
+	defer stop()
 	ended := make(chan error, 1)
-	config := l.config
+	config := e.config
 	config.Callbacks = leaderelection.LeaderCallbacks{
 		OnStartedLeading: func(leading context.Context) {
-			defer end() // who does not run should not lead
-			err := l.run(leading)
+			defer stop() // a replica whose function has returned must not keep the lease
+			err := e.run(leading)
 			if leading.Err() != nil {
-				err = nil // stopping was asked for
+				err = nil // it was asked to return
 			}
 			ended <- err
 		},

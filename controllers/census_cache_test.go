@@ -9,18 +9,18 @@ import (
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
-func TestTalliesCountAtMostSoOften(t *testing.T) {
+func TestCensusesAreTakenAtMostSoOften(t *testing.T) {
 	snapshot := func(objects ...engine.Object) store.Snapshot {
 		return store.Snapshot{Namespace: "a", Domain: engine.Compile(objects)}
 	}
-	all := newTallies()
+	all := newCensusCache()
 	users := func(s store.Snapshot, now time.Time) int {
 		t.Helper()
-		counted, newerAfter := all.of(s, now)
+		counted, newerAfter := all.get(s, now)
 		if fresh := counted.domain == s.Domain; fresh != (newerAfter == 0) {
-			t.Errorf("counted the latest state: %t, a newer tally after %s", fresh, newerAfter)
+			t.Errorf("counted the latest state: %t, a newer census after %s", fresh, newerAfter)
 		}
-		return counted.census.Users
+		return counted.Users
 	}
 	alice := testobjects.MakeUser("alice").Obj()
 	first := snapshot(alice, testobjects.MakeGroup("g").Member("carol", "2026-06-01T11:00:00Z", "2026-06-01T13:00:00Z").Obj())
@@ -31,7 +31,7 @@ func TestTalliesCountAtMostSoOften(t *testing.T) {
 
 	all.last["a"].fresh = time.Now().Add(time.Hour)
 	if got := users(second, noon); got != 2 {
-		t.Errorf("%d users while the last tally is fresh, want those counted then, 2", got)
+		t.Errorf("%d users while the last census is fresh, want those counted then, 2", got)
 	}
 	if got := users(second, noon.Add(time.Hour)); got != 3 {
 		t.Errorf("%d users after a time window ended, want 3", got)

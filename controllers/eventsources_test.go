@@ -35,9 +35,9 @@ func follow(states ...[]engine.Change) []store.Update {
 
 // noted gives some updates as a source does that had no time for them before.
 func noted(updates ...store.Update) update {
-	u := newUpdates[userRequest](&dependencies{domains: store.New(nil, logr.Discard()), thinking: newThinking()}, nil, nil)
+	u := newDomainUpdates[userRequest](&dependencies{domains: store.New(nil, logr.Discard()), slots: newComputeSlots()}, nil, nil)
 	for _, update := range updates {
-		u.note(update)
+		u.record(update)
 	}
 	return *u.take()["a"]
 }
@@ -144,20 +144,20 @@ func TestEverybodyIsAskedForOnce(t *testing.T) {
 	}
 }
 
-func TestUnhurried(t *testing.T) {
-	many := make([]int, 2*atOnce+1)
+func TestThrottled(t *testing.T) {
+	many := make([]int, 2*yieldEvery+1)
 	for i := range many {
 		many[i] = i
 	}
-	if got := slices.Collect(unhurried(slices.Values(many))); !slices.Equal(got, many) {
-		t.Errorf("unhurried gave %d of %d, or in another order", len(got), len(many))
+	if got := slices.Collect(throttled(slices.Values(many))); !slices.Equal(got, many) {
+		t.Errorf("throttled yields %d of %d, or in another order", len(got), len(many))
 	}
-	for one := range unhurried(slices.Values(many)) {
-		if one == atOnce {
+	for one := range throttled(slices.Values(many)) {
+		if one == yieldEvery {
 			break
 		}
-		if one > atOnce {
-			t.Fatal("unhurried goes on when nobody wants more")
+		if one > yieldEvery {
+			t.Fatal("throttled goes on after the loop has ended")
 		}
 	}
 }
@@ -203,14 +203,14 @@ func TestRequestsForWrites(t *testing.T) {
 		})
 	}
 
-	object := func(version string) *v1alpha1.EffectivePermissions {
-		return &v1alpha1.EffectivePermissions{
+	object := func(version string) *cachedPermissions {
+		return &cachedPermissions{EffectivePermissions: v1alpha1.EffectivePermissions{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "n", ResourceVersion: version},
 			Spec:       v1alpha1.EffectivePermissionsSpec{User: "u"},
-		}
+		}}
 	}
 	for name, tc := range map[string]struct {
-		before, after client.Object
+		before, after *cachedPermissions
 		want          []userRequest
 	}{
 		"new":          {nil, object("1"), []userRequest{{"a", "n", "u"}}},

@@ -1,4 +1,4 @@
-package server
+package wire
 
 import (
 	"encoding/json"
@@ -33,19 +33,19 @@ func FuzzAppendDecision(f *testing.F) {
 	})
 }
 
-// mustEncodeAlike compares what is appended with what encode makes of the same, or their errors.
+// mustEncodeAlike compares what is appended with what Encode makes of the same, or their errors.
 func mustEncodeAlike(t *testing.T, d *engine.Decision, trace []engine.TraceStage, revision string) {
 	t.Helper()
-	want, wantErr := encode(NewDecision(d, trace, revision))
-	got, err := appendDecision([]byte("before"), d, trace, revision)
+	want, wantErr := Encode(NewDecision(d, trace, revision))
+	got, err := AppendDecision([]byte("before"), d, trace, revision)
 	if (err != nil) != (wantErr != nil) {
-		t.Fatalf("appendDecision: error %v, want %v", err, wantErr)
+		t.Fatalf("AppendDecision: error %v, want %v", err, wantErr)
 	}
 	if err != nil {
 		return
 	}
 	if diff := cmp.Diff("before"+string(want), string(got)); diff != "" {
-		t.Errorf("appendDecision (-encoding/json +got):\n%s", diff)
+		t.Errorf("AppendDecision (-encoding/json +got):\n%s", diff)
 	}
 }
 
@@ -78,21 +78,21 @@ func TestDecisionsEncodeAlike(t *testing.T) {
 	}
 }
 
-func TestProblemsEncodeAlike(t *testing.T) {
-	problem := malformed("subject.\"id\"", "is required")
-	want, err := encode(&Decision{Context: decisionContext{Error: &evaluationError{Status: 400, Message: problem.Error()}}})
+func TestErrorsEncodeAlike(t *testing.T) {
+	const message = `subject."id": is required`
+	want, err := Encode(&Decision{Context: decisionContext{Error: &evaluationError{Status: 400, Message: message}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(want), string(appendProblem(nil, problem))); diff != "" {
-		t.Errorf("appendProblem (-encoding/json +got):\n%s", diff)
+	if diff := cmp.Diff(string(want), string(AppendError(nil, 400, message))); diff != "" {
+		t.Errorf("AppendError (-encoding/json +got):\n%s", diff)
 	}
 }
 
 func TestWhatCannotBeEncodedIsAnError(t *testing.T) {
 	d := &engine.Decision{Allow: true, Presets: map[string]any{"n": math.NaN()}}
-	if got, err := appendDecision(nil, d, nil, ""); err == nil {
-		t.Errorf("appendDecision = %s, want an error", got)
+	if got, err := AppendDecision(nil, d, nil, ""); err == nil {
+		t.Errorf("AppendDecision = %s, want an error", got)
 	}
 	if _, err := json.Marshal(NewDecision(d, nil, "")); err == nil {
 		t.Error("encoding/json has no error")

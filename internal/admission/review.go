@@ -55,7 +55,7 @@ type Result struct {
 	Claims []Claim
 }
 
-// rules are those of the section "Object rules", in their order. Each gives its errors without the code.
+// rules are those of the section "Object rules", in their order. Each returns its errors without the code.
 var rules = []struct {
 	code  string
 	check func(*review) field.ErrorList

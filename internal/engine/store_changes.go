@@ -8,11 +8,11 @@ import (
 	"github.com/remit-authz/remit/internal/kinds"
 )
 
-// Kind and Object are those of package kinds, and so are the names of the kinds.
-type (
-	Kind   = kinds.Kind
-	Object = kinds.Object
-)
+// Kind is the name of a kind.
+type Kind = kinds.Kind
+
+// Object is an object of one of the kinds.
+type Object = kinds.Object
 
 // The kinds that a domain is compiled from.
 const (

@@ -30,34 +30,33 @@ type Domain struct {
 
 	users   table[*user] // known users by id
 	records table[*records]
-	// recordState tells one state of all records from others.
+	// recordState identifies one state of all records.
 	recordState uint64
-	// admin and public are the built-in roles, where a policy makes them and no object defines them.
+	// admin and public are the built-in roles, if there is a policy and no object defines them.
 	admin, public *role
-	// within gives for a group those that its members are in, itself included.
+	// within has, for each group, the groups that its members are in, itself included.
 	within map[string][]*group
-	// external and conditional are the groups that find their members in the request.
+	// external and conditional are the groups whose members are found in the request.
 	external    map[string][]*group
 	conditional []*group
 	// groupRestrictions are the user permissions of groups, by group, then by name.
 	groupRestrictions table[[]*userPermission]
-	// typeList are the types by name, and typeIndex finds them.
+	// typeList has the types sorted by name, typeIndex by name.
 	typeList   []*resourceType
 	typeIndex  map[string]*resourceType
 	generation *generation
 }
 
-// Affected says whose effective permissions a change may have altered.
+// Affected is the users whose effective permissions a change may have altered.
 type Affected struct {
 	// All means everybody.
 	All bool
-	// Users are those, sorted, where it is not everybody; users that are no longer known are among them.
+	// Users are sorted, and empty if All is set. Users that are no longer known are among them.
 	Users []string
 }
 
-// Compile makes the domain of the objects, in any order. Of two objects of one kind and name, the later in
-// the list counts. A faulty object stalls itself (see Report) and nothing else: what it would have granted
-// is not granted.
+// Compile returns the domain of the objects, in any order. Of two objects of one kind and name, the later in the list
+// counts. A faulty object stalls itself (see Report) and nothing else: what it would have granted is not granted.
 func Compile(objects []Object) *Domain {
 	changes := make([]Change, len(objects))
 	for i, object := range objects {
@@ -69,7 +68,7 @@ func Compile(objects []Object) *Domain {
 
 var empty = &Domain{policy: compilePolicy(nil), generation: newGeneration()}
 
-// Len is the number of objects. A domain without objects does not exist for callers.
+// Len returns the number of objects. A domain without objects does not exist for callers.
 func (d *Domain) Len() int {
 	total := 0
 	for _, row := range kindRows {
@@ -291,7 +290,7 @@ type builder struct {
 	records            *tableEdit[*records]
 	groupRestrictions  *tableEdit[[]*userPermission]
 
-	ownUsers      map[string]*user // copies that the builder may write
+	ownUsers      map[string]*user // copies that the builder may change
 	recordEdits   map[string]recordsEdit
 	all           bool            // everybody is affected
 	changedGroups map[string]bool // whose members are affected
@@ -345,7 +344,7 @@ func (b *builder) group(name string, before, after *group) {
 	}
 }
 
-// listing is who a group lists, and when; of a user that it lists twice the last entry counts.
+// listing returns the users that a group lists, with their windows. If a user is listed twice, the last entry counts.
 func listing(g *group) map[string]window {
 	listed := map[string]window{}
 	if g != nil {
@@ -363,7 +362,7 @@ func (b *builder) account(_ string, before, after *account) {
 	}
 	if after != nil {
 		u := b.user(after.id)
-		after.id = u.id // one text for both
+		after.id = u.id // shares the string
 		u.setAccounts(insert(u.accounts(), after, func(a, b *account) int { return a.older(&b.header) }))
 	}
 }
@@ -440,7 +439,7 @@ func (b *builder) recordsOf(resourceType string) recordsEdit {
 	return of
 }
 
-// user gives a copy of a user that the builder may write.
+// user returns a copy of a user that the builder may change.
 func (b *builder) user(id string) *user {
 	if u, ok := b.ownUsers[id]; ok {
 		return u
@@ -456,7 +455,7 @@ func (b *builder) user(id string) *user {
 	return u
 }
 
-// insert puts an element where it belongs, in the place of an equal one.
+// insert puts an element into a sorted list, replacing an equal one.
 func insert[E any](list []E, element E, compare func(a, b E) int) []E {
 	i, found := slices.BinarySearchFunc(list, element, compare)
 	if found {
@@ -528,7 +527,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 	return d, &Delta{sync.OnceValue(func() Affected { return b.affected(d) })}
 }
 
-// buildRoles makes the built-in roles (S3): they exist with a policy, and objects of their names replace them.
+// buildRoles adds the built-in roles (S3): they exist with a policy, and objects of their names replace them.
 func (d *Domain) buildRoles() {
 	if d.policy.object == nil {
 		return
@@ -551,7 +550,7 @@ func (d *Domain) buildGroups() {
 	}
 }
 
-// affected finds the users whose effective permissions may differ between the old domain and the new.
+// affected returns the users whose effective permissions may differ between the old domain and the new.
 func (b *builder) affected(d *Domain) Affected {
 	if b.all || b.changedRoles[d.policy.spec.PublicRole] {
 		return Affected{All: true}
@@ -578,7 +577,7 @@ func (b *builder) affected(d *Domain) Affected {
 	return Affected{Users: sortedKeys(users)}
 }
 
-// touchedGroups are the groups whose members are, through them or groups around them, affected.
+// touchedGroups returns the groups whose members are affected, by the group itself or by one around it.
 func (b *builder) touchedGroups(d *Domain) map[string]bool {
 	touched := map[string]bool{}
 	for name, groups := range d.within {

@@ -53,7 +53,7 @@ type step struct {
 	index int
 }
 
-// convertError is what keeps a document from becoming JSON.
+// convertError is the error of a document that cannot be converted to JSON.
 type convertError struct {
 	line    int
 	path    string
@@ -75,7 +75,7 @@ func (c *converter) errorf(node *yaml.Node, format string, args ...any) *convert
 	return &convertError{node.Line, path.String(), fmt.Sprintf(format, args...)}
 }
 
-// spend counts what an alias stands for.
+// spend counts the bytes that an alias stands for against maxAliased.
 func (c *converter) spend(node *yaml.Node, amount int) *convertError {
 	if *c.aliased += amount; *c.aliased > maxAliased {
 		return c.errorf(node, "the aliases of this file stand for more than %d MiB; write out what they repeat", maxAliased>>20)
@@ -290,8 +290,8 @@ var bools = map[string]bool{
 	"false": false, "no": false, "n": false, "off": false,
 }
 
-// isOldBool is true for what was a boolean in YAML 1.1 and is so for kubectl: plain, and all in lower case,
-// all in upper case, or with a capital first letter.
+// isOldBool reports whether a node is a boolean in YAML 1.1, as for kubectl: unquoted, and all in lower case, all in upper
+// case, or with a capital first letter.
 func isOldBool(node *yaml.Node) bool {
 	lower := strings.ToLower(node.Value)
 	if _, ok := bools[lower]; !ok || node.Style != 0 {
@@ -303,7 +303,7 @@ func isOldBool(node *yaml.Node) bool {
 // jsonNumber matches a number that JSON writes in the same way.
 var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
 
-// numberText is a YAML number as JSON: its own text where JSON has that, else the shortest.
+// numberText formats a YAML number as JSON: as it is written where JSON allows that, else in the shortest form.
 func numberText(text string) (string, error) {
 	if jsonNumber.MatchString(text) {
 		return text, nil

@@ -35,8 +35,8 @@ type Document struct {
 
 type mark struct{ offset, line int }
 
-// ReadFile reads the documents of a file. Lists are taken apart; documents that hold nothing are left out.
-// The error is of type Problems; what could be read in spite of it is given too.
+// ReadFile reads the documents of a file. Lists are split into their items; empty documents are left out. The error is of
+// type Problems; what could be read despite it is returned too.
 func ReadFile(path string) ([]*Document, error) {
 	documents, problems := readDocuments(path)
 	return documents, problems.orNil()
@@ -99,7 +99,7 @@ func syntaxProblem(file string, err error) *Problem {
 	return &Problem{File: file, Line: line, Message: "not YAML: " + text[len(place[0]):]}
 }
 
-// unpack gives the items of a List, such as `kubectl get -o yaml` prints, and any other document as it is.
+// unpack returns the items of a List, such as `kubectl get -o yaml` prints, and any other document as it is.
 func unpack(node *yaml.Node) []*yaml.Node {
 	items := child(node, "items")
 	if items == nil || items.Kind != yaml.SequenceNode || !strings.HasSuffix(text(child(node, "kind")), "List") {
@@ -108,7 +108,7 @@ func unpack(node *yaml.Node) []*yaml.Node {
 	return items.Content
 }
 
-// newDocument is nil for a document that holds nothing.
+// newDocument returns nil for an empty document.
 func newDocument(file string, node *yaml.Node, aliased *int) (*Document, *Problem) {
 	if node.Kind == yaml.ScalarNode && node.Tag == nullTag {
 		return nil, nil
@@ -123,12 +123,12 @@ func newDocument(file string, node *yaml.Node, aliased *int) (*Document, *Proble
 	}, nil
 }
 
-// Problem is a problem with the field at path of this document.
+// Problem returns a problem with the field at path of this document.
 func (d *Document) Problem(path, message string) *Problem {
 	return &Problem{File: d.File, Line: d.line(path), Object: d.object(), Path: path, Message: message}
 }
 
-// object is Kind/name, or what there is of it.
+// object returns Kind/name, as far as they are given.
 func (d *Document) object() string {
 	name := text(child(child(d.node, "metadata"), "name"))
 	if d.Kind == "" || name == "" {
@@ -157,7 +157,7 @@ func (d *Document) Decode(into any) error {
 	return problems.orNil()
 }
 
-// strictError gives the path and the message of an error about an unknown field.
+// strictError returns the path and the message of an error about an unknown field.
 func strictError(err error, root reflect.Type) (path, message string) {
 	fieldErr := kjson.FieldError(nil)
 	if !errors.As(err, &fieldErr) {
@@ -170,7 +170,7 @@ func strictError(err error, root reflect.Type) (path, message string) {
 	return fieldErr.FieldPath(), message
 }
 
-// knownFields are the names of the fields beside the one at path, where path leads through Go structs.
+// knownFields returns the names of the fields beside the one at path, where path leads through Go structs.
 func knownFields(t reflect.Type, path string) []string {
 	steps := strings.FieldsFunc(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' })
 	for _, step := range steps[:max(len(steps)-1, 0)] {
@@ -227,7 +227,7 @@ func jsonName(f reflect.StructField) string {
 // quoteIt ends a message about a text that YAML reads as something else: 12, true, or yes, no, on, off, y, n.
 const quoteIt = "; quote it"
 
-// typeError gives the path and the message of an error about a value that does not fit.
+// typeError returns the path and the message of an error about a value of the wrong type.
 func typeError(err error) (path, message string) {
 	if typeErr := (*json.UnmarshalTypeError)(nil); errors.As(err, &typeErr) {
 		message = fmt.Sprintf("a JSON %s does not fit here; it takes %s", typeErr.Value, describe(typeErr.Type))
@@ -253,7 +253,7 @@ func describe(t reflect.Type) string {
 	return t.String()
 }
 
-// lineAt is the line of the value that the byte before offset belongs to.
+// lineAt returns the line of the value that the byte before offset belongs to.
 func (d *Document) lineAt(offset int) int {
 	i := sort.Search(len(d.marks), func(i int) bool { return d.marks[i].offset >= offset })
 	if i == 0 {
@@ -262,7 +262,7 @@ func (d *Document) lineAt(offset int) int {
 	return d.marks[i-1].line
 }
 
-// line is the line of the field at path, or of the deepest field on the way that there is.
+// line returns the line of the field at path, or else of the deepest field on the way to it that exists.
 func (d *Document) line(path string) int {
 	node, line := d.node, d.Line
 	for path != "" && node != nil {
@@ -309,7 +309,7 @@ func resolve(node *yaml.Node) *yaml.Node {
 	return node
 }
 
-// child is the value of a key of an object; nil where there is none.
+// child returns the value of a key of an object; nil if there is none.
 func child(node *yaml.Node, name string) *yaml.Node {
 	if node == nil {
 		return nil
@@ -325,7 +325,7 @@ func child(node *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
-// text is the value of a string; empty for anything else.
+// text returns the value of a string node; empty for anything else.
 func text(node *yaml.Node) string {
 	if node == nil || node.Kind != yaml.ScalarNode || node.Tag != strTag {
 		return ""

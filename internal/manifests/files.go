@@ -32,7 +32,7 @@ func Files(paths []string) ([]string, error) {
 	return names, problems.orNil()
 }
 
-// find gives the files that can be found, and what is wrong with the paths.
+// find returns the files at the paths, and what is wrong with the paths.
 func find(paths []string) ([]found, Problems) {
 	var files []found
 	var problems Problems
@@ -81,7 +81,7 @@ func appendFolder(files []found, folder, namespace string) ([]found, Problems) {
 // kustomizations are the names that kustomize looks for.
 var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
 
-// kustomizedNamespace is the namespace that the kustomization of a folder puts its objects in, if any.
+// kustomizedNamespace returns the namespace that the kustomization of a folder puts its objects in, if any.
 func kustomizedNamespace(folder string, entries []os.DirEntry) (string, Problems) {
 	for _, entry := range entries {
 		if !slices.Contains(kustomizations, entry.Name()) {
@@ -98,13 +98,13 @@ func kustomizedNamespace(folder string, entries []os.DirEntry) (string, Problems
 	return "", nil
 }
 
-// IsManifest says whether a file of this name, found in a folder, is read.
+// IsManifest reports whether a file of this name, found in a folder, is read.
 func IsManifest(path string) bool {
 	name := filepath.Base(path)
 	return slices.Contains([]string{".yaml", ".yml", ".json"}, filepath.Ext(name)) && !slices.Contains(kustomizations, name)
 }
 
-// isFolder follows links; what cannot be read is no folder, so that reading it gives the error.
+// isFolder follows links. It is false for what cannot be read, so that reading it returns the error.
 func isFolder(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()

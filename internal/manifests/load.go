@@ -32,7 +32,7 @@ const (
 // other API groups are skipped, and so are PermissionTest and EffectivePermissions. The same kind, namespace
 // and name twice is an error that names both places.
 //
-// The error is of type Problems and tells everything that is wrong; the items are those without a problem.
+// The error is of type Problems and has everything that is wrong; the items are those without a problem.
 func Load(paths []string, namespace string) ([]Item, error) {
 	files, problems := find(paths)
 	l := loader{problems: problems, seen: map[string]Item{}}
@@ -42,7 +42,7 @@ func Load(paths []string, namespace string) ([]Item, error) {
 	return l.items, l.problems.orNil()
 }
 
-// Objects are the objects of items.
+// Objects returns the objects of items.
 func Objects(items []Item) []engine.Object {
 	objects := make([]engine.Object, len(items))
 	for i, item := range items {
@@ -51,7 +51,7 @@ func Objects(items []Item) []engine.Object {
 	return objects
 }
 
-// checked is a document and what became of it: an object, problems, or neither where it is skipped.
+// checked is the outcome of checking a document: an object, problems, or neither if it is skipped.
 type checked struct {
 	object   engine.Object
 	problems Problems

@@ -18,7 +18,7 @@ type Problem struct {
 	Message string
 }
 
-// String is the problem in one line, the place first: file:line: Kind/name: path: message.
+// String formats the problem as one line, the place first: file:line: Kind/name: path: message.
 func (p *Problem) String() string {
 	var b strings.Builder
 	b.WriteString(p.File)

@@ -98,10 +98,10 @@ func definitionOf(kind kinds.Kind) (*apiextensionsv1.CustomResourceDefinition, e
 	return nil, fmt.Errorf("no CustomResourceDefinition")
 }
 
-// Object reads an object of a kind from JSON and checks it as an API server does when it is created, or,
-// where old is not nil, when it replaces old: names of fields, types, limits, list keys, CEL rules. An
-// object without a namespace gets the given one. The object is nil where the JSON cannot be read into one;
-// it is given beside errors that concern its values only, so that other checks may say more.
+// Object reads an object of a kind from JSON and checks it as an API server does when it is created or, if old is not nil,
+// when it replaces old: names of fields, types, limits, list keys, CEL rules. An object without a namespace gets the given
+// one. The object is nil if the JSON cannot be read into one; it is returned with errors that are about its values only, so
+// that other checks can add theirs.
 func Object(kind string, data []byte, namespace string, old engine.Object) (engine.Object, field.ErrorList) {
 	row, ok := kinds.Find(kinds.Kind(kind))
 	if !ok {

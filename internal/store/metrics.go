@@ -30,7 +30,7 @@ func (s *Store) Describe(descriptions chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect gives the metrics of the states that are served now.
+// Collect sends the metrics of the states that are served now.
 func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)

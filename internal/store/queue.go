@@ -61,7 +61,7 @@ func (q *queue) take() batch {
 type handler struct {
 	kind  engine.Kind
 	queue *queue
-	// listed gives the resource version of the last list or bookmark.
+	// listed returns the resource version of the last list or bookmark.
 	listed func() string
 }
 

@@ -99,8 +99,8 @@ func (v versions) revision() string {
 }
 
 // positional are the keys of the kinds in the order of the revisions that Remit gave before they had keys: all numbers,
-// with "-" between them. Callers and the admission ledger may have such a revision still. To be removed, with its tests, in
-// the second minor version that gives pairs; the list never changes until then.
+// with "-" between them. Callers and admission ledgers may still have such a revision. Remove this list, which never changes,
+// in the second minor version that writes pairs.
 var positional = []string{"rt", "ro", "gr", "us", "up", "sp", "rs", "pp"}
 
 func parseRevision(text string) (versions, error) {

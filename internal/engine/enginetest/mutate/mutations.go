@@ -139,7 +139,7 @@ var mutations = []mutation{
 	{"S7", "ineligible roles of users give", "engine/walk_grants.go", "*heldRole {\n\t\tif held.eligible() {", "*heldRole {\n\t\tif held.eligible() || held.direct {"},
 	{"S7", "ReadOnly gives everything", "engine/walk_grants.go", "return a.class == v1alpha1.ClassRead\n\tcase \"\":", "return true\n\tcase \"\":"},
 	{"S7", "ReadOnly implies", "engine/walk_grants.go", "return a.class == v1alpha1.ClassRead\n\tcase \"\":", "return a.class == v1alpha1.ClassRead || len(a.givenBy) > 1\n\tcase \"\":"},
-	{"S7", "None gives", "engine/walk_grants.go", "slices.Contains(r.actions, name) })\n\t}\n\treturn false", "slices.Contains(r.actions, name) })\n\t}\n\treturn true"},
+	{"S7", "None gives", "engine/walk_grants.go", "slices.Contains(r.actions, name) })\n\tdefault:\n\t\treturn false", "slices.Contains(r.actions, name) })\n\tdefault:\n\t\treturn true"},
 	{"S7", "actions count beside access", "engine/walk_grants.go", "switch r.access {\n\tcase v1alpha1.AccessFull:", "if slices.Contains(r.actions, a.name) {\n\t\treturn true\n\t}\n\tswitch r.access {\n\tcase v1alpha1.AccessFull:"},
 	{"S7", "\"*\" is no action", "engine/walk_grants.go", "return r.anyAction || slices.ContainsFunc(a.givenBy", "return slices.ContainsFunc(a.givenBy"},
 	{"S7", "implies is one step", "engine/compile_resourcetype.go", "for _, next := range a.Implies {\n\t\t\t\t\treach(next)", "for _, next := range a.Implies {\n\t\t\t\t\treached[next] = true"},

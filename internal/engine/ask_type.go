@@ -187,16 +187,13 @@ func (e *evaluation) mayCreate() bool {
 	return ok && own.allowsBelow(e.domain, id)
 }
 
-// findSettable finds what presets and defaults may set, where the record is unknown and therefore which cases will be
-// live (S8).
+// findSettable finds what presets may set of a record that an Update is about, where the record is unknown and therefore
+// which cases will be live (S8).
 func (e *evaluation) findSettable() {
-	if e.unknown == nil || !e.action.writes() {
+	if e.unknown == nil || e.action.class != v1alpha1.ClassUpdate {
 		return
 	}
 	e.settable = map[string]bool{}
-	for field := range e.defaults() {
-		e.settable[field] = true
-	}
 	for i := range e.matched {
 		for key := range e.matched[i].rule.presets {
 			e.settable[key] = true

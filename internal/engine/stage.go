@@ -82,7 +82,7 @@ type evaluation struct {
 	storedLooked  bool
 	defaultValues map[string]any // S11, by field
 	defaultsMade  bool
-	settable      map[string]bool // where the record is unknown: what presets and defaults may set
+	settable      map[string]bool // where the record is unknown: what presets may set
 }
 
 // lookup is what a request names, as far as it has been looked up.

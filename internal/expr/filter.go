@@ -193,12 +193,12 @@ func (m *planMaker) operand(e ast.Expr) (operand, bool) {
 func (m *planMaker) part(e ast.Expr) *Program {
 	whole := m.program.ast.NativeRep()
 	checked := ast.NewCheckedAST(ast.NewAST(e, whole.SourceInfo()), whole.TypeMap(), whole.ReferenceMap())
-	program, err := environments()[m.program.place].PlanProgram(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(CostLimit))
+	program, err := environments()[m.program.place].PlanProgram(checked, programOptions(m.program.place, checked)...)
 	if err != nil {
 		m.err = fmt.Errorf("planning a part of the condition: %w", err) // the whole has been planned before
 		return nil
 	}
-	return &Program{source: m.program.source, place: m.program.place, program: program}
+	return &Program{source: m.program.source, place: m.program.place, program: program, cost: nodeCost(e)}
 }
 
 // textOf is the source of a part that needs nothing but the record; empty for others.

@@ -28,7 +28,7 @@ func builtInRole(r *review) field.ErrorList {
 		return nil
 	}
 	if r.Operation == Delete {
-		if !r.before.HasPolicy() || r.exempt() {
+		if !r.before.HasPolicy() {
 			return nil
 		}
 		setting := "adminRole"

@@ -362,7 +362,7 @@ func TestNobodyGivesWhatItDoesNotHold(t *testing.T) {
 		d, _ := drawDomain(t, policy.Obj()).With(
 			engine.Put(MakeRole("own").Rule(Full(pick(t, "held", []string{"*"}, []string{"order", "part", "board"}, []string{"part", "vault"})...)).Obj()),
 			engine.Put(MakeUser("wim").Roles("own").Staff().Obj()))
-		writer := d.Effective("wim", june)
+		writer, _ := d.Effective("wim", june)
 		if !writer.Disabled && (writer.Superuser || writer.Admin) {
 			return
 		}
@@ -403,7 +403,7 @@ func judgeByAsking(t *rapid.T, r *review, request *engine.Request, at time.Time)
 	if before.Allow || !after.Allow {
 		return 0
 	}
-	held, _ := r.before.EffectiveOn("wim", request.Resource.Type, june)
+	held, _, _ := r.before.EffectiveOn("wim", request.Resource.Type, june)
 	switch {
 	case slices.Contains(held.Allowed, request.Action.Name) && len(held.RestrictedBy) == 0:
 		return 1

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/remit-authz/remit/internal/expr"
 )
 
 // Request asks whether a subject may take an action on a record. JSON values in it have the Go types of
@@ -14,6 +16,9 @@ type Request struct {
 	Resource Resource
 	// Context describes the circumstances; the engine itself reads ip (a string) and mfa (a boolean).
 	Context map[string]any
+	// Interrupt is asked between expressions, and between the candidates of a search, whether to go on: an error ends the
+	// work with that error. Nil never ends it.
+	Interrupt func() error
 }
 
 // Subject is who asks to act. The type "anonymous" stands for nobody in particular (S2).
@@ -48,6 +53,10 @@ type RequestError struct {
 }
 
 func (e *RequestError) Error() string { return e.Field + ": " + e.Message }
+
+// BudgetError means that the expressions that a request needs cost too much together (see "Bounds" in the semantics):
+// there is no decision.
+type BudgetError = expr.BudgetError
 
 // requirements are the parts of a request that may be left out in a search for them.
 type requirements struct{ subject, action bool }

@@ -247,7 +247,7 @@ func TestBudget(t *testing.T) {
 		t.Errorf("over the budget: %v, %v", holds, err)
 	}
 	var exceeded *BudgetError
-	if err := in.Budget.Err(); !errors.As(err, &exceeded) || exceeded.Expression != costly.Source() {
+	if err := in.Budget.Err(); !errors.As(err, &exceeded) || exceeded.Program != costly {
 		t.Errorf("the error is %v", err)
 	}
 

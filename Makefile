@@ -16,6 +16,8 @@ PACKAGES ?= ./...
 TESTFLAGS ?=
 # FUZZTIME is how long each fuzz target runs: a number of executions (2000x) or a time (30s).
 FUZZTIME ?= 2000x
+# MUTATE is a regular expression: which changes `make mutate` tries, by rule, name or file.
+MUTATE ?=
 # BENCHFLAGS are flags of a bench-… target: make bench-scale BENCHFLAGS='-users 2000 -records 10000'
 BENCHFLAGS ?=
 # DECISION_PORT is where `make run` serves decisions, on 127.0.0.1.
@@ -98,6 +100,10 @@ fuzz: ## Run the fuzz targets of expressions, objects, manifests and requests (F
 		echo "Fuzzing $${target#*:} in internal/$${target%%:*}, $(FUZZTIME)"; \
 		go test "./internal/$${target%%:*}" -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME); \
 	done
+
+.PHONY: mutate
+mutate: ## Change the meaning of the code in hundreds of places, one at a time: a test has to notice each (MUTATE).
+	go run ./internal/engine/enginetest/mutate -only '$(MUTATE)'
 
 .PHONY: verify
 verify: $(BIN)/controller-gen $(BIN)/kustomize $(BIN)/golangci-lint ## Check that everything generated is current, modules tidy, code formatted and linted.

@@ -37,7 +37,7 @@ func (d *Domain) Effective(user string, now time.Time) (v1alpha1.EffectivePermis
 			status.Summary.ReadOnly++
 		case v1alpha1.AccessCustom:
 			status.Summary.Custom++
-		case v1alpha1.AccessNone:
+		case v1alpha1.AccessNone, v1alpha1.AccessNotApplicable:
 			status.Summary.None++
 			if !l.special {
 				continue

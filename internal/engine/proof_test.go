@@ -22,6 +22,7 @@ import (
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/engine/enginetest"
 	"github.com/remit-authz/remit/internal/filter"
+	. "github.com/remit-authz/remit/internal/testobjects"
 )
 
 // proof is how much of the proof a run does. The environment enlarges it:
@@ -446,46 +447,72 @@ func TestProofSearch(t *testing.T) {
 	}
 }
 
-// TestProofFilter holds filters against the evaluation of every record.
+// TestProofFilter holds filters against the evaluation of every record: those of random domains, and of domains with one
+// rule and one user permission each, which has every condition in its filter whatever the seed.
 func TestProofFilter(t *testing.T) {
 	p := proofOf(t)
 	kinds := map[string]int{}
+	check := func(s *rand.Rand, domain *engine.Domain, naive *enginetest.Naive, req *engine.Request, now time.Time) error {
+		f, err := domain.Filter(req, now)
+		if err != nil {
+			kinds[fmt.Sprintf("%T", err)]++
+			return nil
+		}
+		kinds[string(f.Condition.Op)]++
+		for range 6 {
+			ask := *req
+			ask.Resource.ID, ask.Resource.Properties = enginetest.Record(s, req.Resource.Type)
+			decision, err := naive.Decide(&ask, now)
+			if err != nil {
+				return fmt.Errorf("request %s at %s: %w", text(ask), now, err)
+			}
+			fails := func(what string) error {
+				return fmt.Errorf("filter for %s at %s: %s: evaluation %s, filter %s", text(ask), now, what, text(decision), text(f))
+			}
+			if got := f.Condition.Matches(ask.Resource.ID, ask.Resource.Properties); got != decision.Allow {
+				return fails(fmt.Sprintf("lets through: %v", got))
+			}
+			lacking := maps.Clone(ask.Resource.Properties)
+			maps.DeleteFunc(lacking, func(_ string, value any) bool { return value == nil })
+			if got := f.Condition.Matches(ask.Resource.ID, lacking); got != decision.Allow {
+				return fails(fmt.Sprintf("what a record lacks is null; lets through: %v", got))
+			}
+			if decision.Allow && !coveredBy(f.Fields, decision.Fields) {
+				return fails("fields")
+			}
+		}
+		return nil
+	}
 	p.each(t, func(s *rand.Rand, objects []engine.Object) error {
 		domain, naive := engine.Compile(objects), enginetest.NewNaive(objects)
 		for range 15 {
 			req, now := enginetest.Request(s, objects), enginetest.Now(s)
 			req.Resource.Properties = nil
-			f, err := domain.Filter(req, now)
-			if err != nil {
-				kinds[fmt.Sprintf("%T", err)]++
-				continue
-			}
-			kinds[string(f.Condition.Op)]++
-			for range 6 {
-				ask := *req
-				ask.Resource.ID, ask.Resource.Properties = enginetest.Record(s, req.Resource.Type)
-				decision, err := naive.Decide(&ask, now)
-				if err != nil {
-					return fmt.Errorf("request %s at %s: %w", text(ask), now, err)
-				}
-				fails := func(what string) error {
-					return fmt.Errorf("filter for %s at %s: %s: evaluation %s, filter %s", text(ask), now, what, text(decision), text(f))
-				}
-				if got := f.Condition.Matches(ask.Resource.ID, ask.Resource.Properties); got != decision.Allow {
-					return fails(fmt.Sprintf("lets through: %v", got))
-				}
-				lacking := maps.Clone(ask.Resource.Properties)
-				maps.DeleteFunc(lacking, func(_ string, value any) bool { return value == nil })
-				if got := f.Condition.Matches(ask.Resource.ID, lacking); got != decision.Allow {
-					return fails(fmt.Sprintf("what a record lacks is null; lets through: %v", got))
-				}
-				if decision.Allow && !coveredBy(f.Fields, decision.Fields) {
-					return fails("fields")
-				}
+			if err := check(s, domain, naive, req, now); err != nil {
+				return err
 			}
 		}
 		return nil
 	})
+	source := rand.New(rand.NewPCG(p.seed, 0))
+	for condition := range enginetest.Conditions {
+		objects := []engine.Object{
+			MakeResourceType("order").Link("company", "company").Obj(), MakeResourceType("company").Obj(),
+			MakeRole("r1").Rule(MakeRule("order").Actions("read").Condition(string(condition)).Obj()).Obj(), MakeUser("ann").Roles("r1").Obj(),
+			MakeUserPermission("one", "company", "c1").Group("g1").Obj(), MakeGroup("g1").Members("bob").Obj(), MakeUser("bob").Roles("r1").Obj(),
+		}
+		domain, naive := engine.Compile(objects), enginetest.NewNaive(objects)
+		for _, user := range []string{"ann", "bob"} {
+			req := &engine.Request{
+				Subject: engine.Subject{Type: "user", ID: user}, Action: engine.Action{Name: "read"}, Resource: engine.Resource{Type: "order"},
+			}
+			for range 10 {
+				if err := check(source, domain, naive, req, enginetest.Now(source)); err != nil {
+					t.Fatalf("seed %d, %q: %v", p.seed, condition, err)
+				}
+			}
+		}
+	}
 	t.Logf("filters: %v", kinds)
 	for _, kind := range []filter.Op{filter.True, filter.False, filter.And, filter.Or, filter.Link, filter.Opaque, filter.Eq} {
 		if kinds[string(kind)] == 0 {

@@ -208,8 +208,9 @@ func severity(access v1alpha1.Access) int {
 		return 0
 	case v1alpha1.AccessReadOnly:
 		return 1
+	default:
+		return 2
 	}
-	return 2
 }
 
 // grants reports whether the rule gives an action of a type that it names (S6, S7).
@@ -221,8 +222,9 @@ func (r *rule) grants(a *action) bool {
 		return a.class == v1alpha1.ClassRead
 	case "":
 		return r.anyAction || slices.ContainsFunc(a.givenBy, func(name string) bool { return slices.Contains(r.actions, name) })
+	default:
+		return false
 	}
-	return false
 }
 
 // unconditional reports whether the rule gives the action on every record, all fields, whatever is submitted.

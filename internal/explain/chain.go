@@ -41,11 +41,7 @@ func (c *chains) rules(of engine.Ref) []string {
 	var rules []string
 	for _, stage := range c.trace {
 		for _, entry := range stage.Entries {
-			if entry.Object != of || entry.Field == "" {
-				continue
-			}
-			switch entry.Code {
-			case engine.TraceRuleOtherAction, engine.TraceRuleNone:
+			if entry.Object != of || entry.Field == "" || entry.Code == engine.TraceRuleOtherAction || entry.Code == engine.TraceRuleNone {
 				continue
 			}
 			switch stage.Stage {

@@ -35,6 +35,7 @@ func (s *search) expand(from *attempt) []*attempt {
 		e.askForLess()
 		e.stepUp()
 		e.grant(from.decision.Fields)
+	default: // unknown names, which no change of permissions helps, and reasons of an allow
 	}
 	return e.next
 }

@@ -313,6 +313,7 @@ func (p *plan) tree(in *Input, negated bool) *filter.Tree {
 			return &filter.Tree{Op: p.op, Field: p.left.field, Value: text, Negated: negated}
 		}
 		return filter.Constant(false) // an error, whatever the record
+	case planOpaque:
 	}
 	return p.opaque(in, negated)
 }

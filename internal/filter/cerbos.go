@@ -38,6 +38,7 @@ func encodeCerbos(t *Tree, format Format) (Encoded, error) {
 		condition.Condition = &CerbosFilter{Kind: "KIND_ALWAYS_ALLOWED"}
 	case KindNever:
 		condition.Condition = &CerbosFilter{Kind: "KIND_ALWAYS_DENIED"}
+	case KindConditional: // it has one
 	}
 	return condition, nil
 }

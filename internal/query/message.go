@@ -31,6 +31,7 @@ func Message(extent engine.Extent, d *engine.Decision) string {
 		return "User permissions limit it to some records, by " + strings.Join(links, ", ") + "."
 	case engine.ReasonFieldNotAllowed:
 		return "It depends on the record whether these fields are covered: " + strings.Join(d.Fields, ", ") + "."
+	default:
+		return d.Message()
 	}
-	return d.Message()
 }

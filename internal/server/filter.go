@@ -102,9 +102,10 @@ func filterMessage(found *engine.Filter) string {
 		return "A role would give this action, but its restrictions do not hold."
 	case engine.ReasonFieldNotAllowed:
 		return "The fields asked for are not covered by any rule."
+	default:
+		decision := engine.Decision{Allow: found.Condition.Op == filter.True, Reason: found.Reason, DecidedBy: found.DecidedBy}
+		return decision.Message()
 	}
-	decision := engine.Decision{Allow: found.Condition.Op == filter.True, Reason: found.Reason, DecidedBy: found.DecidedBy}
-	return decision.Message()
 }
 
 // oneOf writes a list of names as a choice.

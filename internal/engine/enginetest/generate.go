@@ -102,6 +102,9 @@ var conditions = []v1alpha1.Expression{
 	"proposed.status == 'open'",
 }
 
+// Conditions yields every expression that a generated rule's condition may be.
+func Conditions(yield func(v1alpha1.Expression) bool) { slices.Values(conditions)(yield) }
+
 var validations = []v1alpha1.Validation{
 	{Expression: "has(proposed.owner)", Message: "an owner is needed"},
 	{Expression: "proposed.status in ['draft', 'open']", Message: "drafts only"},

@@ -628,7 +628,7 @@ func gives(rule *v1alpha1.Rule, t *v1alpha1.ResourceType, act v1alpha1.Action) b
 		return true
 	case v1alpha1.AccessReadOnly:
 		return act.Class == v1alpha1.ClassRead
-	case v1alpha1.AccessNone:
+	case v1alpha1.AccessNone, v1alpha1.AccessNotApplicable, v1alpha1.AccessCustom:
 		return false
 	}
 	given := slices.Clone(rule.Actions)

@@ -42,9 +42,18 @@ func (e *judge) adminRole() bool {
 }
 
 func (e *judge) adminGroup() bool {
+	was, is := groupSpec(e.Old), groupSpec(e.Object)
+	if i, role := e.newAdminRole(was.Roles, is.Roles); role != "" {
+		e.givesAll(e.pathOf("roles").Index(i).Child("name"), role, fmt.Sprintf("Role %s gives everything, by adminAccess", role))
+		return true
+	}
 	for _, d := range []*engine.Domain{e.before, e.after} {
 		if role := adminRoleOf(d, d.GroupsAround(e.ref.Name), nil); role != "" {
-			e.givesAll(objectName, e.ref.Name, "its members are admins, by adminAccess of Role "+role)
+			path := objectName
+			if i, _, ok := e.moreMembers(was.Members, is.Members); ok {
+				path = e.pathOf("members").Index(i).Child("user")
+			}
+			e.givesAll(path, e.ref.Name, "its members are admins, by adminAccess of Role "+role)
 			return true
 		}
 	}
@@ -60,7 +69,13 @@ func (e *judge) adminUser() bool {
 		}
 		ids[user.UserID()] = true
 		if user.Spec.Superuser {
-			e.givesAll(e.pathOf("superuser"), true, "it is a superuser")
+			e.givesAll(e.pathOf("superuser"), user.Spec.Superuser, "being superuser gives everything")
+			return true
+		}
+	}
+	if is, ok := e.Object.(*v1alpha1.User); ok {
+		if i, role := e.newAdminRole(userSpec(e.Old).Roles, is.Spec.Roles); role != "" {
+			e.givesAll(e.pathOf("roles").Index(i).Child("name"), role, fmt.Sprintf("Role %s gives everything, by adminAccess", role))
 			return true
 		}
 	}
@@ -75,12 +90,26 @@ func (e *judge) adminUser() bool {
 				refs = append(refs, account.Spec.Roles...)
 			}
 			if role := adminRoleOf(d, d.GroupsAround(e.surelyIn(d, id)...), refs); role != "" {
-				e.givesAll(objectName, e.ref.Name, fmt.Sprintf("user %s is an admin, by adminAccess of Role %s", id, role))
+				path := objectName
+				if userSpec(e.Old).Disabled != userSpec(e.Object).Disabled {
+					path = e.pathOf("disabled")
+				}
+				e.givesAll(path, e.ref.Name, fmt.Sprintf("user %s is an admin, by adminAccess of Role %s", id, role))
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// newAdminRole is a reference to a role with adminAccess that is newly given, or for longer; "" if there is none.
+func (e *judge) newAdminRole(before, after []v1alpha1.RoleRef) (index int, role string) {
+	for i, ref := range after {
+		if role, _ := e.after.RoleSpec(string(ref.Name)); role.AdminAccess && !e.refsWithin([]v1alpha1.RoleRef{ref}, before) {
+			return i, string(ref.Name)
+		}
+	}
+	return 0, ""
 }
 
 // surelyIn are groups that a user is in without a request, now or in a time window to come.

@@ -39,9 +39,10 @@ func (r restrictions) len() int { return r.places() * (1 + len(r.alsoRestricted)
 // false where nothing is asked of it.
 func (r restrictions) place(i int) (restriction, bool) {
 	if i >= r.places() {
+		// What is surely allowed is so whether or not the subject is in the group, which adds to it if anything.
 		also := restrictions{r.alsoRestricted[i/r.places()-1], r.on}
 		restriction, _ := also.place(i % r.places())
-		return restriction, restriction.first != nil
+		return restriction, restriction.first != nil && r.firstFor(restriction.target()) == nil
 	}
 	if i == 0 {
 		own := restriction{r.principal, r.on, nil, r.firstFor(r.on.name)}

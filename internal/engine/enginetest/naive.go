@@ -949,8 +949,13 @@ func (e *evaluation) permissionsFor(allow string) []*v1alpha1.UserPermission {
 		return nil
 	}
 	in := e.groups
-	if e.only != nil {
-		in = []*v1alpha1.Group{e.only}
+	if only := e.only; only != nil {
+		e.only = nil
+		sure := e.permissionsFor(allow)
+		if e.only = only; len(sure) > 0 {
+			return nil
+		}
+		in = []*v1alpha1.Group{only}
 	}
 	var own, ofGroups []*v1alpha1.UserPermission
 	for _, permission := range objectsOf[*v1alpha1.UserPermission](e.Naive) {

@@ -176,7 +176,7 @@ func (o *EffectiveOptions) evaluate(ctx context.Context) (*matrices, error) {
 			}
 			return status
 		},
-		rows:   func(user string) iter.Seq[v1alpha1.EffectivePermission] { return d.Matrix(user, o.at.time) },
+		rows: func(user string) iter.Seq[v1alpha1.EffectivePermission] { return d.Matrix(user, o.at.time) },
 	}
 	if o.all {
 		m.users = d.Users()

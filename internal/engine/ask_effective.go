@@ -68,7 +68,9 @@ func (d *Domain) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1
 
 // principalOf is who a user is without a request: no properties, no context; roles lack whatever they ask for. The
 // evaluation is to be released.
-func (d *Domain) principalOf(id string, now time.Time) *evaluation { return d.principalWithin(nil, id, now) }
+func (d *Domain) principalOf(id string, now time.Time) *evaluation {
+	return d.principalWithin(nil, id, now)
+}
 
 // principalWithin is principalOf whose member conditions are taken of a budget of many users; nil: one of its own.
 func (d *Domain) principalWithin(budget *expr.Budget, id string, now time.Time) *evaluation {

@@ -75,8 +75,21 @@ func (r *Request) validate(needs requirements) error {
 	case r.Resource.Type == "":
 		return &RequestError{"resource.type", "is required"}
 	}
+	switch {
+	case strings.ContainsRune(r.Subject.ID, 0):
+		return &RequestError{"subject.id", "must not contain NUL"}
+	case strings.ContainsRune(r.Resource.ID, 0):
+		return &RequestError{"resource.id", "must not contain NUL"}
+	}
 	if len(r.Action.Properties) == 0 {
 		return nil
+	}
+	for name := range r.Action.Properties {
+		for _, known := range []string{"values", "fields"} {
+			if name != known && strings.EqualFold(name, known) {
+				return &RequestError{"action.properties." + name, "must be written " + known}
+			}
+		}
 	}
 	if values, ok := r.Action.Properties["values"]; ok && values != nil {
 		object, ok := values.(map[string]any)

@@ -122,6 +122,9 @@ func (o *ImportOptions) Run(context.Context) error {
 		return err
 	}
 	if len(result.Objects) == 0 {
+		for i := range result.Findings {
+			fmt.Fprintln(o.ErrOut, &result.Findings[i])
+		}
 		return fmt.Errorf("nothing to import in %s", strings.Join(o.paths, ", "))
 	}
 	if o.folder == "" {

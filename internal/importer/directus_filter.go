@@ -708,10 +708,30 @@ func (f *leaf) variable(v any) (string, error) {
 	case name == "":
 		return "", nil
 	}
+	kind := kindUUID // of users and roles
 	if attribute, ok := strings.CutPrefix(name, "subject.attributes."); ok {
 		f.translator.attribute(attribute)
+		if attribute != "role" {
+			kind = f.translator.schema.fields["directus_users"][attribute].kind
+		}
+	}
+	if a, b := family(kind), family(f.field.kind); a != kindUnknown && b != kindUnknown && a != b {
+		return "", f.cannot("the database does not compare the field with %s, which is of another type", s)
 	}
 	return name, nil
+}
+
+// family is what values are compared with each other.
+func family(kind valueKind) valueKind {
+	switch kind {
+	case kindUUID, kindCSV:
+		return kindText
+	case kindNumber, kindBigInt:
+		return kindInteger
+	case kindClosed, kindList:
+		return kindUnknown
+	}
+	return kind
 }
 
 // dynamicVariable is the expression of a variable that stands for one value; empty for what is none.
@@ -882,6 +902,9 @@ func (f *leaf) constant(v any) (constant, error) {
 		return ordered(convert, moment), nil
 	}
 	s, isText := v.(string)
+	if !isText && f.field.kind == kindUUID {
+		return constant{}, f.cannot("%s is no uuid", literal(v))
+	}
 	if !isText {
 		if f.field.kind == kindUnknown {
 			if b, ok := v.(bool); ok {
@@ -995,20 +1018,19 @@ func (f *leaf) among(v any, negative bool) (clause, error) {
 		}
 		return never, nil
 	}
+	unknown := false
 	var parts []clause
 	var plain []any // texts, or numbers, that may stand in a list
 	compact := f.field.kind == kindText && !f.translator.schema.caseBlind(false)
 	for _, element := range list {
 		if element == nil { // nothing is equal to null in SQL, and nothing known to be different
-			if negative {
-				return never, nil
-			}
+			unknown = true
 			continue
 		}
 		if s, ok := element.(string); ok && f.field.kind == kindCSV && strings.Contains(s, ",") {
 			return never, f.cannot("a list of texts with a comma in one of them cannot be compared")
 		}
-		if s, ok := element.(string); ok && s == "$CURRENT_ROLES" {
+		if s, ok := element.(string); ok && s == "$CURRENT_ROLES" && slices.Contains([]valueKind{kindText, kindUUID, kindUnknown}, f.field.kind) {
 			f.translator.attribute("roles")
 			if negative {
 				parts = append(parts, f.either(func(x string) clause { return not(atom("%s.lowerAscii() in subject.attributes.roles", x)) }))
@@ -1067,6 +1089,9 @@ func (f *leaf) among(v any, negative bool) (clause, error) {
 			}
 			parts = append(parts, c)
 		}
+	}
+	if negative && unknown {
+		return never, nil
 	}
 	if negative {
 		if len(plain) > 0 {

@@ -2,8 +2,8 @@
 // Remit's objects. It is pure: bytes in, objects and findings out.
 //
 // What an export grants and Remit cannot say is left out and reported; nothing is imported wider than it was.
-// Parts that restrict somebody are never left out: where one cannot be said, what it restricts is not granted,
-// or the import fails.
+// Every part of an export is read, named as not read, or an error (reading). Parts that restrict somebody are never
+// left out: where one cannot be said or read, what it restricts is not granted, or the import fails.
 package importer
 
 import (
@@ -102,6 +102,7 @@ func Import(system System, files []File) (*Result, error) {
 	if err := read(im, files); err != nil {
 		return nil, err
 	}
+	im.tellUnread()
 	if err := im.check(); err != nil {
 		return nil, err
 	}
@@ -116,6 +117,8 @@ type importer struct {
 	names    map[engine.Kind]*namer
 	// places are where the objects were found, by kind and name.
 	places map[engine.Ref]place
+	// notRead are the parts of the export that were named as not read.
+	notRead map[notRead]*counted
 }
 
 // place is a part of a file.
@@ -275,18 +278,8 @@ func text(v any) string {
 
 // isSet is true for true, 1 and "1": databases and their exports differ.
 func isSet(v any) bool {
-	switch v := v.(type) {
-	case bool:
-		return v
-	case int64:
-		return v == 1
-	case string:
-		switch strings.ToLower(strings.TrimSpace(v)) {
-		case "1", "true", "yes":
-			return true
-		}
-	}
-	return false
+	set, ok := yesNo(v)
+	return set && ok
 }
 
 // short cuts a text to what a displayName holds.

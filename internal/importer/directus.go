@@ -80,10 +80,10 @@ type directus struct {
 type directusPolicy struct {
 	row   row
 	label string
-	// broken policies are left out, with all that they give.
-	broken       bool
-	restrictions *v1alpha1.Restrictions
-	permissions  []*directusPermission
+	// admin and app are the flags of access. Broken policies are left out, with all that they give.
+	admin, app, broken bool
+	restrictions       *v1alpha1.Restrictions
+	permissions        []*directusPermission
 	// role is the Role of this policy alone.
 	role *policyRole
 }
@@ -134,7 +134,9 @@ func (d *directus) readPolicies() {
 			d.leaveOut(r.place.at("ip_access"), "%s; everything that the policy %q gives is missing", problem, label)
 			p.broken = true
 		}
-		if mfa := isSet(r.values["enforce_tfa"]); mfa || len(cidrs) > 0 {
+		flags := d.reading("policy", r.values, r.place)
+		p.admin, p.app = flags.grants("admin_access"), flags.grants("app_access")
+		if mfa := flags.restricts("enforce_tfa"); mfa || len(cidrs) > 0 {
 			p.restrictions = &v1alpha1.Restrictions{AllowedCIDRs: cidrs, RequireMFA: mfa}
 		}
 	}
@@ -288,7 +290,7 @@ func (d *directus) holders() []map[*directusPolicy]bool {
 		for _, id := range slices.Concat(ids...) {
 			p := d.policies[id]
 			set[p] = true
-			if d.app != nil && isSet(p.row.values["app_access"]) {
+			if d.app != nil && p.app {
 				set[d.app] = true
 			}
 		}
@@ -344,7 +346,7 @@ func (d *directus) held(p *directusPolicy, in *policyRole) clause {
 	}
 	if p == d.app {
 		for _, id := range d.order {
-			if q := d.policies[id]; isSet(q.row.values["app_access"]) && !q.broken {
+			if q := d.policies[id]; q.app && !q.broken {
 				names = append(names, atom("%s in subject.roles", literal(q.role.name)))
 			}
 		}
@@ -740,7 +742,7 @@ func (d *directus) writePolicies() {
 				object.Spec.Icon, object.Spec.Description = source.row.text("icon"), ownWords(source.row.text("description"))
 				object.Spec.Restrictions = source.restrictions
 			}
-			admin, app := isSet(source.row.values["admin_access"]), isSet(source.row.values["app_access"])
+			admin, app := source.admin, source.app
 			if role == d.publicRole && (admin || app) {
 				d.leaveOut(source.row.place, "the public role can have neither admin nor app access")
 				admin, app = false, false
@@ -801,9 +803,7 @@ func (d *directus) writeRoles() {
 			d.leaveOut(r.place, "the role has no id")
 			continue
 		}
-		if unknown := unknownMembers(r, "id", "name", "icon", "description", "parent", "children", "policies", "users", "permissions"); len(unknown) > 0 {
-			d.note(r.place, "not read: %s", strings.Join(unknown, ", "))
-		}
+		d.nameRest("role", r, "id", "name", "icon", "description", "parent", "children", "policies", "users", "permissions")
 		group := &v1alpha1.Group{TypeMeta: typeMeta(engine.KindGroup), ObjectMeta: metav1.ObjectMeta{Name: d.name(engine.KindGroup, id, r.text("name"))}}
 		group.Spec = v1alpha1.GroupSpec{DisplayName: short(r.text("name")), Members: members[id], Roles: d.roleRefs(d.byRole[id])}
 		for _, child := range d.tables["roles"] {
@@ -821,6 +821,20 @@ func (d *directus) writeRoles() {
 		}
 		d.add(group, r.place)
 	}
+}
+
+// nameRest names the members of a row that are not read, and cannot narrow what anybody may do.
+func (d *directus) nameRest(kind string, r row, known ...string) {
+	for _, key := range unknownMembers(r, known...) {
+		d.unread(r.place.at("%s", key), false, kind+"."+key, "")
+	}
+}
+
+// userFields are those of Directus' own that decide nothing.
+var userFields = []string{
+	"id", "first_name", "last_name", "email", "status", "role", "policies", "password", "location", "title", "description", "tags",
+	"avatar", "language", "text_direction", "tfa_secret", "email_notifications", "appearance", "theme_dark", "theme_light",
+	"theme_light_overrides", "theme_dark_overrides", "token", "last_access", "last_page", "provider", "external_identifier", "auth_data",
 }
 
 // emptyRole keeps who holds it from being taken for the public.
@@ -889,6 +903,7 @@ func (d *directus) writeUsers() {
 				user.Spec.Roles = []v1alpha1.RoleRef{d.emptyRole("unknown role of "+id, "unknown role", r.place)}
 			}
 		}
+		d.nameRest("user", r, slices.Concat(userFields, sorted(d.attributes))...)
 		for _, attribute := range sorted(d.attributes) {
 			v, ok := r.values[attribute]
 			switch attribute {

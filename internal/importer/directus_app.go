@@ -45,7 +45,7 @@ func (d *directus) addApp() {
 	for _, id := range d.order {
 		source := d.policies[id]
 		public := d.publicRole != nil && source.role == d.publicRole
-		if !isSet(source.row.values["app_access"]) || source.broken || public {
+		if !source.app || source.broken || public {
 			continue
 		}
 		d.app = &directusPolicy{row: row{map[string]any{}, source.row.place.at("app_access")}, label: "app access"}

@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,9 +34,9 @@ type imported struct {
 }
 
 var importedSystems = []imported{
-	{importer.Directus, "Directus", `FILEs are the JSON of /roles, /policies, /permissions, /access and /users (Directus 11 and later), one
-combined file with these as members, and schema snapshots (JSON or YAML). Collections become resource types,
-policies roles, roles groups, filter rules conditions in CEL.`,
+	{importer.Directus, "Directus", `FILEs are the JSON of /roles, /policies, /permissions, /access and /users (Directus 10 and later), one
+combined file with these as members, and schema snapshots (JSON or YAML); FOLDERs those of directus-sync.
+Collections become resource types, policies roles, roles groups, filter rules conditions in CEL.`,
 		"kubectl remit import directus roles.json policies.json permissions.json access.json users.json snapshot.yaml"},
 	{importer.InvenTree, "InvenTree", `FILE is a fixture, as "invoke export-records" or "manage.py dumpdata auth users" writes it. Groups become groups
 with rules, their rule sets areas, the tables of these resource types.`,
@@ -51,7 +53,7 @@ access, No access and N/A.`,
 
 func (t Tool) newImport() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "import SYSTEM FILE…",
+		Use:   "import SYSTEM FILE|FOLDER…",
 		Short: "Turn an export of another system into manifests",
 		Long: `Turn an export of another permission system into manifests: on standard output, or with --out as files in a
 folder.
@@ -77,7 +79,7 @@ Exit codes: 0 everything is imported, 1 something is left out, 2 an error.`,
 func (t Tool) newImportOf(of imported) *cobra.Command {
 	o := &ImportOptions{Tool: t, system: of.system}
 	c := &cobra.Command{
-		Use:   string(of.system) + " FILE…",
+		Use:   string(of.system) + " FILE|FOLDER…",
 		Short: "Turn an export of " + of.title + " into manifests",
 		Long: "Turn an export of " + of.title + " into manifests.\n\n" + of.exports + `
 
@@ -87,7 +89,7 @@ Exit codes: 0 everything is imported, 1 something is left out, 2 an error.`,
 		Example: "  " + of.example,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("takes one or more files")
+				return usagef("takes one or more files or folders")
 			}
 			return nil
 		},
@@ -109,13 +111,9 @@ func (o *ImportOptions) Validate() error { return nil }
 
 // Run reads the export, writes what became of it, and tells what did not.
 func (o *ImportOptions) Run(context.Context) error {
-	var files []importer.File
-	for _, path := range o.paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		files = append(files, importer.File{Name: path, Data: data})
+	files, err := readExport(o.paths)
+	if err != nil {
+		return err
 	}
 	result, err := importer.Import(o.system, files)
 	if err != nil {
@@ -142,6 +140,35 @@ func (o *ImportOptions) Run(context.Context) error {
 		return errNegative
 	}
 	return nil
+}
+
+// readExport reads the files of an export, and of folders all JSON, YAML and CSV files below them, by name.
+func readExport(paths []string) ([]importer.File, error) {
+	var files []importer.File
+	for _, named := range paths {
+		err := filepath.WalkDir(named, func(path string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir() && path != named && strings.HasPrefix(entry.Name(), "."), path != named && entry.Name() == "node_modules":
+				return fs.SkipDir
+			case entry.IsDir():
+				return nil
+			case path != named && !slices.Contains([]string{".json", ".yaml", ".yml", ".csv"}, strings.ToLower(filepath.Ext(path))):
+				return nil
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			files = append(files, importer.File{Name: path, Data: data})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }
 
 // write writes objects as YAML documents.

@@ -35,20 +35,20 @@ func TestDirectusDecisions(t *testing.T) {
 		{user: "", action: "read", resource: "articles/1", properties: draft},
 		{user: "", action: "read", resource: "articles/1", properties: unset},
 		{user: "", action: "read", resource: "articles/1"},
-		{user: "", action: "create", resource: "comments", values: `{"article": 1, "text": "hello"}`, want: true},
-		{user: "", action: "create", resource: "comments", values: `{"article": 1}`, want: true}, // what is absent is not validated
-		{user: "", action: "create", resource: "comments", values: `{"article": 1, "text": ""}`},
-		{user: "", action: "create", resource: "comments", values: `{"article": 1, "state": "approved"}`},
+		{user: "", action: "create", resource: "comments/new", values: `{"article": 1, "text": "hello"}`, want: true},
+		{user: "", action: "create", resource: "comments/new", values: `{"article": 1}`, want: true}, // what is absent is not validated
+		{user: "", action: "create", resource: "comments/new", values: `{"article": 1, "text": ""}`},
+		{user: "", action: "create", resource: "comments/new", values: `{"article": 1, "state": "approved"}`},
 		// Who has a role is not the public, even if the role has no policy.
 		{user: lea, action: "read", resource: "articles/1", properties: published},
 		// Roles have the policies of those above them.
 		{user: finn, action: "read", resource: "articles/1", properties: archived, want: true},
 		{user: finn, action: "read", resource: "articles/1", properties: draft, want: true},
 		{user: finn, action: "read", resource: "articles/1", properties: elsewhere},
-		{user: finn, action: "create", resource: "articles", values: `{"title": "a"}`, want: true}, // the preset is valid
-		{user: finn, action: "create", resource: "articles", values: `{"title": "a", "status": "review"}`, want: true},
-		{user: finn, action: "create", resource: "articles", values: `{"title": "a", "status": "published"}`},
-		{user: finn, action: "create", resource: "articles", values: `{"author": "x"}`}, // no field of the permission
+		{user: finn, action: "create", resource: "articles/new", values: `{"title": "a"}`, want: true}, // the preset is valid
+		{user: finn, action: "create", resource: "articles/new", values: `{"title": "a", "status": "review"}`, want: true},
+		{user: finn, action: "create", resource: "articles/new", values: `{"title": "a", "status": "published"}`},
+		{user: finn, action: "create", resource: "articles/new", values: `{"author": "x"}`}, // no field of the permission
 		{user: finn, action: "update", resource: "articles/1", properties: draft, values: `{"title": "b"}`, want: true},
 		{user: finn, action: "update", resource: "articles/1", properties: draft, values: `{"status": "approved"}`},
 		{user: finn, action: "update", resource: "articles/1", properties: archived, values: `{"title": "b"}`},
@@ -216,7 +216,7 @@ func TestDirectusCombined(t *testing.T) {
 		"roles": [{"id": "r", "name": "Staff"}, {"id": "r", "name": "Staff again"}],
 		"policies": [
 			{"id": "p", "name": "Staff"},
-			{"id": "q", "name": "Somewhere", "ip_access": "10.0.0.1-10.0.0.9"},
+			{"id": "q", "name": "Somewhere", "ip_access": "10.0.0.9-10.0.0.1"},
 			{"id": "pub", "name": "$t:public_label", "app_access": true}],
 		"access": [{"policy": "p", "role": "r", "user": null}, {"policy": "q", "role": "r", "user": null}, {"policy": "pub", "role": null, "user": null}],
 		"permissions": [
@@ -232,7 +232,7 @@ func TestDirectusCombined(t *testing.T) {
 	checkAdmitted(t, result)
 	found := result.text(t)
 	for _, want := range []string{
-		"all.json: policies[1].ip_access: left out: \"10.0.0.1-10.0.0.9\" is neither an address nor a network; everything that the policy \"Somewhere\" gives is missing",
+		"all.json: policies[1].ip_access: left out: the range 10.0.0.9-10.0.0.1 is upside down; everything that the policy \"Somewhere\" gives is missing",
 		"all.json: policies[2]: left out: the public role can have neither admin nor app access",
 		"all.json: permissions[1].fields: left out: create of team in the policy \"Staff\": a rule without any field cannot be said",
 		"all.json: permissions[2].presets: left out: update of team in the policy \"Staff\": at: $NOW(+1 year): months and years",

@@ -42,8 +42,9 @@ Collections become resource types, policies roles, roles groups, filter rules co
 with rules, their rule sets areas, the tables of these resource types.`,
 		"kubectl remit import inventree data.json"},
 	{importer.ERPNext, "ERPNext", `FILEs are documents as JSON (fixtures, or answers of the REST interface) or CSV: Role, DocPerm and Custom DocPerm,
-User Permission, User and Has Role. DocType and System Settings tell of fields, links and strictness; without them
-less is imported. Document types become resource types, permissions rules, User Permissions user permissions.`,
+User Permission, User and Has Role, DocType with Custom Field, Property Setter and exported customizations, System
+Settings, Workflow, and the documents of trees; FOLDERs those of apps, such as a bench. Without the DocTypes less is
+imported. Document types become resource types, permissions rules, User Permissions user permissions.`,
 		`kubectl remit import erpnext role.json custom_docperm.csv "User Permission.csv" doctype.json`},
 	{importer.Cin7, "Cin7", `FILEs are CSV: areas by roles (Area, then a column for each role, or the other way round), users (User, Roles,
 and perhaps Name and Status), and special permissions (User, Area, Access). Levels are Full access, Read-only
@@ -111,11 +112,11 @@ func (o *ImportOptions) Validate() error { return nil }
 
 // Run reads the export, writes what became of it, and tells what did not.
 func (o *ImportOptions) Run(context.Context) error {
-	files, err := readExport(o.paths)
+	files, found, err := readExport(o.paths)
 	if err != nil {
 		return err
 	}
-	result, err := importer.Import(o.system, files)
+	result, err := importer.Import(o.system, files, found...)
 	if err != nil {
 		return err
 	}
@@ -142,9 +143,9 @@ func (o *ImportOptions) Run(context.Context) error {
 	return nil
 }
 
-// readExport reads the files of an export, and of folders all JSON, YAML and CSV files below them, by name.
-func readExport(paths []string) ([]importer.File, error) {
-	var files []importer.File
+// readExport reads the files of an export, and those found in its folders: all JSON, YAML and CSV files below them, by
+// name.
+func readExport(paths []string) (files, found []importer.File, err error) {
 	for _, named := range paths {
 		err := filepath.WalkDir(named, func(path string, entry fs.DirEntry, err error) error {
 			switch {
@@ -161,14 +162,18 @@ func readExport(paths []string) ([]importer.File, error) {
 			if err != nil {
 				return err
 			}
-			files = append(files, importer.File{Name: path, Data: data})
+			if file := (importer.File{Name: path, Data: data}); path == named {
+				files = append(files, file)
+			} else {
+				found = append(found, file)
+			}
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return files, nil
+	return files, found, nil
 }
 
 // write writes objects as YAML documents.

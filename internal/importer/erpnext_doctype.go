@@ -2,6 +2,7 @@ package importer
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -44,6 +45,17 @@ type docField struct {
 	afterSubmit, once bool
 	// closed fields are nobody's: what the export says of them is not clear.
 	closed bool
+	// within is the document that the field is a part of.
+	within *reading
+}
+
+// refers reports whether the field is about other documents: a link, or a table.
+func (f *docField) refers() bool { return f.kind == "Link" || slices.Contains(erpnextTables, f.kind) }
+
+// says reports whether two fields decide the same.
+func (f *docField) says(other *docField) bool {
+	return f.kind == other.kind && (!f.refers() || f.options == other.options) && f.needs.key() == other.needs.key() &&
+		f.ignores == other.ignores && f.afterSubmit == other.afterSubmit && f.once == other.once && f.closed == other.closed
 }
 
 // needs are permission levels, and levels at which the right to see masked fields is needed: sorted, each once.
@@ -75,6 +87,10 @@ var erpnextValues = []string{
 }
 
 var erpnextTables = []string{"Table", "Table MultiSelect"}
+
+// erpnextDeciding are the members of fields and DocTypes that decide something.
+var erpnextDeciding = strings.Fields(`fieldtype options permlevel ignore_user_permissions mask allow_on_submit
+	set_only_once is_submittable allow_import issingle istable title_field search_fields is_tree nsm_parent_field`)
 
 // docFieldPasses are the members of a field that decide nothing: how it looks, what it starts with, what has to be
 // in it.
@@ -128,7 +144,7 @@ func (e *erpnext) customize() {
 		definitions[name] = append(definitions[name], r)
 	}
 	missing := func(r *reading, docType string) {
-		e.leaveOut(r.place, "%s of %q: its DocType is not in the export; add it", r.kind, docType)
+		e.unread(r.place, true, fmt.Sprintf("%s of %q", r.kind, docType), "its DocType is not in the export; add it")
 	}
 	for _, r := range e.documents["Custom Field"] {
 		docType := r.text("dt")
@@ -158,7 +174,7 @@ func (e *erpnext) customize() {
 		}
 		key := [3]string{docType, field, property}
 		before, again := set[key]
-		if again && before == writtenAs(v) {
+		if again && (before == writtenAs(v) || !slices.Contains(erpnextDeciding, property)) {
 			continue
 		}
 		if again {
@@ -213,7 +229,7 @@ func (e *erpnext) setProperty(d, setter *reading, field, property string, v any,
 		values[property] = v
 	}
 	if !found {
-		e.note(setter.place, "%s of %q: the DocType has no field %q", setter.kind, d.values["name"], field)
+		e.unread(setter.place, false, fmt.Sprintf("%s of %q", setter.kind, text(d.values["name"])), "the DocType has not all of the fields")
 	}
 }
 
@@ -279,24 +295,25 @@ func (e *erpnext) define(t *docType, r *reading) {
 	}
 	names := map[string]bool{}
 	for i, field := range fields {
+		within := r
 		for _, custom := range e.added[r] {
 			if custom.index == i {
-				field.place = custom.place
+				field.place, within = custom.place, field
 			}
 		}
 		names[text(field.values["fieldname"])] = true
-		e.defineField(t, field)
+		e.defineField(t, field, within)
 	}
 	t.tree = r.grants("is_tree") || nested != "" || names["lft"] && names["rgt"]
 	r.done()
 }
 
 // defineField reads a field of a DocType.
-func (e *erpnext) defineField(t *docType, r *reading) {
+func (e *erpnext) defineField(t *docType, r, within *reading) {
 	r.pass(erpnextMeta...)
 	r.pass(docFieldPasses...)
 	f := &docField{
-		name: r.text("fieldname"), kind: r.text("fieldtype"), options: r.text("options"), place: r.place,
+		name: r.text("fieldname"), kind: r.text("fieldtype"), options: r.text("options"), place: r.place, within: within,
 		ignores: r.grants("ignore_user_permissions"), afterSubmit: r.grants("allow_on_submit"), once: r.restricts("set_only_once"),
 	}
 	level, ok := permLevel(r)
@@ -363,8 +380,11 @@ func (e *erpnext) mergeFields(t *docType) {
 			fields = append(fields, f)
 			continue
 		}
-		e.note(f.place, "%s.%s is there twice, first at %s; the stricter holds", t.name, f.name, before.place)
-		if before.kind != f.kind || before.options != f.options {
+		same := before.says(f)
+		if !same || before.within == f.within {
+			e.note(f.place, "%s.%s is there twice, first at %s; the stricter holds", t.name, f.name, before.place)
+		}
+		if !same && (before.refers() || f.refers()) && (before.kind != f.kind || before.options != f.options) {
 			e.leaveOut(f.place, "%s.%s: it is there twice, of different types", t.name, f.name)
 			before.closed = true
 			e.unclearLinks(t, f.place, "one of its fields is there twice, of different types")

@@ -164,7 +164,7 @@ func (im *importer) tellUnread() {
 		what, because string
 		restricting   bool
 	}
-	const named = 8
+	const named = 3
 	files := map[same][]notRead{}
 	for key := range im.notRead {
 		s := same{key.what, key.because, key.restricting}

@@ -24,10 +24,11 @@ type docType struct {
 	// named says that rules or user permissions name it.
 	named bool
 
-	submittable, importable, single, table, tree bool
-	parentField, titleField, module              string
-	searchFields                                 []string
-	fields                                       []*docField
+	// submittable says that its documents have a status that binds; submits, that they are submitted by a right.
+	submittable, submits, importable, single, table, tree bool
+	parentField, titleField, module                       string
+	searchFields                                          []string
+	fields                                                []*docField
 	// nodes are the fields with what is in their tables, once they were looked at.
 	nodes  []*node
 	walked bool
@@ -275,6 +276,8 @@ func (e *erpnext) defineTypes() {
 func (e *erpnext) define(t *docType, r *reading) {
 	r.pass(docTypePasses...)
 	t.submittable = r.restricts("is_submittable") || t.submittable
+	set, ok := yesNo(r.value("is_submittable"))
+	t.submits = set && ok
 	t.importable = r.grants("allow_import")
 	t.single = r.grants("issingle")
 	t.table = r.restricts("istable") || t.table
@@ -289,8 +292,8 @@ func (e *erpnext) define(t *docType, r *reading) {
 	nested := r.text("nsm_parent_field")
 	t.parentField = cmp.Or(nested, "parent_"+scrub(t.name))
 	hasFields := r.values["fields"] != nil
-	fields, ok := r.list("fields", "DocField")
-	if t.defined = hasFields && ok; !t.defined {
+	fields, readable := r.list("fields", "DocField")
+	if t.defined = hasFields && readable; !t.defined {
 		e.leaveOut(r.place.at("fields"), "the fields of the DocType %q cannot be read", t.name)
 	}
 	names := map[string]bool{}
@@ -402,7 +405,7 @@ func (e *erpnext) mergeFields(t *docType) {
 func (t *docType) hasRight(right v1alpha1.Token) bool {
 	switch {
 	case slices.Contains(erpnextSubmit, right):
-		return t.defined && t.submittable
+		return t.defined && t.submits
 	case right == "import":
 		return t.defined && t.importable
 	}

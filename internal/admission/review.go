@@ -83,7 +83,7 @@ func Review(d *engine.Domain, change Change) Result {
 		return Result{Errors: field.ErrorList{err}}
 	}
 	var result Result
-	if !r.exempt() && (r.Operation != Update || !kinds.SameSpec(r.Old, r.Object)) {
+	if !r.Exempt() && (r.Operation != Update || !kinds.SameSpec(r.Old, r.Object)) {
 		for _, rule := range rules {
 			result.add(rule.code, rule.check(r))
 		}
@@ -179,10 +179,10 @@ var collectors = []string{
 	"system:serviceaccount:kube-system:namespace-controller",
 }
 
-// exempt reports whether no rule applies: a deletion in a namespace that is itself being deleted, whoever asks, or by the
+// Exempt reports whether no rule applies: a deletion in a namespace that is itself being deleted, whoever asks, or by the
 // garbage collector.
-func (r *review) exempt() bool {
-	return r.Operation == Delete && (r.NamespaceTerminating || slices.Contains(collectors, r.User.Name))
+func (c *Change) Exempt() bool {
+	return c.Operation == Delete && (c.NamespaceTerminating || slices.Contains(collectors, c.User.Name))
 }
 
 // objectsOf returns the objects of a kind, sorted by name.

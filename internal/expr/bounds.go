@@ -36,6 +36,8 @@ const (
 
 	// bytesPerUnit are the bytes that a function reads or writes for one unit of cost.
 	bytesPerUnit = 10
+	// interruptEvery is the cost, of about a millisecond, after which an evaluation asks whether to go on.
+	interruptEvery = 10_000
 	// patternLimit is the size of the largest regular expression, in instructions.
 	patternLimit = 10_000
 )
@@ -43,6 +45,9 @@ const (
 // account is what one evaluation has been charged for.
 type account struct {
 	cost int
+	// budget is that of the request, which is asked whether to go on when the cost comes to interruptAt.
+	budget      *Budget
+	interruptAt int
 	// lists are the sizes of the lists that comprehensions are making.
 	lists map[traits.MutableLister]int
 }
@@ -63,6 +68,13 @@ func (a *account) charge(function string, cost, made int) {
 	cost += made / bytesPerUnit
 	if a.cost += cost; a.cost > CostLimit || cost > CostLimit {
 		overBound("the expression costs more than %d", CostLimit)
+	}
+	if a.cost < a.interruptAt {
+		return
+	}
+	a.interruptAt = a.cost + interruptEvery
+	if err := a.budget.stop(); err != nil {
+		overBound("%v", err)
 	}
 }
 

@@ -251,6 +251,12 @@ func TestBudget(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 
+	asked := 0
+	in.Budget = &Budget{Interrupt: func() error { asked++; return nil }}
+	_, _ = costly.Bool(in)
+	if want := CostLimit / interruptEvery / 2; asked < want {
+		t.Errorf("a costly expression asked %d times whether to go on, want %d and more", asked, want)
+	}
 	gone := errors.New("the client has gone")
 	in.Budget = &Budget{Interrupt: func() error { return gone }}
 	if holds, err := cheap.Bool(in); holds || !errors.Is(err, gone) || !errors.Is(in.Budget.Err(), gone) {

@@ -13,7 +13,7 @@ const RequestLimit = 10_000_000
 // expressions are errors, and whoever asks them must not decide by what they say but return Err. A nil Budget has no
 // limit.
 type Budget struct {
-	// Interrupt is asked before each expression whether to go on; nil: always.
+	// Interrupt is asked before each expression, and about every millisecond during one, whether to go on; nil: always.
 	Interrupt func() error
 	Limit     int
 

@@ -195,7 +195,7 @@ func (p *Program) eval(in *Input) (ref.Val, error) {
 		}
 		in.Resource.Unknown.met = false
 	}
-	in.account, in.whole, in.Resource.whole = account{cost: p.cost}, nil, nil
+	in.account, in.whole, in.Resource.whole = account{cost: p.cost, budget: in.Budget, interruptAt: interruptEvery}, nil, nil
 	value, _, err := program.Eval(in)
 	in.Budget.spend(p, min(in.account.cost, CostLimit))
 	return value, err

@@ -12,7 +12,9 @@ import (
 )
 
 // terminating are the namespaces that are being deleted (S0).
-type terminating struct{ names atomic.Pointer[map[string]bool] }
+type terminating struct {
+	names atomic.Pointer[map[string]bool]
+}
 
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 

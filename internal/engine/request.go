@@ -18,7 +18,7 @@ type Request struct {
 	Context map[string]any
 	// Interrupt is asked between expressions, and between the candidates of a search, whether to go on: an error ends the
 	// work with that error. Nil never ends it.
-	Interrupt func() error
+	Interrupt func() error `json:"-"`
 }
 
 // Subject is who asks to act. The type "anonymous" stands for nobody in particular (S2).

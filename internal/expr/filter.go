@@ -75,6 +75,7 @@ const (
 	planText    // startsWith, endsWith, contains
 	planKnown   // is a property known? always
 	planTruth   // a property by itself
+	planMember  // does a property hold an object with a member?
 	planOpaque
 )
 
@@ -108,6 +109,11 @@ func (m *planMaker) plan(e ast.Expr) *plan {
 	}
 	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() && isProperties(e.AsSelect().Operand()) {
 		return &plan{kind: planKnown}
+	}
+	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() {
+		if _, ok := fieldOf(e.AsSelect().Operand()); ok {
+			return &plan{kind: planMember, program: m.part(e), text: m.textOf(e)}
+		}
 	}
 	if e.Kind() == ast.CallKind {
 		if made := m.call(e.AsCall()); made != nil {
@@ -275,6 +281,10 @@ func usesWholeProperties(e ast.Expr) bool {
 // holds.
 func (p *plan) tree(in *Input, negated bool) *filter.Tree {
 	switch p.kind {
+	case planMember:
+		made := p.opaque(in, negated)
+		made.OfObjects = !negated
+		return made
 	case planConstant:
 		value, err := p.program.Bool(in)
 		return filter.Constant(err == nil && value != negated)

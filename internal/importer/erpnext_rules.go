@@ -242,6 +242,10 @@ func (c *typeCompiler) readable() (list []*fieldSet, all bool) {
 				set.fields = append(set.fields, path+".name", path+".idx")
 				closed = true
 				walk(n.rows, path+".", takes)
+				if whole, possible := within(n.rows, takes); possible { // for who may read all of it
+					set := s.at(whole)
+					set.fields = append(set.fields, path)
+				}
 			default:
 				set := s.at(takes)
 				set.fields = append(set.fields, path)
@@ -253,6 +257,19 @@ func (c *typeCompiler) readable() (list []*fieldSet, all bool) {
 }
 
 const maxPath = 250
+
+// within is what all fields of rows take together, at any depth.
+func within(rows []*node, above needs) (all needs, possible bool) {
+	for _, n := range rows {
+		if n.closed {
+			return needs{}, false
+		}
+		if above, possible = within(n.rows, above.and(n.needs)); !possible {
+			return needs{}, false
+		}
+	}
+	return above, true
+}
 
 // even reports whether rows take nothing of their own, at any depth.
 func even(rows []*node) bool {
@@ -364,7 +381,9 @@ func (c *typeCompiler) rulesOf(p *docPerm, onCreate, onUpdate []v1alpha1.Validat
 		on(writable, all, "write", creates)
 		base = owner
 	}
-	on(writable, all, "write", given("import"))
+	if !p.owner { // an import is no document that has an owner
+		on(writable, all, "write", given("import"))
+	}
 	drafts := c.t.submittable || !c.t.defined
 	condition := func(s string) []string {
 		if drafts {

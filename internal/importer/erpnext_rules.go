@@ -380,6 +380,9 @@ func (c *typeCompiler) rulesOf(p *docPerm, onCreate, onUpdate []v1alpha1.Validat
 			reads = append([]v1alpha1.Token{"select"}, reads...)
 		default:
 			on(c.selectable(), false, "read", []v1alpha1.Token{"select"})
+			if reader, possible := c.given(p.role, func(q *docPerm) bool { return q.level == "0" && !q.owner && q.has("read") }); possible {
+				on(readable, all, "read", []v1alpha1.Token{"select"}, reader...)
+			}
 		}
 		on(readable, all, "read", reads)
 	}

@@ -48,6 +48,8 @@ type erpnext struct {
 	documents map[string][]*reading
 	// added are the fields of DocTypes that other documents add.
 	added map[*reading][]addedField
+	// customized are the customizations that are files of their own.
+	customized []customization
 	// types are all document types that something names, defined or not.
 	types map[string]*docType
 	// roles are all roles that something names.

@@ -147,6 +147,11 @@ func (e *erpnext) customize() {
 	missing := func(r *reading, docType string) {
 		e.unread(r.place, true, fmt.Sprintf("%s of %q", r.kind, docType), "its DocType is not in the export; add it")
 	}
+	for _, c := range e.customized {
+		if len(definitions[c.docType]) == 0 {
+			e.note(c.place, "a customization of %q: its DocType is not in the export", c.docType)
+		}
+	}
 	for _, r := range e.documents["Custom Field"] {
 		docType := r.text("dt")
 		if len(definitions[docType]) == 0 {

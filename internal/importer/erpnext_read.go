@@ -135,12 +135,19 @@ func (e *erpnext) addCustomization(docType string, values map[string]any, p plac
 		}
 	}
 	r.done()
+	e.customized = append(e.customized, customization{docType, p})
+}
+
+// customization is where the customization of a DocType stands.
+type customization struct {
+	docType string
+	place   place
 }
 
 // erpnextTitles are the titles of columns that are not called like their fields.
 var erpnextTitles = map[string]string{
 	"id": "name", "document_type": "parent", "level": "permlevel", "if_user_is_the_owner": "if_owner", "only_if_creator": "if_owner",
-	"apply_to_all_document_types": "apply_to_all_doctypes", "full_name": "full_name", "role_name": "role_name",
+	"apply_to_all_document_types": "apply_to_all_doctypes", "parent_type": "parenttype", "parent_field": "parentfield",
 }
 
 // inTable is a column of a table within the document: "Role (Roles)" by labels, "roles.role" by names.
@@ -167,7 +174,7 @@ func tableColumns(head []string) []tableColumn {
 	return columns
 }
 
-// readTable reads CSV. A line that has cells of tables alone continues the document before it.
+// readTable reads CSV. A line that says nothing new of the document itself continues the one before it.
 func (e *erpnext) readTable(f File) error {
 	head, lines, err := readCSV(f)
 	if err != nil {
@@ -193,7 +200,7 @@ func (e *erpnext) readTable(f File) error {
 		if len(values) == 0 && len(rows) == 0 {
 			continue
 		}
-		continues := len(values) == 0 && last != nil
+		continues := last != nil && len(rows) > 0 && repeats(values, last)
 		if continues {
 			values = last
 		}
@@ -220,6 +227,16 @@ func (e *erpnext) readTable(f File) error {
 		e.addDocument(p.docType, p.values, p.place)
 	}
 	return nil
+}
+
+// repeats reports whether a line says of the document nothing but what the line before it said.
+func repeats(values, last map[string]any) bool {
+	for field, v := range values {
+		if last[field] != v {
+			return false
+		}
+	}
+	return true
 }
 
 // pendingDocument is a document of a table that the next lines may continue.

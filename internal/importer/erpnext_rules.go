@@ -228,13 +228,13 @@ func (s *sets) whole(closed bool) bool { return len(s.order) == 1 && !closed }
 // the fields of its rows one by one. All says that they need not be listed.
 func (c *typeCompiler) readable() (list []*fieldSet, all bool) {
 	s, closed := newSets(), false
-	standard := s.at(needs{})
-	standard.fields = append(standard.fields, erpnextStandard...)
+	c.standard(s)
 	var walk func(nodes []*node, prefix string, above needs)
 	walk = func(nodes []*node, prefix string, above needs) {
 		for _, n := range nodes {
 			path, takes := prefix+n.name, above.and(n.needs)
 			switch {
+			case slices.Contains(s.at(needs{}).fields, path): // a standard field that is declared, too
 			case n.closed, len(path) > maxPath:
 				closed = true
 			case n.table && !even(n.rows):
@@ -242,6 +242,10 @@ func (c *typeCompiler) readable() (list []*fieldSet, all bool) {
 				set.fields = append(set.fields, path+".name", path+".idx")
 				closed = true
 				walk(n.rows, path+".", takes)
+				if whole, possible := within(n.rows, takes); possible { // for who may read all of it
+					set := s.at(whole)
+					set.fields = append(set.fields, path)
+				}
 			default:
 				set := s.at(takes)
 				set.fields = append(set.fields, path)
@@ -254,6 +258,29 @@ func (c *typeCompiler) readable() (list []*fieldSet, all bool) {
 
 const maxPath = 250
 
+// standard adds the fields that every document has, but for those that the DocType declares with needs of their own.
+func (c *typeCompiler) standard(s *sets) {
+	set := s.at(needs{})
+	for _, name := range erpnextStandard {
+		if !slices.ContainsFunc(c.tree(c.t), func(n *node) bool { return n.name == name && (n.closed || !n.needs.nothing()) }) {
+			set.fields = append(set.fields, name)
+		}
+	}
+}
+
+// within is what all fields of rows take together, at any depth.
+func within(rows []*node, above needs) (all needs, possible bool) {
+	for _, n := range rows {
+		if n.closed {
+			return needs{}, false
+		}
+		if above, possible = within(n.rows, above.and(n.needs)); !possible {
+			return needs{}, false
+		}
+	}
+	return above, true
+}
+
 // even reports whether rows take nothing of their own, at any depth.
 func even(rows []*node) bool {
 	return !slices.ContainsFunc(rows, func(n *node) bool { return n.closed || !n.needs.nothing() || !even(n.rows) })
@@ -264,16 +291,16 @@ func even(rows []*node) bool {
 func (c *typeCompiler) writable(afterSubmit bool) (list []*fieldSet, all bool) {
 	s, closed := newSets(), false
 	if !afterSubmit {
-		standard := s.at(needs{})
-		standard.fields = append(standard.fields, erpnextStandard...)
+		c.standard(s)
 	}
 	for _, n := range c.tree(c.t) {
 		if n.closed || afterSubmit && !staysOpen(n) {
 			closed = true
 			continue
 		}
-		set := s.at(n.needs)
-		set.fields = append(set.fields, n.name)
+		if set := s.at(n.needs); !slices.Contains(set.fields, n.name) {
+			set.fields = append(set.fields, n.name)
+		}
 	}
 	return s.order, c.t.defined && s.whole(closed)
 }
@@ -353,6 +380,9 @@ func (c *typeCompiler) rulesOf(p *docPerm, onCreate, onUpdate []v1alpha1.Validat
 			reads = append([]v1alpha1.Token{"select"}, reads...)
 		default:
 			on(c.selectable(), false, "read", []v1alpha1.Token{"select"})
+			if reader, possible := c.given(p.role, func(q *docPerm) bool { return q.level == "0" && !q.owner && q.has("read") }); possible {
+				on(readable, all, "read", []v1alpha1.Token{"select"}, reader...)
+			}
 		}
 		on(readable, all, "read", reads)
 	}
@@ -364,7 +394,9 @@ func (c *typeCompiler) rulesOf(p *docPerm, onCreate, onUpdate []v1alpha1.Validat
 		on(writable, all, "write", creates)
 		base = owner
 	}
-	on(writable, all, "write", given("import"))
+	if !p.owner { // an import is no document that has an owner
+		on(writable, all, "write", given("import"))
+	}
 	drafts := c.t.submittable || !c.t.defined
 	condition := func(s string) []string {
 		if drafts {

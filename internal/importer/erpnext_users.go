@@ -130,6 +130,9 @@ func (e *erpnext) writeUser(id string, r *reading, held []string, p place) {
 	} else {
 		user.Spec.DisplayName = short(cmp.Or(r.text("full_name"), id))
 		user.Spec.Disabled = !r.grants("enabled")
+		if r.values["enabled"] == nil {
+			e.unread(r.place, true, "users without enabled", "whether they are is not in the export, so they are disabled")
+		}
 		if r.text("user_type") == "System User" {
 			roles = append(roles, roleDeskUser)
 		}

@@ -84,12 +84,8 @@ func (r *Request) validate(needs requirements) error {
 	if len(r.Action.Properties) == 0 {
 		return nil
 	}
-	for name := range r.Action.Properties {
-		for _, known := range []string{"values", "fields"} {
-			if name != known && strings.EqualFold(name, known) {
-				return &RequestError{"action.properties." + name, "must be written " + known}
-			}
-		}
+	if wrong := misspelled(r.Action.Properties); wrong != "" {
+		return &RequestError{"action.properties." + wrong, "must be written " + strings.ToLower(wrong)}
 	}
 	if values, ok := r.Action.Properties["values"]; ok && values != nil {
 		object, ok := values.(map[string]any)
@@ -107,6 +103,19 @@ func (r *Request) validate(needs requirements) error {
 		}
 	}
 	return nil
+}
+
+// misspelled is the first name of a member that differs in case alone from one that the engine reads; "" if there is none.
+func misspelled(properties map[string]any) string {
+	wrong := ""
+	for name := range properties {
+		for _, known := range [...]string{"values", "fields"} {
+			if name != known && strings.EqualFold(name, known) && (wrong == "" || name < wrong) {
+				wrong = name
+			}
+		}
+	}
+	return wrong
 }
 
 func dotless(field string, values map[string]any) error {

@@ -258,6 +258,17 @@ func (n *Naive) malformed(req *engine.Request) error {
 	if req.Resource.Type == "" {
 		return bad("resource.type")
 	}
+	if strings.Contains(req.Subject.ID, "\x00") {
+		return bad("subject.id")
+	}
+	if strings.Contains(req.Resource.ID, "\x00") {
+		return bad("resource.id")
+	}
+	for _, name := range slices.Sorted(maps.Keys(req.Action.Properties)) {
+		if lower := strings.ToLower(name); name != lower && (lower == "values" || lower == "fields") {
+			return bad("action.properties." + name)
+		}
+	}
 	values := req.Action.Properties["values"]
 	if values != nil {
 		object, ok := values.(map[string]any)

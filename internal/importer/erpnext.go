@@ -147,6 +147,9 @@ func (e *erpnext) readSettings() settings {
 			e.sharing = false
 		}
 	}
+	if !s.exported {
+		e.sharing = false // it may be off
+	}
 	return s
 }
 

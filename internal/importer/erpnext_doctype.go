@@ -160,7 +160,10 @@ func (e *erpnext) customize() {
 		}
 		r.kind = "DocField" // what it is from here on
 		for _, d := range definitions[docType] {
-			fields, _ := d.values["fields"].([]any)
+			fields, ok := d.values["fields"].([]any)
+			if !ok {
+				continue // a DocType without its other fields is none that is defined
+			}
 			d.values["fields"] = append(fields, r.values)
 			e.added[d] = append(e.added[d], addedField{len(fields), r.place})
 		}
@@ -171,7 +174,11 @@ func (e *erpnext) customize() {
 		v := r.value("value")
 		r.pass("doctype_or_field", "property_type", "default_value", "row_name", "module", "is_system_generated", "doctype_name")
 		r.done()
-		if of := r.text("doctype_or_field"); of != "" && of != "DocField" && of != "DocType" {
+		switch of := r.text("doctype_or_field"); of {
+		case "", "DocField":
+		case "DocType":
+			field = ""
+		default:
 			continue // of links, actions and states, which are shown
 		}
 		if len(definitions[docType]) == 0 {

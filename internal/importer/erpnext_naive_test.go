@@ -535,6 +535,9 @@ func damage(r *rand.Rand, list []map[string]any) []map[string]any {
 	removable := []string{"DocType", "User", "Role", "Company", "System Settings"}
 	for range 1 + r.IntN(3) {
 		i := r.IntN(len(list))
+		if r.IntN(3) == 0 { // a DocType, on which much depends
+			i = max(0, slices.IndexFunc(list, func(d map[string]any) bool { return d["doctype"] == "DocType" && r.IntN(3) == 0 }))
+		}
 		document := list[i]
 		docType := text(document["doctype"])
 		if slices.Contains(removable, docType) && r.IntN(2) == 0 {
@@ -558,10 +561,12 @@ func damage(r *rand.Rand, list []map[string]any) []map[string]any {
 				}
 			}
 		case 2:
-			if _, ok := target["fieldtype"]; ok {
+			if docType == "User Permission" {
+				target["applicable_for"] = []any{"Order"}
+			} else if _, ok := target["fieldtype"]; ok {
 				target["fieldtype"] = "Frobnication"
 			} else if docType == "DocType" {
-				target["fields"] = "none"
+				target["fields"] = []any{"none", nil, map[string]any{}}[r.IntN(3)]
 			}
 		}
 	}

@@ -30,6 +30,9 @@ func (e *erpnext) readUserPermissions() ([]*userPermission, error) {
 		if p.user == "" || p.allow == "" || p.value == "" {
 			return nil, r.place.errorf("a User Permission without user, allow or for_value")
 		}
+		if p.applicableFor == "" && r.has("applicable_for") {
+			return nil, r.place.at("applicable_for").errorf("the User Permission is for document types that cannot be read")
+		}
 		// Frappe looks at applicable_for alone: apply_to_all_doctypes is for its form.
 		r.pass("apply_to_all_doctypes", "linked_doctypes")
 		r.done()

@@ -109,6 +109,9 @@ func (e *erpnext) readPermissions() {
 	for _, docType := range sorted(perms) {
 		e.typeNamed(docType, perms[docType][0].place).named = true
 	}
+	if !e.sharing {
+		e.noteSharing(perms)
+	}
 	var undefined []string
 	for _, docType := range sorted(perms) {
 		t := e.types[docType]
@@ -137,6 +140,23 @@ func (e *erpnext) readPermissions() {
 	if len(undefined) > 0 {
 		what := "which fields they have, at which levels, and which of them are links, is not in the export, so the rules cover what every document has, and nothing for who has User Permissions; add the DocTypes"
 		e.leaveOut(perms[undefined[0]][0].place, "fields of %s: %s", strings.Join(undefined, ", "), what)
+	}
+}
+
+// noteSharing tells that nobody shares.
+func (e *erpnext) noteSharing(perms map[string][]*docPerm) {
+	for _, docType := range sorted(perms) {
+		for _, p := range perms[docType] {
+			switch {
+			case !p.has("share"):
+				continue
+			case len(e.documents["System Settings"]) == 0:
+				e.leaveOut(place{file: p.place.file}, "the right to share: whether sharing is disabled is in the System Settings, which are not in the export")
+			default:
+				e.note(e.documents["System Settings"][0].place.at("disable_document_sharing"), "nobody shares documents")
+			}
+			return
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type userReconciler struct {
 	*dependencies
 	permissions permissionsReader
 	edits       *edits
+	fairness    *fairness[userRequest]
 }
 
 // observe requests an object that anybody wrote, and records who did.
@@ -66,10 +67,17 @@ func (r *userReconciler) Reconcile(ctx context.Context, request userRequest) (re
 		return reconcile.Result{}, nil // it is created anew once it is gone
 	}
 
+	if r.fairness.waits(request.Namespace, request) {
+		return reconcile.Result{RequeueAfter: fairRetry, Priority: new(lowestTurn)}, nil
+	}
 	now := r.clock.Now()
 	var status v1alpha1.EffectivePermissionsStatus
 	var digest statusDigest
-	r.slots.compute(func() { status, digest, err = userStatus(snapshot, object, now) })
+	r.slots.compute(func() {
+		began := time.Now()
+		status, digest, err = userStatus(snapshot, object, now)
+		r.fairness.spent(request.Namespace, time.Since(began))
+	})
 	if err != nil {
 		return reconcile.Result{}, fmt.Errorf("digest the status: %w", err)
 	}

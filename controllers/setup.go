@@ -143,7 +143,7 @@ func newUserController(ctx context.Context, mgr ctrl.Manager, d *dependencies) (
 	if err != nil {
 		return nil, err
 	}
-	r := &userReconciler{d, permissions, newEdits()}
+	r := &userReconciler{d, permissions, newEdits(), newFairness[userRequest](clock.RealClock{})}
 	c, err := newController(mgr, "effectivepermissions", userWorkers, r,
 		func(r userRequest) klog.ObjectRef { return klog.KRef(r.Namespace, r.Name) })
 	if err != nil {

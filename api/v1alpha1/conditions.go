@@ -46,6 +46,9 @@ const (
 	ReasonConflict = "Conflict"
 	// ReasonParentCycle means that records are their own ancestors.
 	ReasonParentCycle = "ParentCycle"
+	// ReasonExpressionBudget means that expressions cost too much to be evaluated: the memberConditions of a user's groups,
+	// or, of a Group, its own.
+	ReasonExpressionBudget = "ExpressionBudget"
 	// ReasonNotTheDefault means that a PermissionPolicy has another name than "default".
 	ReasonNotTheDefault = "NotTheDefault"
 )

@@ -331,7 +331,7 @@ func (c *cluster) replica(t *testing.T, webhook string) (m *replica, args []stri
 	}
 	return m, append(slices.Clone(c.args),
 		"--kubeconfig="+c.kubeconfig(t), "--namespace="+home, "--health-probe-bind-address="+m.probes,
-		"--webhook-host="+host, "--webhook-port="+port, "--webhook-cert-dir="+c.certs,
+		"--drain-duration=0", "--webhook-host="+host, "--webhook-port="+port, "--webhook-cert-dir="+c.certs,
 		"--decision-bind-address="+m.decisions, "--decision-cert-dir="+c.certs, "--decision-log="+m.decisionLog,
 		"--metrics-bind-address="+m.metrics)
 }

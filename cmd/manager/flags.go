@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -58,6 +59,7 @@ type config struct {
 
 	webhookHost    string
 	webhookPort    int
+	drain          time.Duration
 	webhookCertDir string
 
 	certSecret           string
@@ -94,6 +96,7 @@ func parse(args []string, out io.Writer) (*config, error) {
 	flags.StringVar(&cfg.pprofBindAddress, "pprof-bind-address", off, "`host:port`, on loopback, of Go's profiles at /debug/pprof; 0 turns them off")
 	flags.BoolVar(&cfg.leaderElect, "leader-elect", false, "have replicas agree on one that writes status; all of them decide either way")
 	flags.StringVar(&cfg.webhookHost, "webhook-host", "", "`address` to serve admission webhooks at; empty: every address")
+	flags.DurationVar(&cfg.drain, "drain-duration", 10*time.Second, "how long the manager goes on answering, not ready any more, after it was asked to end: until nobody sends it new connections")
 	flags.IntVar(&cfg.webhookPort, "webhook-port", 9443, "`port` to serve admission webhooks at; 0 turns them off")
 	flags.StringVar(&cfg.webhookCertDir, "webhook-cert-dir", "", "`folder` with tls.crt and tls.key of the webhooks, read again when they change")
 	flags.StringVar(&cfg.certSecret, "cert-secret", "", "`Secret`, in the manager's own namespace, to keep a certificate in that the manager makes and renews; "+
@@ -138,6 +141,7 @@ func (c *config) validate() error {
 		namespace("namespace", c.namespace),
 		namespace("default-domain", c.defaultDomain),
 		positive("decision-max-concurrent", c.decisionMaxConcurrent),
+		notNegative("drain-duration", c.drain),
 		positive("decision-log-allow-every", c.decisionLogAllowEvery),
 	)
 }
@@ -184,6 +188,13 @@ func port(flag string, value int) error {
 func positive(flag string, value int) error {
 	if value < 1 {
 		return fmt.Errorf("--%s is %d; it must be 1 or more", flag, value)
+	}
+	return nil
+}
+
+func notNegative(flag string, value time.Duration) error {
+	if value < 0 {
+		return fmt.Errorf("--%s is %s; it must be 0 or more", flag, value)
 	}
 	return nil
 }

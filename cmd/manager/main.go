@@ -58,14 +58,21 @@ func main() {
 	ctrl.SetLogger(log)
 	klog.SetLogger(log)
 	if err := run(ctrl.SetupSignalHandler(), cfg); err != nil {
-		log.Error(err, "The manager ends")
+		log.Error(err, "Manager exited with an error")
 		os.Exit(1)
 	}
 }
 
-// run wires everything together and runs it until ctx is done.
-func run(ctx context.Context, cfg *config) error {
+// run wires everything together and runs it until ctx is done, and for a while longer: it is not ready any more, and goes on
+// answering until nobody sends it new connections.
+func run(asked context.Context, cfg *config) error {
 	log := ctrl.Log.WithName("remit")
+	ctx, end := context.WithCancel(context.WithoutCancel(asked))
+	defer end()
+	defer context.AfterFunc(asked, func() {
+		log.Info("Draining", "duration", cfg.drain.String())
+		time.AfterFunc(cfg.drain, end)
+	})()
 	log.Info("Starting", "version", version)
 	kubernetes, err := ctrl.GetConfig()
 	if err != nil {
@@ -98,7 +105,12 @@ func run(ctx context.Context, cfg *config) error {
 	if err != nil {
 		return err
 	}
-	checks := map[string]healthz.Checker{"domains": domains.ReadyzCheck}
+	checks := map[string]healthz.Checker{"domains": domains.ReadyzCheck, "draining": func(*http.Request) error {
+		if asked.Err() != nil {
+			return errors.New("the manager is ending")
+		}
+		return nil
+	}}
 	errs := []error{
 		mgr.Add(domains),
 		controllers.SetupWithManager(mgr, domains, controllers.Options{Lease: lease}),

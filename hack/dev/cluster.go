@@ -167,6 +167,7 @@ func startManager(ctx context.Context, plane *controlPlane, decisions string, fa
 		"--decision-authn=none",
 		"--health-probe-bind-address="+probes,
 		"--metrics-bind-address=0",
+		"--drain-duration=0", // nobody balances load here
 	)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package admission
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -28,7 +29,7 @@ func builtInRole(r *review) field.ErrorList {
 		return nil
 	}
 	if r.Operation == Delete {
-		if !r.before.HasPolicy() || r.exempt() {
+		if !r.before.HasPolicy() {
 			return nil
 		}
 		setting := "adminRole"
@@ -50,8 +51,11 @@ func builtInRole(r *review) field.ErrorList {
 	var errs field.ErrorList
 	if isAdminRole && was.AdminAccess && !role.Spec.AdminAccess {
 		errs = append(errs, field.Invalid(spec.Child("adminAccess"), false, fmt.Sprintf(
-			"%s is the domain's admin role and keeps adminAccess; set it to true, or name another adminRole in PermissionPolicy %s first",
+			"%s is the domain's admin role and keeps adminAccess; set it to true or, if the application has a role of this name, set adminRole of PermissionPolicy %s to another name first, such as remit-admin",
 			r.ref.Name, v1alpha1.PolicyName)))
+	}
+	if isAdminRole && role.Spec.AdminAccess && r.before.HasPolicy() {
+		errs = append(errs, adminRoleRules(role.Spec, was, r.ref.Name, "")...)
 	}
 	if !isPublicRole {
 		return errs
@@ -65,6 +69,35 @@ func builtInRole(r *review) field.ErrorList {
 				"%s is the domain's public role, which everybody without another role holds, anonymous callers too; leave %s out, and give it to another role",
 				r.ref.Name, flag.name)))
 		}
+	}
+	return errs
+}
+
+// adminRoleRules finds what an admin role must not say: adminAccess gives everything, so that rules or appAccess beside it are
+// those of an application which has a role of that name itself, and whose users would all be admins. was is what the role
+// said before.
+func adminRoleRules(role, was v1alpha1.RoleSpec, name, of string) field.ErrorList {
+	var errs field.ErrorList
+	refuse := func(path *field.Path, value any) {
+		errs = append(errs, field.Invalid(path, value, fmt.Sprintf(
+			"%sRole %s is the domain's admin role, whose adminAccess gives everything; if the application has a role of this name, set adminRole of PermissionPolicy %s to another name first, such as remit-admin; else leave it out",
+			of, name, v1alpha1.PolicyName)))
+	}
+	spec := field.NewPath("spec")
+	if of != "" {
+		spec = field.NewPath("spec", "adminRole")
+	}
+	at := func(name string) *field.Path {
+		if of != "" {
+			return spec
+		}
+		return spec.Child(name)
+	}
+	if len(role.Rules) > 0 && !equality.Semantic.DeepEqual(role.Rules, was.Rules) {
+		refuse(at("rules"), name)
+	}
+	if role.AppAccess && !was.AppAccess {
+		refuse(at("appAccess"), true)
 	}
 	return errs
 }
@@ -95,7 +128,9 @@ func builtInNames(r *review) field.ErrorList {
 	if role, exists := r.after.Lookup(engine.Ref{Kind: engine.KindRole, Name: after.AdminRole}); exists && (isNew || before.AdminRole != after.AdminRole) {
 		if !roleOf(role).AdminAccess {
 			errs = append(errs, field.Invalid(adminPath, after.AdminRole, fmt.Sprintf(
-				"the admin role has adminAccess, and Role %s has not; give it adminAccess first, or name another role", after.AdminRole)))
+				"the admin role has adminAccess, and Role %s has not; give it adminAccess first, or name another role as adminRole, such as remit-admin", after.AdminRole)))
+		} else {
+			errs = append(errs, adminRoleRules(roleOf(role), v1alpha1.RoleSpec{}, after.AdminRole, "it has rules or appAccess: ")...)
 		}
 	}
 	if role, exists := r.after.Lookup(engine.Ref{Kind: engine.KindRole, Name: after.PublicRole}); exists && (isNew || before.PublicRole != after.PublicRole) {

@@ -3,6 +3,7 @@ package admission
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -15,21 +16,17 @@ const mastersGroup = "system:masters"
 
 // escalation is A7: with preventEscalation, nobody gives what it does not hold. The writer is the Remit user
 // of its Kubernetes name, and holds an action when it is allowed on every record, without user permissions or
-// strict types in the way. An admin, or a member of system:masters, may give anything.
+// strict types in the way, for as long as it gives it. An admin, a member of system:masters, and who may escalate
+// roles by Kubernetes' RBAC may give anything; what changes the meaning of others' grants is for them alone.
 //
 // A change is judged by what it says, not by whom it reaches today: a role that nobody holds yet gives what
 // its rules say, a time window that is still to come counts, groups that find their members in claims have
-// members, and "*" and areas stand for types to come. Two things count as of now and for known users only:
-// what the writer holds, and who is left with nothing but the public role.
+// members, and "*" and areas stand for types to come. Two things count for known users only: what the writer holds, and
+// who is left with nothing but the public role.
 //
 // Where it cannot be seen that something was given already, it is given anew. So a change may be refused to a
 // writer although its effect today is nothing; an admin can then make it.
 func escalation(r *review) field.ErrorList {
-	switch r.ref.Kind {
-	case engine.KindRole, engine.KindGroup, engine.KindUser, engine.KindUserPermission, engine.KindSpecialPermission:
-	default:
-		return nil
-	}
 	if !r.before.Policy().PreventEscalation || slices.Contains(r.User.Groups, mastersGroup) {
 		return nil
 	}
@@ -39,36 +36,33 @@ func escalation(r *review) field.ErrorList {
 		changes[i] = engine.Put(t)
 	}
 	extended, _ := r.before.With(changes...)
-	writer := extended.Effective(r.User.Name, r.Now)
-	if !writer.Disabled && (writer.Superuser || writer.Admin) {
+	// A writer whose groups cost too much to find holds nothing.
+	if writer, err := extended.Effective(r.User.Name, r.Now); err == nil && !writer.Disabled && (writer.Superuser || writer.Admin) {
 		return nil
 	}
 	e := &judge{
 		review:       r,
-		held:         grants{},
+		held:         holdingsOf(extended, r.User.Name, r.Now),
 		types:        append(objectsOf[*v1alpha1.ResourceType](r.after, engine.KindResourceType), toCome...),
 		restrictions: map[*engine.Domain][]*v1alpha1.UserPermission{},
 	}
 	e.probe = newProber(e.types, r.after.Policy().AppAccessRules, r.Now)
-	for _, permission := range writer.Permissions {
-		if len(permission.RestrictedBy) > 0 {
-			continue
-		}
-		for _, action := range permission.Allowed {
-			e.held.add(permission.Resource, action, true)
+	if !e.forAdmins() {
+		switch r.ref.Kind {
+		case engine.KindRole:
+			e.role()
+		case engine.KindGroup:
+			e.group()
+		case engine.KindUser:
+			e.user()
+		case engine.KindUserPermission:
+			e.userPermission()
+		case engine.KindSpecialPermission:
+			e.specialPermission()
 		}
 	}
-	switch r.ref.Kind {
-	case engine.KindRole:
-		e.role()
-	case engine.KindGroup:
-		e.group()
-	case engine.KindUser:
-		e.user()
-	case engine.KindUserPermission:
-		e.userPermission()
-	case engine.KindSpecialPermission:
-		e.specialPermission()
+	if len(e.errs) > 0 && r.User.MayEscalate != nil && r.User.MayEscalate() {
+		return nil
 	}
 	return e.errs
 }
@@ -78,13 +72,27 @@ type judge struct {
 	*review
 	probe *prober
 	// held is what the writer holds on every record, on types that exist and types to come.
-	held grants
+	held holdings
+	// window is when what is judged is given; empty: always.
+	window v1alpha1.TimeWindow
 	// types are those that exist and those to come.
 	types []*v1alpha1.ResourceType
 	errs  field.ErrorList
 
 	// What is looked for more than once, in domains that may be large.
 	restrictions map[*engine.Domain][]*v1alpha1.UserPermission
+}
+
+// holds reports whether the writer holds an action on every record for as long as the change gives it.
+func (e *judge) holds(resourceType, action string) bool {
+	return e.held.during(e.window, e.Now, resourceType, action)
+}
+
+// during judges something that is given in a window.
+func (e *judge) during(w v1alpha1.TimeWindow, judged func()) {
+	e.window = w
+	judged()
+	e.window = v1alpha1.TimeWindow{}
 }
 
 // userPermissions are those of a domain that are not over.
@@ -132,11 +140,22 @@ func (e *judge) pathOf(names ...string) *field.Path {
 
 // gives reports what a part of the change gives and the writer does not hold.
 func (e *judge) gives(path *field.Path, value any, part string, given grants) {
-	if lacking := given.without(e.held.holds); len(lacking) > 0 {
+	if lacking := given.without(e.holds); len(lacking) > 0 {
 		e.errs = append(e.errs, field.Invalid(path, value, fmt.Sprintf(
-			"%s gives %s, which the writer %s does not hold on every record; leave it out, or ask an admin of the domain to write it",
-			part, lacking, e.User.Name)))
+			"%s gives %s, which the writer %s does not hold on every record%s; leave it out, or ask an admin of the domain to write it",
+			part, lacking, e.User.Name, e.forHowLong())))
 	}
+}
+
+// forHowLong says how long what is given lasts, where that is why the writer lacks it.
+func (e *judge) forHowLong() string {
+	switch {
+	case len(e.held) < 2:
+		return ""
+	case e.window.ExpiresAt != nil:
+		return " until " + e.window.ExpiresAt.UTC().Format(time.RFC3339)
+	}
+	return " for good"
 }
 
 // givesAll reports a part of the change that only an admin may write.
@@ -175,7 +194,9 @@ func (e *judge) roleRefs(path *field.Path, before, after []v1alpha1.RoleRef) boo
 			if e.Object == nil {
 				at = objectName
 			}
-			e.reachGives(at, ref.Name, fmt.Sprintf("Role %s", ref.Name), e.reachOf(nil, []v1alpha1.RoleRef{ref}))
+			e.during(ref.TimeWindow, func() {
+				e.reachGives(at, ref.Name, fmt.Sprintf("Role %s", ref.Name), e.reachOf(nil, []v1alpha1.RoleRef{ref}))
+			})
 		}
 	}
 	return !e.refsWithin(before, after) || !e.refsWithin(after, before)
@@ -198,7 +219,7 @@ func (e *judge) roleless() {
 	if !ok {
 		return
 	}
-	lacking := e.probe.rules(public.Rules, public.AppAccess).without(e.held.holds)
+	lacking := e.probe.rules(public.Rules, public.AppAccess).without(e.holds)
 	if len(lacking) == 0 {
 		return
 	}
@@ -213,8 +234,12 @@ func (e *judge) roleless() {
 	for _, user := range users {
 		gained := grants{}
 		for resourceType, actions := range lacking {
-			before, exists := e.before.EffectiveOn(user, resourceType, e.Now)
-			after, _ := e.after.EffectiveOn(user, resourceType, e.Now)
+			before, exists, beforeErr := e.before.EffectiveOn(user, resourceType, e.Now)
+			after, _, afterErr := e.after.EffectiveOn(user, resourceType, e.Now)
+			if beforeErr != nil || afterErr != nil { // it costs too much to tell
+				gained.addAll(lacking.on(map[string]bool{resourceType: true}))
+				continue
+			}
 			if !exists || decides(before) || !decides(after) {
 				continue
 			}

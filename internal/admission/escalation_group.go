@@ -20,7 +20,11 @@ func (e *judge) group() {
 	}
 
 	if i, user, ok := e.moreMembers(was.Members, is.Members); ok {
-		e.joins(spec.Child("members").Index(i).Child("user"), is.Members[i].User, user, e.ref.Name)
+		var w v1alpha1.TimeWindow
+		if user != "" {
+			w = is.Members[i].TimeWindow
+		}
+		e.during(w, func() { e.joins(spec.Child("members").Index(i).Child("user"), is.Members[i].User, user, e.ref.Name) })
 	}
 	if i, user, ok := e.moreMembers(is.Members, was.Members); ok {
 		e.leaves(e.pathOf("members"), was.Members[i].User, user, e.ref.Name)
@@ -96,6 +100,9 @@ func (e *judge) joins(path *field.Path, value any, user, group string) {
 func (e *judge) leaves(path *field.Path, value any, user, group string) {
 	e.conditionsOnMembership(path, value, user)
 	around := e.before.GroupsAround(group)
+	if role := adminRoleOf(e.before, around, nil); role != "" {
+		e.givesAll(path, value, "leaving Group "+group+" takes adminAccess, by Role "+role)
+	}
 	for _, p := range e.userPermissions(e.before) {
 		if slices.Contains(around, string(p.Spec.Group)) {
 			e.opens(path, value, "leaving the restriction by UserPermission "+p.Name, p, user)

@@ -22,6 +22,45 @@ func (e *judge) userPermission() {
 	if len(e.errs) == 0 && is != nil && !over(is.Spec.TimeWindow, e.Now) && !e.allowsNoMore(was, is) {
 		e.allowsMore(path, value, is, string(is.Spec.User))
 	}
+	if len(e.errs) == 0 {
+		e.fallback(was, is)
+	}
+}
+
+// fallback judges a default, which a Create stores: a condition may hold by it, or no longer be kept from holding (S11).
+func (e *judge) fallback(was, is *v1alpha1.UserPermission) {
+	var before, after v1alpha1.RecordID
+	if was != nil && !over(was.Spec.TimeWindow, e.Now) {
+		before = was.Spec.Default
+	}
+	if is != nil && !over(is.Spec.TimeWindow, e.Now) {
+		after = is.Spec.Default
+	}
+	same := was != nil && is != nil && sameSubject(was, is) && appliesWithin(is.Spec.ApplicableFor, was.Spec.ApplicableFor) &&
+		appliesWithin(was.Spec.ApplicableFor, is.Spec.ApplicableFor) && within(is.Spec.TimeWindow, was.Spec.TimeWindow, e.Now) && within(was.Spec.TimeWindow, is.Spec.TimeWindow, e.Now)
+	if before == after && (same || after == "") {
+		return
+	}
+	for _, p := range []*v1alpha1.UserPermission{was, is} {
+		if p == nil || p.Spec.Default == "" {
+			continue
+		}
+		links := e.restricted(p)
+		creates := e.potential(string(p.Spec.User), links).without(func(resourceType, action string) bool {
+			return !e.isCreate(resourceType, action)
+		})
+		e.gives(e.pathOf("default"), string(after), "a default for "+string(p.Spec.Allow), creates)
+		if len(e.errs) > 0 {
+			return
+		}
+	}
+}
+
+// isCreate reports whether an action of a type is of class Create.
+func (e *judge) isCreate(resourceType, action string) bool {
+	return slices.ContainsFunc(e.types, func(t *v1alpha1.ResourceType) bool {
+		return t.Name == resourceType && engine.ActionClass(t, action) == v1alpha1.ClassCreate
+	})
 }
 
 // restrictsAsMuch says whether the new permission keeps the same users from all records that the old one
@@ -124,10 +163,11 @@ func (e *judge) special(was, is *v1alpha1.SpecialPermission) {
 	longer := was != nil && is != nil && !within(is.Spec.TimeWindow, was.Spec.TimeWindow, e.Now)
 	shorter := was != nil && is != nil && !within(was.Spec.TimeWindow, is.Spec.TimeWindow, e.Now)
 
-	if longer {
-		e.gives(path, e.ref.Name, "the special permission", gives)
-	} else {
-		e.gives(path, e.ref.Name, "the special permission", gives.without(gave.holds))
+	if !longer {
+		gives = gives.without(gave.holds)
+	}
+	if is != nil {
+		e.during(is.Spec.TimeWindow, func() { e.gives(path, e.ref.Name, "the special permission", gives) })
 	}
 	lifted := map[string]bool{}
 	for name := range said {

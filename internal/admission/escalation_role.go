@@ -22,16 +22,6 @@ func (e *judge) role() {
 	if !existed || !equality.Semantic.DeepEqual(role.Spec.Restrictions, was.Restrictions) {
 		e.conditionsOnMembership(objectName, e.ref.Name, "")
 	}
-	switch {
-	case role.Spec.AdminAccess && !was.AdminAccess:
-		e.givesAll(spec.Child("adminAccess"), true, "adminAccess gives everything")
-		return
-	case role.Spec.AdminAccess && loosened:
-		e.givesAll(spec.Child("restrictions"), role.Name, "with fewer restrictions, adminAccess gives everything to more callers")
-		return
-	case role.Spec.AdminAccess, was.AdminAccess && !loosened:
-		return // who holds the role had everything
-	}
 	had := e.probe.rules(was.Rules, was.AppAccess)
 	if loosened {
 		e.gives(spec.Child("restrictions"), role.Name, "with fewer restrictions, the role", e.probe.rules(role.Spec.Rules, role.Spec.AppAccess))

@@ -51,7 +51,7 @@ func byWim(cases map[string]reviewCase) map[string]reviewCase {
 
 func TestWhoMayGive(t *testing.T) {
 	give := func(role string) Change { return create(MakeUser("new").Roles(role).Obj()) }
-	refused := []string{"spec.roles[0].name A7"}
+	refused, forAdmins := []string{"spec.roles[0].name A7"}, []string{"metadata.name A7"}
 	without := writersUnder(MakePolicy().Obj())
 	limited := writers(MakeUserPermission("p", "part", "1").User("wim").Obj())
 	strict := writersUnder(MakePolicy().PreventEscalation().Spec(func(s *v1alpha1.PermissionPolicySpec) { s.StrictUserPermissions = true }).Obj())
@@ -82,11 +82,11 @@ func TestWhoMayGive(t *testing.T) {
 		"who lost it by a special permission":         {writers(MakeSpecialPermission("s", "wim").On("ReadOnly", "part").Obj()), give("parts").by("wim"), refused},
 		"who gives to itself":                         {writers(), update(MakeUser("wim").Roles("parts", "sites", "pays").Obj()).by("wim"), []string{"spec.roles[2].name A7"}},
 		"a role, where a type is open to all but wim": {writers(MakeResourceType("open").Unrestricted().Obj(), MakeSpecialPermission("s", "wim").On("None", "open").Obj()), give("parts").by("wim"), nil},
-		"what other kinds say":                        {writers(), create(MakeRecordSet("r", "pay").Obj()).by("stranger"), nil},
-		"a policy":                                    {writers(), update(MakePolicy().Obj()).by("stranger"), nil},
-		"a resource type that opens to everybody":     {writers(), update(MakeResourceType("pay").Unrestricted().Obj()).by("stranger"), nil},
+		"what other kinds say":                        {writers(), create(MakeRecordSet("r", "pay").Obj()).by("stranger"), forAdmins},
+		"a policy":                                    {writers(), update(MakePolicy().Obj()).by("stranger"), forAdmins},
+		"a resource type that opens to everybody":     {writers(), update(MakeResourceType("pay").Unrestricted().Obj()).by("stranger"), forAdmins},
 		"an update that says the same":                {writers(), update(MakeUser("boss").Roles("chief").Obj()).by("stranger"), nil},
-		"an update that says the same in other word":  {writers(), update(MakeUser("boss").ID("boss").Roles("chief").Obj()).by("stranger"), nil},
+		"an update that says the same in other word":  {writers(), update(MakeUser("boss").ID("boss").Roles("chief").Obj()).by("stranger"), forAdmins},
 	})
 }
 
@@ -100,7 +100,7 @@ func TestEscalationByRole(t *testing.T) {
 	ownRole := func() *RoleBuilder { return MakeRole("own") }
 	some := func() *RuleBuilder { return MakeRule("pay").Actions("read", "update") }
 	guarded := func() *RoleBuilder { return MakeRole("guarded").Rule(Full("pay")) }
-	first := []string{"spec.rules[0] A7"}
+	first, forAdmins, admins := []string{"spec.rules[0] A7"}, []string{"metadata.name A7"}, []string{"spec.adminAccess A7"}
 	run(t, byWim(map[string]reviewCase{
 		"a new role of what wim holds":          {narrow, create(MakeRole("new").Rule(Full("part"), ReadOnly("site")).Obj()), nil},
 		"a new role of more":                    {narrow, create(MakeRole("new").Rule(Full("part"), ReadOnly("pay")).Obj()), []string{"spec.rules[1] A7"}},
@@ -132,12 +132,12 @@ func TestEscalationByRole(t *testing.T) {
 
 		"adminAccess":                          {narrow, update(MakeRole("parts").AdminAccess().Obj()), []string{"spec.adminAccess A7"}},
 		"a new role with adminAccess":          {narrow, create(MakeRole("new").AdminAccess().RequireMFA().Obj()), []string{"spec.adminAccess A7"}},
-		"the built-in admin role":              {narrow, create(MakeRole("admin").AdminAccess().Obj()), nil},
-		"the built-in public role":             {narrow, create(MakeRole("public").Obj()), nil},
-		"the built-in public role with rules":  {narrow, create(MakeRole("public").Rule(ReadOnly("pay")).Obj()), first},
-		"rules instead of adminAccess":         {narrow, update(MakeRole("chief").Rule(Full("pay")).Obj()), nil},
-		"adminAccess without its restrictions": {narrow, update(MakeRole("careful").AdminAccess().Obj()), []string{"spec.restrictions A7"}},
-		"rules without restrictions instead":   {narrow, update(MakeRole("careful").Rule(Full("pay")).Obj()), []string{"spec.restrictions A7", "spec.rules[0] A7"}},
+		"the built-in admin role":              {narrow, create(MakeRole("admin").AdminAccess().Obj()), forAdmins},
+		"the built-in public role":             {narrow, create(MakeRole("public").Obj()), forAdmins},
+		"the built-in public role with rules":  {narrow, create(MakeRole("public").Rule(ReadOnly("pay")).Obj()), forAdmins},
+		"rules instead of adminAccess":         {narrow, update(MakeRole("chief").Rule(Full("pay")).Obj()), admins},
+		"adminAccess without its restrictions": {narrow, update(MakeRole("careful").AdminAccess().Obj()), admins},
+		"rules without restrictions instead":   {narrow, update(MakeRole("careful").Rule(Full("pay")).Obj()), admins},
 		"appAccess":                            {narrow, update(MakeRole("parts").AppAccess().Rule(Full("part")).Obj()), []string{"spec.appAccess A7"}},
 		"appAccess where it gives no more":     {narrow, update(MakeRole("pays").AppAccess().Rule(Full("pay")).Obj()), nil},
 
@@ -297,11 +297,11 @@ func TestEscalationByUser(t *testing.T) {
 		"a role less":                              {domain, update(MakeUser("pia").Obj()), nil},
 		"superuser":                                {domain, update(MakeUser("ned").Superuser().Obj()), []string{"spec.superuser A7"}},
 		"a new superuser":                          {domain, create(MakeUser("new").Superuser().Obj()), []string{"spec.superuser A7"}},
-		"a new superuser, disabled":                {domain, create(MakeUser("new").Superuser().Disabled().Obj()), nil},
+		"a new superuser, disabled":                {domain, create(MakeUser("new").Superuser().Disabled().Obj()), []string{"spec.superuser A7"}},
 		"enabling a superuser":                     {domain, update(MakeUser("gone").Superuser().Obj()), []string{"spec.superuser A7"}},
-		"deleting a disabled superuser":            {writers(), remove(MakeUser("gone").Obj()), nil},
+		"deleting a disabled superuser":            {writers(), remove(MakeUser("gone").Obj()), []string{"metadata.name A7"}},
 		"disabling":                                {domain, update(MakeUser("pia").Disabled().Obj()), nil},
-		"a role for who is disabled":               {domain, update(MakeUser("off").Disabled().Roles("chief").Obj()), nil},
+		"a role for who is disabled":               {domain, update(MakeUser("off").Disabled().Roles("chief").Obj()), role},
 		"enabling a member":                        {domain, update(MakeUser("off").Obj()), []string{"spec.disabled A7"}},
 		"deleting what disables a member":          {domain, remove(MakeUser("off").Obj()), []string{"metadata.name A7"}},
 		"enabling an admin":                        {domain, update(MakeUser("off-admin").Roles("chief").Obj()), []string{"spec.disabled A7"}},
@@ -385,7 +385,7 @@ func TestEscalationByUserPermission(t *testing.T) {
 		"a later start":                    {domain, update(MakeUserPermission("ann-window", "company", "c").User("ann").ApplicableFor("pay").In(nextMonth[:8]+"02T00:00:00Z", nextYear).Obj()), lifted},
 		"another user":                     {domain, update(on("ann-all", "d").User("sid").Obj()), lifted},
 		"another kind of record":           {domain, update(MakeUserPermission("ann-all", "part", "2").User("ann").Obj()), lifted},
-		"a default":                        {domain, update(on("ann-all", "a", "b").User("ann").Default("a").Obj()), nil},
+		"a default":                        {domain, update(on("ann-all", "a", "b").User("ann").Default("a").Obj()), []string{"spec.default A7"}},
 		"the first":                        {domain, create(on("new", "z").User("ned").Obj()), nil},
 		"the first for who has pay":        {writers(MakeUser("ann").Roles("pays").Obj()), create(on("new", "z").User("ann").Obj()), nil},
 		"a second":                         {domain, create(on("new", "z").User("ann").Obj()), lifted},
@@ -421,7 +421,8 @@ func TestEscalationByTheRestrictionsOfGroups(t *testing.T) {
 	limit := func(name, value string) *UserPermissionBuilder { return MakeUserPermission(name, "company", value) }
 	domain := writers(
 		MakeUser("ann").Roles("pays").Attribute("rank", 1).Obj(),
-		MakeUser("sid").Roles("sites").Obj(),
+		MakeUser("sid").Roles("sites").Attribute("rank", 0).Obj(),
+		MakeUser("wim").Roles("parts", "sites").Attribute("rank", 0).Obj(),
 		MakeGroup("outer").Groups("inner").Obj(),
 		MakeGroup("inner").Members("ann", "sid").Obj(),
 		MakeGroup("ranked").MemberCondition("subject.attributes.rank == 1").Obj(),
@@ -434,17 +435,18 @@ func TestEscalationByTheRestrictionsOfGroups(t *testing.T) {
 	alone := writers(ann, MakeGroup("g").Obj(), limit("g-limit", "a").Group("g").Obj())
 	beside := slices.Concat(alone, objects{own})
 	run(t, byWim(map[string]reviewCase{
-		"a member less":                  {domain, update(MakeGroup("inner").Members("sid").Obj()), []string{"spec.members A7"}},
-		"a member less who has no pay":   {domain, update(MakeGroup("inner").Members("ann").Obj()), nil},
-		"both":                           {domain, update(MakeGroup("inner").Obj()), []string{"spec.members A7"}},
-		"a member for a shorter time":    {domain, update(MakeGroup("inner").Members("sid").Member("ann", "", nextMonth).Obj()), []string{"spec.members A7"}},
-		"an inner group less":            {domain, update(MakeGroup("outer").Obj()), []string{"spec.groups A7"}},
-		"the group":                      {domain, remove(MakeGroup("inner").Obj()), []string{"metadata.name A7"}},
-		"the group around":               {domain, remove(MakeGroup("outer").Obj()), []string{"metadata.name A7"}},
-		"a claim less":                   {domain, update(MakeGroup("free").Groups("said").Obj()), []string{"spec.externalGroups A7"}},
-		"another condition":              {domain, update(MakeGroup("ranked").MemberCondition("subject.attributes.rank == 2").Obj()), []string{"spec.memberCondition A7", "spec.memberCondition A7"}},
-		"another attribute":              {domain, update(MakeUser("ann").Roles("pays").Attribute("rank", 2).Obj()), []string{"spec.attributes[rank] A7"}},
-		"an attribute less":              {domain, update(MakeUser("ann").Roles("pays").Obj()), []string{"spec.attributes[rank] A7"}},
+		"a member less":                {domain, update(MakeGroup("inner").Members("sid").Obj()), []string{"spec.members A7"}},
+		"a member less who has no pay": {domain, update(MakeGroup("inner").Members("ann").Obj()), nil},
+		"both":                         {domain, update(MakeGroup("inner").Obj()), []string{"spec.members A7"}},
+		"a member for a shorter time":  {domain, update(MakeGroup("inner").Members("sid").Member("ann", "", nextMonth).Obj()), []string{"spec.members A7"}},
+		"an inner group less":          {domain, update(MakeGroup("outer").Obj()), []string{"spec.groups A7"}},
+		"the group":                    {domain, remove(MakeGroup("inner").Obj()), []string{"metadata.name A7"}},
+		"the group around":             {domain, remove(MakeGroup("outer").Obj()), []string{"metadata.name A7"}},
+		"a claim less":                 {domain, update(MakeGroup("free").Groups("said").Obj()), []string{"spec.externalGroups A7"}},
+		"another condition":            {domain, update(MakeGroup("ranked").MemberCondition("subject.attributes.rank == 2").Obj()), []string{"spec.memberCondition A7", "spec.memberCondition A7"}},
+		"another attribute":            {domain, update(MakeUser("ann").Roles("pays").Attribute("rank", 2).Obj()), []string{"spec.attributes[rank] A7"}},
+		"an attribute less, by which it restricts all the same": {domain, update(MakeUser("ann").Roles("pays").Obj()), nil},
+		"an attribute again":             {slices.Concat(domain, objects{ann}), update(MakeUser("ann").Roles("pays").Attribute("rank", 2).Obj()), []string{"spec.attributes[rank] A7"}},
 		"deleting who has the attribute": {domain, remove(MakeUser("ann").Obj()), nil},
 		"joining a restriction":          {alone, update(MakeGroup("g").Members("ann").Obj()), nil},
 		"joining one more restriction":   {beside, update(MakeGroup("g").Members("ann").Obj()), []string{"spec.members[0].user A7"}},

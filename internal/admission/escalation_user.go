@@ -28,10 +28,6 @@ func (e *judge) user() {
 	if is.Disabled {
 		return // it may do nothing; enabling it is judged in full
 	}
-	if is.Superuser && (!was.Superuser || was.Disabled) {
-		e.givesAll(e.pathOf("superuser"), true, "being superuser gives everything")
-		return
-	}
 	if was.Disabled {
 		path, part := e.pathOf("disabled"), "enabling the user"
 		if r := e.userReach(id); r.admin != "" || r.missing != "" {
@@ -87,20 +83,35 @@ func (e *judge) looksAt(path *field.Path, value any, user string, was, is v1alph
 		}
 		open := e.undecided(group) // it may be a member or not, before and after
 		before, after := e.meets(user, was, group), e.meets(user, is, group)
-		if open || after && !before {
+		if open || after == metTrue && before != metTrue {
 			e.joins(path, value, user, group.Name)
 		}
-		if open || before && !after {
+		if open || before != metFalse && after == metFalse {
 			e.leaves(path, value, user, group.Name)
 		}
 	}
 }
 
-// meets says whether a user is in a group by its memberCondition alone.
-func (e *judge) meets(id string, user v1alpha1.UserSpec, group *v1alpha1.Group) bool {
+// met is what a memberCondition says of a user. One in error restricts, and gives nothing (S3).
+type met int
+
+const (
+	metFalse met = iota
+	metTrue
+	metError
+)
+
+// meets tells whether a user is in a group by its memberCondition alone.
+func (e *judge) meets(id string, user v1alpha1.UserSpec, group *v1alpha1.Group) met {
 	d := engine.Compile([]engine.Object{
 		&v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: probeUser}, Spec: v1alpha1.UserSpec{ID: v1alpha1.UserID(id), Staff: user.Staff, Attributes: user.Attributes}},
 		&v1alpha1.Group{ObjectMeta: metav1.ObjectMeta{Name: group.Name}, Spec: v1alpha1.GroupSpec{MemberCondition: group.Spec.MemberCondition}},
 	})
-	return slices.Contains(d.Effective(id, e.Now).Groups, group.Name)
+	switch member, err := d.MeetsCondition(id, group.Name, e.Now); {
+	case err != nil:
+		return metError
+	case member:
+		return metTrue
+	}
+	return metFalse
 }

@@ -15,7 +15,7 @@ import (
 // of now, one does so after the change too. Almost any kind of object may break it: a user can be known by a
 // UserPermission alone, and hold the role by a group's memberCondition.
 func lastAdmin(r *review) field.ErrorList {
-	if r.exempt() || !r.concernsAdmins() {
+	if !r.concernsAdmins() {
 		return nil
 	}
 	if staying(r.after).HasAdmin(r.Now) {

@@ -1,11 +1,14 @@
 package admission
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -368,7 +371,7 @@ func TestNobodyGivesWhatItDoesNotHold(t *testing.T) {
 		d, _ := drawDomain(t, policy.Obj()).With(
 			engine.Put(MakeRole("own").Rule(Full(pick(t, "held", []string{"*"}, []string{"order", "part", "board"}, []string{"part", "vault"})...)).Obj()),
 			engine.Put(MakeUser("wim").Roles("own").Staff().Obj()))
-		writer := d.Effective("wim", june)
+		writer, _ := d.Effective("wim", june)
 		if !writer.Disabled && (writer.Superuser || writer.Admin) {
 			return
 		}
@@ -395,6 +398,73 @@ func TestNobodyGivesWhatItDoesNotHold(t *testing.T) {
 	}
 }
 
+// Sequences of admitted changes give nobody, now or later, what their writer did not hold at their start for as long (A7).
+func TestNobodyEndsUpWithMore(t *testing.T) {
+	opened, sequences := 0, 0
+	times := []time.Time{june, june.AddDate(0, 0, 20), june.AddDate(0, 2, 0), june.AddDate(0, 6, 0), june.AddDate(2, 0, 0)}
+	rapid.Check(t, func(t *rapid.T) {
+		policy := MakePolicy().PreventEscalation().AppAccessRule(drawRules(t)...).Spec(func(s *v1alpha1.PermissionPolicySpec) {
+			s.StrictUserPermissions = maybe(t, "strict")
+		})
+		wim := MakeUser("wim").Roles("own")
+		if maybe(t, "a role that ends") {
+			wim.RoleIn("ending", "", nextMonth)
+		}
+		if maybe(t, "a role to come") {
+			wim.RoleIn("coming", nextMonth, "")
+		}
+		start, _ := drawDomain(t, policy.Obj()).With(
+			engine.Put(MakeRole("own").Rule(Full(pick(t, "held", []string{"order"}, []string{"order", "board"}, []string{"part"})...)).Obj()),
+			engine.Put(MakeRole("ending").Rule(Full("part", "vault")).Obj()),
+			engine.Put(MakeRole("coming").Rule(Full("company", "board")).Obj()),
+			engine.Put(wim.Obj()))
+		if writer, _ := start.Effective("wim", june); !writer.Disabled && (writer.Superuser || writer.Admin) {
+			return
+		}
+		d := start
+		var made []string
+		for len(made) < 5 {
+			change := drawChange(t, d)
+			made = append(made, fmt.Sprintf("%s %v", change.Operation, change.Object))
+			if result := Review(d, change); len(result.Errors) > 0 {
+				continue
+			}
+			r, err := newReview(d, change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d = r.after
+		}
+		sequences++
+		held := holdingsOf(start, "wim", june)
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		for range 600 {
+			request, at := randomRequest(rng), times[rng.IntN(len(times))]
+			before, err := start.Decide(request, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, err := d.Decide(request, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before.Allow || !after.Allow || byPublicRole(d, request, at) {
+				continue
+			}
+			opened++
+			second := v1alpha1.TimeWindow{StartsAt: &metav1.Time{Time: at}, ExpiresAt: &metav1.Time{Time: at.Add(time.Second)}}
+			if !held.during(second, june, request.Resource.Type, request.Action.Name) {
+				t.Fatalf("%s may now %s %s/%s at %s, by %v, which wim does not hold then, after\n%s", request.Subject.ID, request.Action.Name,
+					request.Resource.Type, request.Resource.ID, at.Format(time.DateOnly), after.DecidedBy, strings.Join(made, "\n"))
+			}
+		}
+	})
+	t.Logf("%d sequences opened %d decisions", sequences, opened)
+	if opened == 0 {
+		t.Error("the property was not tried")
+	}
+}
+
 // judgeByAsking asks before and after the change. It fails if the change opens what wim does not hold, and gives
 // 1 if it opens what wim holds.
 func judgeByAsking(t *rapid.T, r *review, request *engine.Request, at time.Time) int {
@@ -409,7 +479,7 @@ func judgeByAsking(t *rapid.T, r *review, request *engine.Request, at time.Time)
 	if before.Allow || !after.Allow {
 		return 0
 	}
-	held, _ := r.before.EffectiveOn("wim", request.Resource.Type, june)
+	held, _, _ := r.before.EffectiveOn("wim", request.Resource.Type, june)
 	switch {
 	case slices.Contains(held.Allowed, request.Action.Name) && len(held.RestrictedBy) == 0:
 		return 1

@@ -82,10 +82,11 @@ func (e *judge) userRules(user string) []v1alpha1.Rule {
 
 // mayBeIn are the groups that a user is in, or may be in at some time or by some claim; sorted.
 func (e *judge) mayBeIn(d *engine.Domain, user string) []string {
-	in := d.Effective(user, e.Now).Groups
+	effective, err := d.Effective(user, e.Now)
+	in := effective.Groups
 	for _, group := range objectsOf[*v1alpha1.Group](d, engine.KindGroup) {
 		listed := func(m v1alpha1.Member) bool { return string(m.User) == user && !over(m.TimeWindow, e.Now) }
-		if slices.ContainsFunc(group.Spec.Members, listed) || e.undecided(group) {
+		if slices.ContainsFunc(group.Spec.Members, listed) || e.undecided(group) || err != nil && group.Spec.MemberCondition != "" {
 			in = append(in, group.Name)
 		}
 	}

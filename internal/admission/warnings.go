@@ -55,9 +55,10 @@ func specialPermissionWarnings(r *review, p *v1alpha1.SpecialPermission) []strin
 	}
 	user := string(p.Spec.User)
 	without, _ := r.after.With(engine.Remove(r.ref))
-	before, after := without.Effective(user, at), r.after.Effective(user, at)
+	before, beforeErr := without.Effective(user, at)
+	after, afterErr := r.after.Effective(user, at)
 	switch {
-	case after.Disabled:
+	case beforeErr != nil || afterErr != nil, after.Disabled:
 		return nil
 	case after.Superuser:
 		return []string{fmt.Sprintf("User %s is a superuser, whom special permissions do not limit; this one has no effect.", user)}

@@ -169,8 +169,14 @@ func (o *EffectiveOptions) evaluate(ctx context.Context) (*matrices, error) {
 	}
 	m := &matrices{
 		namespace: d.namespace, users: []string{o.user}, actions: newActionTable(d),
-		status: func(user string) v1alpha1.EffectivePermissionsStatus { return d.Effective(user, o.at.time) },
-		rows:   func(user string) iter.Seq[v1alpha1.EffectivePermission] { return d.Matrix(user, o.at.time) },
+		status: func(user string) v1alpha1.EffectivePermissionsStatus {
+			status, err := d.Effective(user, o.at.time)
+			if err != nil {
+				fmt.Fprintf(o.ErrOut, "Warning: the permissions of %s are not known: %v\n", user, err)
+			}
+			return status
+		},
+		rows: func(user string) iter.Seq[v1alpha1.EffectivePermission] { return d.Matrix(user, o.at.time) },
 	}
 	if o.all {
 		m.users = d.Users()

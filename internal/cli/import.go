@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,16 +34,17 @@ type imported struct {
 }
 
 var importedSystems = []imported{
-	{importer.Directus, "Directus", `FILEs are the JSON of /roles, /policies, /permissions, /access and /users (Directus 11 and later), one
-combined file with these as members, and schema snapshots (JSON or YAML). Collections become resource types,
-policies roles, roles groups, filter rules conditions in CEL.`,
+	{importer.Directus, "Directus", `FILEs are the JSON of /roles, /policies, /permissions, /access and /users (Directus 10 and later), one
+combined file with these as members, and schema snapshots (JSON or YAML); FOLDERs those of directus-sync.
+Collections become resource types, policies roles, roles groups, filter rules conditions in CEL.`,
 		"kubectl remit import directus roles.json policies.json permissions.json access.json users.json snapshot.yaml"},
 	{importer.InvenTree, "InvenTree", `FILE is a fixture, as "invoke export-records" or "manage.py dumpdata auth users" writes it. Groups become groups
 with rules, their rule sets areas, the tables of these resource types.`,
 		"kubectl remit import inventree data.json"},
 	{importer.ERPNext, "ERPNext", `FILEs are documents as JSON (fixtures, or answers of the REST interface) or CSV: Role, DocPerm and Custom DocPerm,
-User Permission, User and Has Role. DocType and System Settings tell of fields, links and strictness; without them
-less is imported. Document types become resource types, permissions rules, User Permissions user permissions.`,
+User Permission, User and Has Role, DocType with Custom Field, Property Setter and exported customizations, System
+Settings, Workflow, and the documents of trees; FOLDERs those of apps, such as a bench. Without the DocTypes less is
+imported. Document types become resource types, permissions rules, User Permissions user permissions.`,
 		`kubectl remit import erpnext role.json custom_docperm.csv "User Permission.csv" doctype.json`},
 	{importer.Cin7, "Cin7", `FILEs are CSV: areas by roles (Area, then a column for each role, or the other way round), users (User, Roles,
 and perhaps Name and Status), and special permissions (User, Area, Access). Levels are Full access, Read-only
@@ -51,7 +54,7 @@ access, No access and N/A.`,
 
 func (t Tool) newImport() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "import SYSTEM FILE…",
+		Use:   "import SYSTEM FILE|FOLDER…",
 		Short: "Turn an export of another system into manifests",
 		Long: `Turn an export of another permission system into manifests: on standard output, or with --out as files in a
 folder.
@@ -77,7 +80,7 @@ Exit codes: 0 everything is imported, 1 something is left out, 2 an error.`,
 func (t Tool) newImportOf(of imported) *cobra.Command {
 	o := &ImportOptions{Tool: t, system: of.system}
 	c := &cobra.Command{
-		Use:   string(of.system) + " FILE…",
+		Use:   string(of.system) + " FILE|FOLDER…",
 		Short: "Turn an export of " + of.title + " into manifests",
 		Long: "Turn an export of " + of.title + " into manifests.\n\n" + of.exports + `
 
@@ -87,7 +90,7 @@ Exit codes: 0 everything is imported, 1 something is left out, 2 an error.`,
 		Example: "  " + of.example,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usagef("takes one or more files")
+				return usagef("takes one or more files or folders")
 			}
 			return nil
 		},
@@ -109,19 +112,18 @@ func (o *ImportOptions) Validate() error { return nil }
 
 // Run reads the export, writes what became of it, and tells what did not.
 func (o *ImportOptions) Run(context.Context) error {
-	var files []importer.File
-	for _, path := range o.paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		files = append(files, importer.File{Name: path, Data: data})
+	files, found, err := readExport(o.paths)
+	if err != nil {
+		return err
 	}
-	result, err := importer.Import(o.system, files)
+	result, err := importer.Import(o.system, files, found...)
 	if err != nil {
 		return err
 	}
 	if len(result.Objects) == 0 {
+		for i := range result.Findings {
+			fmt.Fprintln(o.ErrOut, &result.Findings[i])
+		}
 		return fmt.Errorf("nothing to import in %s", strings.Join(o.paths, ", "))
 	}
 	if o.folder == "" {
@@ -139,6 +141,39 @@ func (o *ImportOptions) Run(context.Context) error {
 		return errNegative
 	}
 	return nil
+}
+
+// readExport reads the files of an export, and those found in its folders: all JSON, YAML and CSV files below them, by
+// name.
+func readExport(paths []string) (files, found []importer.File, err error) {
+	for _, named := range paths {
+		err := filepath.WalkDir(named, func(path string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case entry.IsDir() && path != named && strings.HasPrefix(entry.Name(), "."), path != named && entry.Name() == "node_modules":
+				return fs.SkipDir
+			case entry.IsDir():
+				return nil
+			case path != named && !slices.Contains([]string{".json", ".yaml", ".yml", ".csv"}, strings.ToLower(filepath.Ext(path))):
+				return nil
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if file := (importer.File{Name: path, Data: data}); path == named {
+				files = append(files, file)
+			} else {
+				found = append(found, file)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return files, found, nil
 }
 
 // write writes objects as YAML documents.

@@ -18,6 +18,8 @@ type ServeOptions struct {
 	filenames   []string
 	namespace   string
 	bindAddress string
+	// defaultDomain is served at the root, too.
+	defaultDomain string
 }
 
 func (t Tool) newServe() *cobra.Command {
@@ -43,6 +45,7 @@ served. Everybody who can connect may ask, so the server binds to this machine o
 	addFilenames(c, &o.filenames)
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", "default", "The namespace of objects that name none")
 	c.Flags().StringVar(&o.bindAddress, "bind-address", "127.0.0.1:8180", "Where to listen")
+	c.Flags().StringVar(&o.defaultDomain, "default-domain", "", "The namespace of the domain that is served at the root, besides its own path")
 	return c
 }
 
@@ -91,6 +94,7 @@ func (o *ServeOptions) Run(ctx context.Context) error {
 	}
 	s, err := server.New(domains, server.Options{
 		Listener: listener, PlainHTTP: true, Authn: server.AuthnNone, Clock: o.Clock,
+		LoopbackHosts: true, DefaultDomain: o.defaultDomain,
 		Log: logr.FromSlogHandler(slog.NewTextHandler(o.ErrOut, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

@@ -107,7 +107,10 @@ func (c *Console) users(v *view, r *http.Request) error {
 		Previous, Following string
 	}{Query: query, Found: len(found), Page: page, Pages: pages}
 	for _, user := range found[(page-1)*usersOnAPage : min(page*usersOnAPage, len(found))] {
-		status := v.State.Effective(user, v.Now)
+		status, err := v.State.Effective(user, v.Now)
+		if err != nil {
+			return fmt.Errorf("the permissions of %s: %w", user, err)
+		}
 		body.Users = append(body.Users, userLine{user, flags(&status), status})
 	}
 	if page > 1 {
@@ -155,6 +158,10 @@ func (c *Console) user(v *view, r *http.Request) error {
 		return &notFoundError{"Which user? The address names none."}
 	}
 	actions := actionsOf(v.State.Domain)
+	status, err := v.State.Effective(id, v.Now)
+	if err != nil {
+		return err
+	}
 	body := struct {
 		userLine
 		Known bool
@@ -163,7 +170,7 @@ func (c *Console) user(v *view, r *http.Request) error {
 		Actions []string
 		Rows    []matrixRow
 	}{
-		userLine: userLine{ID: id, Status: v.State.Effective(id, v.Now)},
+		userLine: userLine{ID: id, Status: status},
 		Known:    v.State.Knows(id), Near: query.NearUser(v.State.Domain, id), Actions: actions,
 	}
 	body.Flags = flags(&body.Status)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/expr"
 )
 
 // Census counts the domain's users as of one moment. Objects that nobody has are not in the maps.
@@ -18,11 +19,13 @@ type Census struct {
 	GroupMembers map[string]int
 }
 
-// Census counts as of now. It looks at every known user.
+// Census counts as of now. It looks at every known user. What memberConditions that cost too much for all users together
+// would add is not counted.
 func (d *Domain) Census(now time.Time) *Census {
 	c := &Census{RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{}}
+	budget := expr.Budget{}
 	for id := range d.users.all() {
-		e := d.principalOf(id, now)
+		e := d.principalWithin(&budget, id, now)
 		c.Users++
 		if e.isAdmin() {
 			c.Admins++
@@ -61,8 +64,9 @@ func (c *Census) RestrictedUsers(p *v1alpha1.UserPermission, now time.Time) int 
 // adminAccess as of now, whatever its restrictions (A2).
 func (d *Domain) Admins(now time.Time) []string {
 	var admins []string
+	search := d.adminSearch(now)
 	for id := range d.users.all() {
-		if d.IsAdmin(id, now) {
+		if search.isAdmin(id) {
 			admins = append(admins, id)
 		}
 	}
@@ -70,25 +74,67 @@ func (d *Domain) Admins(now time.Time) []string {
 	return admins
 }
 
-// HasAdmin says whether there is any of the Admins.
+// HasAdmin reports whether there is any of the Admins.
 func (d *Domain) HasAdmin(now time.Time) bool {
+	search := d.adminSearch(now)
 	for id := range d.users.all() {
-		if d.IsAdmin(id, now) {
+		if search.isAdmin(id) {
 			return true
 		}
 	}
 	return false
 }
 
-// IsAdmin says whether a user is not disabled, and is superuser or holds a role with adminAccess as of now, whatever
+// IsAdmin reports whether a user is not disabled, and is superuser or holds a role with adminAccess as of now, whatever
 // its restrictions (A2).
-func (d *Domain) IsAdmin(user string, now time.Time) bool {
-	e := d.principalOf(user, now)
-	defer e.release()
-	return e.isAdmin()
+func (d *Domain) IsAdmin(user string, now time.Time) bool { return d.adminSearch(now).isAdmin(user) }
+
+// adminSearch looks for admins. Of the memberConditions it asks only those that make somebody admin, and for all users
+// together within one budget: who would be admin by one that costs more does not count.
+type adminSearch struct {
+	domain      *Domain
+	now         time.Time
+	conditional []*group // groups that make their members admins
+	budget      expr.Budget
 }
 
-// IsUnlimited says whether nothing limits a user as of now: it is superuser, or holds a role with adminAccess that has
+func (d *Domain) adminSearch(now time.Time) *adminSearch {
+	s := &adminSearch{domain: d, now: now}
+	gives := func(g *group) bool {
+		return slices.ContainsFunc(g.roles, func(ref roleRef) bool {
+			role := d.role(ref.name)
+			return role != nil && role.adminAccess && ref.window.inForce(now.Unix())
+		})
+	}
+	for _, g := range d.conditional {
+		if slices.ContainsFunc(d.within[g.ref.Name], gives) {
+			s.conditional = append(s.conditional, g)
+		}
+	}
+	return s
+}
+
+func (s *adminSearch) isAdmin(user string) bool {
+	d := s.domain
+	u, _ := d.users.get(user)
+	who := principal{user: u, at: s.now.Unix(), policy: d.policy}
+	who.roleSet = d.roleSetOf(u, who.at)
+	who.roles = who.roleSet.roles
+	if who.disabled() || who.isAdmin() || len(s.conditional) == 0 {
+		return who.isAdmin()
+	}
+	e := newEvaluation(d, &Request{Subject: Subject{Type: string(d.policy.spec.SubjectTypes[0]), ID: user}}, s.now, nil)
+	defer e.release()
+	e.user, e.staff = u, d.policy.isStaff(u.account(), nil)
+	e.shared = &s.budget
+	in := e.memberInput()
+	return slices.ContainsFunc(s.conditional, func(g *group) bool {
+		member, err := g.condition.holds(in)
+		return err == nil && member
+	})
+}
+
+// IsUnlimited reports whether nothing limits a user as of now: it is superuser, or holds a role with adminAccess that has
 // no restrictions (S4).
 func (d *Domain) IsUnlimited(user string, now time.Time) bool {
 	e := d.principalOf(user, now)

@@ -8,14 +8,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/expr"
 )
 
 // Effective is what a user may do as of now without any request: the status of its EffectivePermissions but
 // for conditions, observedGeneration and observedRevision. Held roles count as eligible; what depends on
 // restrictions is conditional. A user that is not known has what every unknown user has.
-func (d *Domain) Effective(user string, now time.Time) v1alpha1.EffectivePermissionsStatus {
+//
+// The error is a *BudgetError: the memberConditions of the domain's groups cost too much for this user.
+func (d *Domain) Effective(user string, now time.Time) (v1alpha1.EffectivePermissionsStatus, error) {
 	e := d.principalOf(user, now)
 	defer e.release()
+	if err := e.failure(); err != nil {
+		return v1alpha1.EffectivePermissionsStatus{}, err
+	}
 	status := v1alpha1.EffectivePermissionsStatus{Groups: e.groupNames(), Roles: e.heldRoles()}
 	if account := e.account(); account != nil {
 		status.Superuser, status.Disabled = account.superuser, account.disabled
@@ -42,26 +48,36 @@ func (d *Domain) Effective(user string, now time.Time) v1alpha1.EffectivePermiss
 	if next, ok := e.nextTransition(); ok {
 		status.NextTransition = &metav1.Time{Time: next}
 	}
-	return status
+	return status, nil
 }
 
 // EffectiveOn is Effective for one resource type, given even where access is None; false if there is no
 // such type.
-func (d *Domain) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1.EffectivePermission, bool) {
+func (d *Domain) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1.EffectivePermission, bool, error) {
 	t, ok := d.types.get(resourceType)
 	if !ok {
-		return v1alpha1.EffectivePermission{}, false
+		return v1alpha1.EffectivePermission{}, false, nil
 	}
 	e := d.principalOf(user, now)
 	defer e.release()
-	return e.effectiveOn(t, newLevel()), true
+	if err := e.failure(); err != nil {
+		return v1alpha1.EffectivePermission{}, false, err
+	}
+	return e.effectiveOn(t, newLevel()), true, nil
 }
 
 // principalOf is who a user is without a request: no properties, no context; roles lack whatever they ask for. The
 // evaluation is to be released.
 func (d *Domain) principalOf(id string, now time.Time) *evaluation {
+	return d.principalWithin(nil, id, now)
+}
+
+// principalWithin is principalOf whose member conditions are taken of a budget of many users; nil: one of its own.
+func (d *Domain) principalWithin(budget *expr.Budget, id string, now time.Time) *evaluation {
 	request := &Request{Subject: Subject{Type: string(d.policy.spec.SubjectTypes[0]), ID: id}}
 	e := newEvaluation(d, request, now, nil)
+	e.budget.Limit = expr.CostLimit // for the member conditions
+	e.shared = budget
 	e.user, _ = d.users.get(id)
 	e.resolve(false)
 	return e
@@ -233,6 +249,11 @@ func (e *evaluation) nextTransition() (time.Time, bool) {
 		}
 		held, _ := e.domain.groupRestrictions.get(g.ref.Name)
 		for _, p := range held {
+			next.see(p.window)
+		}
+	}
+	for _, also := range e.alsoRestricted {
+		for _, p := range also.roleSet.permissions {
 			next.see(p.window)
 		}
 	}

@@ -55,11 +55,12 @@ func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
 		if stages[i].record {
 			break
 		}
-		if !stages[i].run(e) {
-			continue
+		decided := stages[i].run(e)
+		if err := e.failure(); err != nil {
+			return Filter{}, err
 		}
-		if e.err != nil {
-			return Filter{}, e.err
+		if !decided {
+			continue
 		}
 		return Filter{
 			Condition: filter.Constant(e.decision.Allow), Reason: e.decision.Reason,
@@ -69,7 +70,11 @@ func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
 	if e.action.writes() {
 		return Filter{}, &RequestError{"action.name", fmt.Sprintf("must be an action of class Read or Delete, %s is of class %s", e.action.name, e.action.class)}
 	}
-	return e.filter()
+	found, err := e.filter()
+	if failure := e.budget.Err(); failure != nil {
+		return Filter{}, failure
+	}
+	return found, err
 }
 
 // filter carries S8, S9 and S10 over to all records at once.

@@ -27,7 +27,10 @@ func TestProofGrants(t *testing.T) {
 		for _, user := range d.Users() {
 			principal := d.Principal(engine.Who{User: user}, now)
 			for _, resource := range d.ResourceTypes() {
-				want, _ := d.EffectiveOn(user, resource, now)
+				want, _, err := d.EffectiveOn(user, resource, now)
+				if err != nil {
+					t.Fatal(err)
+				}
 				ways, _ := principal.Grants(resource)
 				var allowed, conditional []string
 				for action, given := range ways {
@@ -68,8 +71,8 @@ func TestProofDiffersOn(t *testing.T) {
 				if slices.Contains(types, resource) {
 					continue
 				}
-				was, _ := before.EffectiveOn(user, resource, now)
-				is, _ := after.EffectiveOn(user, resource, now)
+				was, _, _ := before.EffectiveOn(user, resource, now)
+				is, _, _ := after.EffectiveOn(user, resource, now)
 				if err := differ(was, is); err != nil {
 					return fmt.Errorf("user %s on %s, said to be the same: %w", user, resource, err)
 				}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"time"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -48,7 +49,11 @@ func (d *Domain) SearchActions(req *Request, now time.Time) ([]string, error) {
 	var found []string
 	for _, name := range t.names {
 		candidate.Action.Name = name
-		if decision, err := d.Decide(&candidate, now); err == nil && decision.Allow {
+		decision, err := d.Decide(&candidate, now)
+		if malformed := (*RequestError)(nil); err != nil && !errors.As(err, &malformed) {
+			return nil, err
+		}
+		if err == nil && decision.Allow {
 			found = append(found, name)
 		}
 	}
@@ -58,7 +63,13 @@ func (d *Domain) SearchActions(req *Request, now time.Time) ([]string, error) {
 func (d *Domain) search(candidates []string, now time.Time, request func(candidate string) *Request) ([]string, error) {
 	var found []string
 	for _, candidate := range candidates {
-		decision, err := d.Decide(request(candidate), now)
+		req := request(candidate)
+		if req.Interrupt != nil {
+			if err := req.Interrupt(); err != nil {
+				return nil, err
+			}
+		}
+		decision, err := d.Decide(req, now)
 		if err != nil {
 			return nil, err
 		}

@@ -72,10 +72,14 @@ func (d *Domain) ExtentOf(req *Request, now time.Time) (Extent, Decision, error)
 	}
 	e, decided, err := d.untilConditions(about, now)
 	defer e.release()
-	if err == nil && !decided && e.mayAllow() {
-		return Some, decision, nil
+	if err != nil {
+		return "", Decision{}, err
 	}
-	return Never, decision, err
+	extent := Never
+	if !decided && e.mayAllow() {
+		extent = Some
+	}
+	return extent, decision, e.failure()
 }
 
 func aboutType(req *Request) *Request {
@@ -106,8 +110,9 @@ func (d *Domain) untilConditions(req *Request, now time.Time) (e *evaluation, de
 		if stages[i].record {
 			break
 		}
-		if stages[i].run(e) {
-			return e, true, e.err
+		decided = stages[i].run(e)
+		if err := e.failure(); decided || err != nil {
+			return e, true, err
 		}
 	}
 	e.findSettable()
@@ -135,7 +140,7 @@ func (e *evaluation) mayPass(m *matchedRule) bool {
 	in.Resource.Properties, in.Proposed = properties, proposed
 	may := func(condition *condition) bool {
 		holds, err := condition.holds(in)
-		return holds || err != nil && e.unknown.Met()
+		return holds || err != nil && condition.program != nil && e.unknown.Met()
 	}
 	if condition := m.rule.condition; condition != nil {
 		if !may(condition) || !e.action.writes() && e.filtersNothing(condition) {
@@ -171,10 +176,15 @@ func (e *evaluation) mayPassUserPermissions() bool {
 
 // mayCreate reports whether a new record may be in Allowed(C): it needs a parent there.
 func (e *evaluation) mayCreate() bool {
-	own, restricted := e.restrictionsOn(e.resourceType).place(0)
-	if !restricted {
-		return true
+	for own := range e.restrictionsOn(e.resourceType).own {
+		if !e.mayCreateWithin(&own) {
+			return false
+		}
 	}
+	return true
+}
+
+func (e *evaluation) mayCreateWithin(own *restriction) bool {
 	field := e.resourceType.parent
 	if field == "" {
 		return false

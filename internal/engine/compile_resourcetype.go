@@ -164,3 +164,11 @@ func texts[T ~string](list []T) []string {
 	}
 	return converted
 }
+
+// ActionClass returns the class of an action of a type; empty if the type does not declare it.
+func ActionClass(t *v1alpha1.ResourceType, action string) v1alpha1.ActionClass {
+	if a := compileResourceType(t).actions[action]; a != nil {
+		return a.class
+	}
+	return ""
+}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,7 +25,7 @@ type rule struct {
 	computed    []computedPreset // by key
 }
 
-// condition is a compiled expression that gives a bool. One that does not compile is false.
+// condition is a compiled expression that gives a bool. One that does not compile is in error.
 type condition struct {
 	text    string
 	program *expr.Program
@@ -32,10 +33,12 @@ type condition struct {
 
 func (c *condition) holds(in *expr.Input) (bool, error) {
 	if c.program == nil {
-		return false, nil
+		return false, errNotCompiled
 	}
 	return c.program.Bool(in)
 }
+
+var errNotCompiled = errors.New("the expression does not compile")
 
 type validation struct {
 	condition

@@ -7,6 +7,7 @@ type Reason string
 
 // The reasons, in the order of the stages that give them.
 const (
+	ReasonDomainTerminating   Reason = "domain_terminating"    // S0
 	ReasonUnknownResourceType Reason = "unknown_resource_type" // S1
 	ReasonUnknownAction       Reason = "unknown_action"        // S1
 	ReasonUnknownSubjectType  Reason = "unknown_subject_type"  // S2
@@ -97,6 +98,8 @@ func (d *Decision) Message() string { return string(d.AppendMessage(nil)) }
 // AppendMessage appends Message.
 func (d *Decision) AppendMessage(to []byte) []byte {
 	switch d.Reason {
+	case ReasonDomainTerminating:
+		return append(to, "The domain's namespace is being deleted."...)
 	case ReasonUnknownResourceType:
 		return append(to, "The resource type does not exist in this domain."...)
 	case ReasonUnknownAction:

@@ -79,7 +79,7 @@ var folds = map[string]func(d *engine.Domain) string{
 	"effective": func(d *engine.Domain) string {
 		var all []any
 		for _, user := range []string{"ann", "bob", "cid", "dan", "nobody"} {
-			all = append(all, d.Effective(user, enginetest.Start))
+			all = append(all, effectiveOf(d, user, enginetest.Start))
 		}
 		return asText(all)
 	},

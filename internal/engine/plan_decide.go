@@ -12,8 +12,8 @@ import (
 // say. It reports whether it has decided: not for all other requests, and not wherever
 // the plan is not sure. The stages need not look up again what it found.
 func (d *Domain) decideByPlan(req *Request, now time.Time, found *lookup, decision *Decision) bool {
-	if req.Resource.ID == "" {
-		return false // a question about every record
+	if req.Resource.ID == "" || d.terminating {
+		return false // a question about every record, or S0
 	}
 	// S2, S3: a user, in groups that list it.
 	if req.Subject.Type == AnonymousType || !d.policy.isUser(req.Subject.Type) {

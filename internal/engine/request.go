@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/remit-authz/remit/internal/expr"
 )
 
 // Request asks whether a subject may take an action on a record. JSON values in it have the Go types of
@@ -14,6 +16,9 @@ type Request struct {
 	Resource Resource
 	// Context describes the circumstances; the engine itself reads ip (a string) and mfa (a boolean).
 	Context map[string]any
+	// Interrupt is asked between expressions, and between the candidates of a search, whether to go on: an error ends the
+	// work with that error. Nil never ends it.
+	Interrupt func() error `json:"-"`
 }
 
 // Subject is who asks to act. The type "anonymous" stands for nobody in particular (S2).
@@ -49,6 +54,10 @@ type RequestError struct {
 
 func (e *RequestError) Error() string { return e.Field + ": " + e.Message }
 
+// BudgetError means that the expressions that a request needs cost too much together (see "Bounds" in the semantics):
+// there is no decision.
+type BudgetError = expr.BudgetError
+
 // requirements are the parts of a request that may be left out in a search for them.
 type requirements struct{ subject, action bool }
 
@@ -66,8 +75,17 @@ func (r *Request) validate(needs requirements) error {
 	case r.Resource.Type == "":
 		return &RequestError{"resource.type", "is required"}
 	}
+	switch {
+	case strings.ContainsRune(r.Subject.ID, 0):
+		return &RequestError{"subject.id", "must not contain NUL"}
+	case strings.ContainsRune(r.Resource.ID, 0):
+		return &RequestError{"resource.id", "must not contain NUL"}
+	}
 	if len(r.Action.Properties) == 0 {
 		return nil
+	}
+	if wrong := misspelled(r.Action.Properties); wrong != "" {
+		return &RequestError{"action.properties." + wrong, "must be written " + strings.ToLower(wrong)}
 	}
 	if values, ok := r.Action.Properties["values"]; ok && values != nil {
 		object, ok := values.(map[string]any)
@@ -85,6 +103,19 @@ func (r *Request) validate(needs requirements) error {
 		}
 	}
 	return nil
+}
+
+// misspelled is the first name of a member that differs in case alone from one that the engine reads; "" if there is none.
+func misspelled(properties map[string]any) string {
+	wrong := ""
+	for name := range properties {
+		for _, known := range [...]string{"values", "fields"} {
+			if name != known && strings.EqualFold(name, known) && (wrong == "" || name < wrong) {
+				wrong = name
+			}
+		}
+	}
+	return wrong
 }
 
 func dotless(field string, values map[string]any) error {

@@ -34,7 +34,7 @@ func levels(t *testing.T, common domain, cases map[string]level) {
 			}
 			tc.want.Resource = tc.on
 			objects := join(common, tc.domain)
-			got, ok := engine.Compile(objects).EffectiveOn(tc.user, tc.on, moment(t, noon))
+			got, ok, _ := engine.Compile(objects).EffectiveOn(tc.user, tc.on, moment(t, noon))
 			if diff := gocmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" || !ok {
 				t.Errorf("EffectiveOn %v (-want +got):\n%s", ok, diff)
 			}
@@ -304,7 +304,7 @@ func TestEffectiveStatus(t *testing.T) {
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			objects := join(common, tc.domain)
-			got := engine.Compile(objects).Effective(tc.user, moment(t, noon))
+			got := effectiveOf(engine.Compile(objects), tc.user, moment(t, noon))
 			if diff := gocmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("Effective (-want +got):\n%s", diff)
 			}
@@ -349,7 +349,7 @@ func TestEffectiveNextTransition(t *testing.T) {
 				want = &metav1.Time{Time: moment(t, tc.want)}
 			}
 			d := engine.Compile(join(common, tc.domain))
-			if diff := gocmp.Diff(want, d.Effective("ann", moment(t, tc.at)).NextTransition); diff != "" {
+			if diff := gocmp.Diff(want, effectiveOf(d, "ann", moment(t, tc.at)).NextTransition); diff != "" {
 				t.Errorf("nextTransition (-want +got):\n%s", diff)
 			}
 		})

@@ -9,6 +9,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/engine/enginetest"
 )
@@ -201,4 +202,13 @@ func decide(t *testing.T, common domain, cases map[string]deciding) {
 			check("the naive evaluator", got, err)
 		})
 	}
+}
+
+// effectiveOf is Effective of domains whose member conditions cost little.
+func effectiveOf(d *engine.Domain, user string, now time.Time) v1alpha1.EffectivePermissionsStatus {
+	status, err := d.Effective(user, now)
+	if err != nil {
+		panic(err)
+	}
+	return status
 }

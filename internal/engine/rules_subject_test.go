@@ -5,6 +5,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/filter"
 	. "github.com/remit-authz/remit/internal/testobjects"
 )
 
@@ -453,4 +454,31 @@ func TestS5Staff(t *testing.T) {
 		"expressions see who is staff":       {domain: domain{MakeRole("r").Rule(MakeRule("ledger").Actions("read").Condition("subject.staff").Obj()).Obj()}, req: ask("sue", "read", "ledger/1"), want: allowed},
 		"expressions see staff by its scope": {domain: join(usual, domain{MakeRole("r").Rule(MakeRule("ledger").Actions("read").Condition("subject.staff").Obj()).Obj()}), req: scoped("team"), want: allowed},
 	})
+}
+
+func TestS0Open(t *testing.T) {
+	closed := engine.Compile([]engine.Object{
+		MakeResourceType("note").Unrestricted().Obj(),
+		MakeUser("root").Superuser().Obj(),
+	}).Closed()
+	for _, user := range []string{"root", "anybody"} {
+		request := &engine.Request{
+			Subject: engine.Subject{Type: "user", ID: user}, Action: engine.Action{Name: "read"}, Resource: engine.Resource{Type: "note", ID: "1"},
+		}
+		decision, err := closed.Decide(request, moment(t, noon))
+		if err != nil || decision.Allow || decision.Reason != engine.ReasonDomainTerminating {
+			t.Errorf("%s: %+v, %v", user, decision, err)
+		}
+		if found, err := closed.Filter(request, moment(t, noon)); err != nil || found.Condition.Op != filter.False {
+			t.Errorf("%s: the filter is %v, %v", user, found.Condition, err)
+		}
+		if extent, _, err := closed.ExtentOf(request, moment(t, noon)); err != nil || extent != engine.Never {
+			t.Errorf("%s: the extent is %s, %v", user, extent, err)
+		}
+	}
+	if users, err := closed.SearchSubjects(&engine.Request{
+		Subject: engine.Subject{Type: "user"}, Action: engine.Action{Name: "read"}, Resource: engine.Resource{Type: "note", ID: "1"},
+	}, moment(t, noon)); err != nil || len(users) > 0 {
+		t.Errorf("the search finds %v, %v", users, err)
+	}
 }

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +18,7 @@ var stages = []struct {
 	// record means that the stage looks at the record; filters carry those stages over to all records at once.
 	record bool
 }{
+	{"S0", "Open", (*evaluation).open, false},
 	{"S1", "Known", (*evaluation).known, false},
 	{"S2", "Subject", (*evaluation).subject, false},
 	{"S3", "Groups and roles", (*evaluation).groupsAndRoles, false},
@@ -42,8 +45,8 @@ func (d *Domain) decide(req *Request, now time.Time, found lookup, t *trace) (De
 		t.enter(stages[i].code, stages[i].name)
 		decided := stages[i].run(e)
 		t.leave(e, decided)
-		if e.err != nil {
-			return Decision{}, e.err
+		if err := e.failure(); err != nil {
+			return Decision{}, err
 		}
 		if decided {
 			break
@@ -64,10 +67,13 @@ type evaluation struct {
 	// decision grows with the stages; it holds once one has decided.
 	decision Decision
 	err      error
+	budget   expr.Budget
+	shared   *expr.Budget // taken instead of budget, where it is not nil
 
 	lookup                   // S1, S2
 	submitted map[string]any // S1: by a Create or Update
 	joined    []*group       // S3: by what the request says
+	unsure    []*group       // S3: whose member condition is in error
 	key       []byte         // S3: of the role set
 	checked   []heldRole     // S3: the roles, where some have restrictions
 	principal                // S2, S3
@@ -119,16 +125,19 @@ func newEvaluation(d *Domain, req *Request, now time.Time, t *trace) *evaluation
 	e, _ := evaluations.Get().(*evaluation)
 	e.domain, e.request, e.now, e.trace = d, req, now, t
 	e.at, e.policy = now.Unix(), d.policy
+	e.budget.Interrupt = req.Interrupt
 	return e
 }
 
 // release gives the evaluation back for another request, emptied but for the memory of its lists.
 func (e *evaluation) release() {
 	clear(e.joined)
+	clear(e.unsure)
 	clear(e.checked)
 	clear(e.matched[:cap(e.matched)])
 	*e = evaluation{
 		joined:  e.joined[:0],
+		unsure:  e.unsure[:0],
 		key:     e.key[:0],
 		checked: e.checked[:0],
 		matched: e.matched[:0],
@@ -136,6 +145,45 @@ func (e *evaluation) release() {
 		input:   expr.Input{Subject: expr.Subject{Groups: e.input.Subject.Groups[:0], Roles: e.input.Subject.Roles[:0]}},
 	}
 	evaluations.Put(e)
+}
+
+// failure returns why there is no decision: a malformed request, or what ended the evaluation of expressions.
+func (e *evaluation) failure() error {
+	if e.err != nil {
+		return e.err
+	}
+	err := e.budget.Err()
+	if over := (*BudgetError)(nil); errors.As(err, &over) && over.Where == "" {
+		over.Where = e.placeOf(over.Program)
+	}
+	return err
+}
+
+// placeOf is where an expression stands that the evaluation has asked: an object and a field; "" where it is not known.
+func (e *evaluation) placeOf(program *expr.Program) string {
+	for _, g := range e.domain.conditional {
+		if g.condition.program == program {
+			return g.ref.String() + " spec.memberCondition"
+		}
+	}
+	for i := range e.matched {
+		m := &e.matched[i]
+		at := m.source.source[0].String() + " " + m.path()
+		if m.rule.condition != nil && m.rule.condition.program == program {
+			return at + ".condition"
+		}
+		for j := range m.rule.validations {
+			if m.rule.validations[j].program == program {
+				return fmt.Sprintf("%s.validations[%d].expression", at, j)
+			}
+		}
+		for _, preset := range m.rule.computed {
+			if preset.program == program {
+				return at + ".presetExpressions[" + preset.key + "]"
+			}
+		}
+	}
+	return ""
 }
 
 func (e *evaluation) deny(reason Reason, by ...Ref) bool {

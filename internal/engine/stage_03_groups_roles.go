@@ -25,6 +25,7 @@ func (e *evaluation) resolve(check bool) {
 		e.findJoined()
 	}
 	s := e.findRoleSet()
+	e.findUnsure(s)
 	e.roleSet, e.groups, e.roles, e.roleless = s, s.groups, s.roles, s.roleless
 	if s.restricted {
 		e.checked = append(e.checked, s.roles...)
@@ -77,13 +78,35 @@ func (e *evaluation) findJoined() {
 	if len(e.domain.conditional) > 0 {
 		in := e.memberInput()
 		for _, g := range e.domain.conditional {
-			if member, err := g.condition.holds(in); err == nil && member {
+			switch member, err := g.condition.holds(in); {
+			case err != nil:
+				e.unsure = append(e.unsure, g)
+			case member:
 				e.joined = append(e.joined, g)
 			}
 		}
 	}
 	sortGroups(e.joined)
 	e.joined = slices.Compact(e.joined)
+}
+
+// findUnsure collects the groups that the subject may be in, since a member condition is in error: those groups and the
+// groups around them. They give nothing, and each restricts by itself (S9).
+func (e *evaluation) findUnsure(sure *roleSet) {
+	var groups []*group
+	for _, g := range e.unsure {
+		for _, around := range e.domain.within[g.ref.Name] {
+			if !slices.Contains(sure.groups, around) && !slices.Contains(groups, around) {
+				groups = append(groups, around)
+			}
+		}
+	}
+	sortGroups(groups)
+	for _, g := range groups {
+		if permissions, _ := e.domain.groupRestrictions.get(g.ref.Name); len(permissions) > 0 {
+			e.alsoRestricted = append(e.alsoRestricted, &principal{at: e.at, policy: e.policy, roleSet: &roleSet{permissions: permissions}})
+		}
+	}
 }
 
 // lackFor is what the request lacks for a role's restrictions.

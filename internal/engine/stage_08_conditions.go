@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -113,7 +114,7 @@ func (e *evaluation) memberInput() *expr.Input {
 	if account := e.account(); account != nil {
 		in.Subject.Attributes = account.attributes.get()
 	}
-	in.Context, in.Now = e.request.Context, e.now
+	in.Context, in.Now, in.Budget = e.request.Context, e.now, cmp.Or(e.shared, &e.budget)
 	return in
 }
 

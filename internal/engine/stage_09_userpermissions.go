@@ -87,29 +87,33 @@ func (d *Decision) settleDenial() {
 
 // record checks the record itself: its id must be in Allowed(C).
 func (c *restrictionCheck) record(d *Decision, id string) {
-	own, ok := c.place(0)
-	switch {
-	case !ok:
-	case c.unknown:
-		c.fail(d, &own, "id", nil, CauseMissing)
-	case !own.allows(c.domain, id):
-		c.fail(d, &own, "id", id, CauseNotAllowed)
+	for i := 0; i < c.len(); i += c.places() {
+		own, ok := c.place(i)
+		switch {
+		case !ok:
+		case c.unknown:
+			c.fail(d, &own, "id", nil, CauseMissing)
+		case !own.allows(c.domain, id):
+			c.fail(d, &own, "id", id, CauseNotAllowed)
+		}
 	}
 }
 
 // parent checks where a new record would stand in the tree.
 func (c *restrictionCheck) parent(d *Decision, id string, proposed expr.Properties) {
-	own, ok := c.place(0)
-	if !ok {
-		return
+	for own := range c.own {
+		c.parentOf(d, &own, id, proposed)
 	}
+}
+
+func (c *restrictionCheck) parentOf(d *Decision, own *restriction, id string, proposed expr.Properties) {
 	if c.unknown {
-		c.fail(d, &own, "id", nil, CauseMissing)
+		c.fail(d, own, "id", nil, CauseMissing)
 		return
 	}
 	field := c.on.parent
 	if field == "" {
-		c.fail(d, &own, "id", id, CauseNotAllowed)
+		c.fail(d, own, "id", id, CauseNotAllowed)
 		return
 	}
 	value, known := proposed.Get(field)
@@ -117,9 +121,9 @@ func (c *restrictionCheck) parent(d *Decision, id string, proposed expr.Properti
 	switch {
 	case ok && own.allowsBelow(c.domain, parent):
 	case !known || isEmpty(value):
-		c.fail(d, &own, field, nil, CauseEmpty)
+		c.fail(d, own, field, nil, CauseEmpty)
 	default:
-		c.fail(d, &own, field, value, CauseNotAllowed)
+		c.fail(d, own, field, value, CauseNotAllowed)
 	}
 }
 
@@ -150,7 +154,7 @@ func sameLink(a, b any) bool {
 func (c *restrictionCheck) properties(d *Decision, p expr.Properties, create bool) {
 	for i := 1; i < c.len(); i++ {
 		r, ok := c.place(i)
-		if !ok {
+		if !ok || r.link == nil {
 			continue
 		}
 		value, known := p.Get(r.link.path[0])

@@ -45,6 +45,8 @@ type Domain struct {
 	typeList   []*resourceType
 	typeIndex  map[string]*resourceType
 	generation *generation
+	// terminating means that the namespace is being deleted (S0).
+	terminating bool
 }
 
 // Affected is the users whose effective permissions a change may have altered.

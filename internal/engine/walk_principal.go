@@ -20,6 +20,9 @@ type principal struct {
 	roleless bool
 	staff    bool
 	policy   *policy
+	// alsoRestricted are groups that the principal is in as far as they restrict: each by itself, as S3 has it for member
+	// conditions in error.
+	alsoRestricted []*principal
 }
 
 // heldRole is a role that a principal holds.

@@ -29,12 +29,21 @@ type restrictions struct {
 
 func (p *principal) restrictionsOn(t *resourceType) restrictions { return restrictions{p, t} }
 
-// len is the number of places that may be restricted: the record itself, and every declared link.
-func (r restrictions) len() int { return 1 + len(r.on.links) }
+// places is the number of places that may be restricted: the record itself, and every declared link.
+func (r restrictions) places() int { return 1 + len(r.on.links) }
+
+// len is the number of places, once for the principal and once for each group that restricts by itself.
+func (r restrictions) len() int { return r.places() * (1 + len(r.alsoRestricted)) }
 
 // place is the restriction of one of them, the record itself first, then the links in the order of their declaration;
 // false where nothing is asked of it.
 func (r restrictions) place(i int) (restriction, bool) {
+	if i >= r.places() {
+		// What is surely allowed is so whether or not the subject is in the group, which adds to it if anything.
+		also := restrictions{r.alsoRestricted[i/r.places()-1], r.on}
+		restriction, _ := also.place(i % r.places())
+		return restriction, restriction.first != nil && r.firstFor(restriction.target()) == nil
+	}
 	if i == 0 {
 		own := restriction{r.principal, r.on, nil, r.firstFor(r.on.name)}
 		return own, own.first != nil
@@ -45,6 +54,15 @@ func (r restrictions) place(i int) (restriction, bool) {
 	}
 	linked := restriction{r.principal, r.on, l, r.firstFor(l.target)}
 	return linked, linked.first != nil || r.policy.strict(l.target)
+}
+
+// own yields the restrictions of the record itself.
+func (r restrictions) own(yield func(restriction) bool) {
+	for i := 0; i < r.len(); i += r.places() {
+		if restriction, ok := r.place(i); ok && !yield(restriction) {
+			return
+		}
+	}
 }
 
 // each yields the restrictions in the order of place.

@@ -11,13 +11,15 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common"
+	"github.com/google/cel-go/common/ast"
+	"github.com/google/cel-go/common/functions"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
 	"github.com/google/cel-go/ext"
 )
 
-// CostLimit is what one call may cost, in CEL's units; beyond it, the call is an error.
+// CostLimit is what one evaluation may cost, in CEL's units; beyond it, it is an error. See also ResultLimit and Budget.
 const CostLimit = 1_000_000
 
 // Place is where an expression stands; it decides which variables exist and what it must give.
@@ -55,6 +57,7 @@ type Program struct {
 	place   Place
 	ast     *cel.Ast
 	program cel.Program
+	cost    int          // of its nodes
 	fast    *fastProgram // nil: the expression has no fast path
 
 	filterOnce sync.Once
@@ -81,25 +84,26 @@ func Compile(place Place, source string) (*Program, error) {
 
 func compile(place Place, source string) (*Program, error) {
 	env := environments()[place]
-	ast, issues := env.Compile(source)
+	checked, issues := env.Compile(source)
 	if err := issues.Err(); err != nil {
 		for _, issue := range issues.Errors() {
 			return nil, errorAt(issue.Location, issue.Message)
 		}
 		return nil, &Error{Message: err.Error()}
 	}
-	if out := ast.OutputType(); place != Preset && !out.IsExactType(types.BoolType) && !out.IsExactType(types.DynType) {
+	if out := checked.OutputType(); place != Preset && !out.IsExactType(types.BoolType) && !out.IsExactType(types.DynType) {
 		return nil, &Error{Message: fmt.Sprintf("must give a bool, not %s", out)}
 	}
-	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(CostLimit))
+	program, err := env.Program(checked, programOptions(place, checked.NativeRep())...)
 	if err != nil { // a constant that is no time, duration, number or regular expression
 		var at *types.Err
 		if errors.As(err, &at) {
-			return nil, errorAt(ast.NativeRep().SourceInfo().GetStartLocation(at.NodeID()), err.Error())
+			return nil, errorAt(checked.NativeRep().SourceInfo().GetStartLocation(at.NodeID()), err.Error())
 		}
 		return nil, &Error{Message: err.Error()}
 	}
-	return &Program{source: source, place: place, ast: ast, program: program, fast: compileFast(ast.NativeRep().Expr())}, nil
+	whole := checked.NativeRep().Expr()
+	return &Program{source: source, place: place, ast: checked, program: program, cost: nodeCost(whole), fast: compileFast(whole)}, nil
 }
 
 // errorAt is an error at a location; at none, it means the whole expression.
@@ -124,8 +128,12 @@ var errNotBool = errors.New("the expression did not give a bool")
 // Bool evaluates a condition or validation. An error, such as an unknown property or a result that is no
 // bool, comes with false.
 func (p *Program) Bool(in *Input) (bool, error) {
+	if err := in.Budget.stop(); err != nil {
+		return false, err
+	}
 	if p.fast != nil && in.Resource.Unknown == nil {
 		if result, done, err := p.fast.bool(in); done {
+			in.Budget.spend(p, p.fast.work())
 			return result, err
 		}
 	}
@@ -156,8 +164,12 @@ func (p *Program) TryBool(in *Input) (value, ok bool) {
 // Value evaluates a computed preset to a JSON value (see ParseJSON for its Go types); times become
 // RFC 3339 text. A result without a JSON value is an error.
 func (p *Program) Value(in *Input) (any, error) {
+	if err := in.Budget.stop(); err != nil {
+		return nil, err
+	}
 	if p.fast != nil && in.Resource.Unknown == nil {
 		if result, done, err := p.fast.value(in); done {
+			in.Budget.spend(p, p.fast.work())
 			return result, err
 		}
 	}
@@ -165,15 +177,27 @@ func (p *Program) Value(in *Input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	size := sized(value)
+	if size > ResultLimit {
+		return nil, fmt.Errorf("the result has more than %d bytes", ResultLimit)
+	}
+	in.Budget.spend(p, size) // it is kept
 	return toJSON(value)
 }
 
 // eval evaluates by cel-go.
 func (p *Program) eval(in *Input) (ref.Val, error) {
+	program := p.program
 	if in.Resource.Unknown != nil {
-		return p.evalUnknown(in)
+		var err error
+		if program, err = p.forUnknown(); err != nil {
+			return nil, err
+		}
+		in.Resource.Unknown.met = false
 	}
-	value, _, err := p.program.Eval(in)
+	in.account, in.whole, in.Resource.whole = account{cost: p.cost, budget: in.Budget, interruptAt: interruptEvery}, nil, nil
+	value, _, err := program.Eval(in)
+	in.Budget.spend(p, min(in.account.cost, CostLimit))
 	return value, err
 }
 
@@ -228,6 +252,23 @@ func toJSON(value ref.Val) (any, error) {
 	}
 	return nil, fmt.Errorf("a value of type %s has no JSON form", value.Type())
 }
+
+// programOptions are those of the program of an expression.
+func programOptions(place Place, checked *ast.AST) []cel.ProgramOption {
+	return []cel.ProgramOption{charged(checked.Expr(), implementations()[place]), cel.EvalOptions(cel.OptOptimize)}
+}
+
+// implementations are those of each place's functions.
+var implementations = sync.OnceValue(func() map[Place]map[string]*functions.Overload {
+	made := map[Place]map[string]*functions.Overload{}
+	for place, env := range environments() {
+		var err error
+		if made[place], err = implementationsOf(env); err != nil {
+			panic(fmt.Sprintf("expr: the functions of place %d: %v", place, err)) // no input can cause this
+		}
+	}
+	return made
+})
 
 // environments are made once, one for each place.
 var environments = sync.OnceValue(func() map[Place]*cel.Env {

@@ -16,13 +16,11 @@ import (
 //   - A value that is of no JSON type, too large to bound its cost, or otherwise not worth a rule of its own
 //     makes the evaluation bail out: no name is noted, and cel-go evaluates the whole expression.
 //
-// The cost limit holds too, though nothing is counted while evaluating. cel-go charges an evaluation for each
-// node of the expression that it evaluates, and no shape evaluates a node twice. What one node can cost is
-// bounded – fastShape.cost is the bound – because operands whose size matters bail out above fastSize: a tenth of
-// an operand's size is charged for scanning it, and the whole size for making or searching a list. (Sizes count
-// characters, of which a text has no more than bytes.) An expression whose bounds sum up to more than CostLimit
-// has no fast path. So, whatever the input, cel-go would not have reached the limit where the fast path gives an
-// answer.
+// The cost limit holds too, though nothing is counted while evaluating. An evaluation is charged for each node of the
+// expression (see bounds.go), and no shape evaluates a node twice. What one node can cost is bounded – fastShape.cost is
+// the bound – because operands whose size matters bail out above fastSize: a tenth of an operand's size is charged for
+// scanning it, and more for making or searching a list. An expression whose bounds sum up to more than CostLimit has no
+// fast path. So, whatever the input, the limit would not have been reached where the fast path gives an answer.
 const (
 	fastSize = 1000
 	fastScan = fastSize / 10
@@ -31,12 +29,15 @@ const (
 // fastProgram is an expression that has a fast path.
 type fastProgram struct {
 	root *fastNode
-	// cost bounds what cel-go would charge for any evaluation that does not bail out.
+	// cost bounds what any evaluation that does not bail out would be charged.
 	cost int
 	// errors are those that the expression can give, by fastValue.bits: the first says that there is no key
 	// fastValue.text, the second is fastNoOverload.
 	errors []error
 }
+
+// work is what an evaluation takes of a Budget: a hundredth of the bound, which is for operands of fastSize.
+func (p *fastProgram) work() int { return 1 + p.cost/100 }
 
 // fastRun is one evaluation.
 type fastRun struct {

@@ -75,6 +75,7 @@ const (
 	planText    // startsWith, endsWith, contains
 	planKnown   // is a property known? always
 	planTruth   // a property by itself
+	planMember  // does a property hold an object with a member?
 	planOpaque
 )
 
@@ -108,6 +109,11 @@ func (m *planMaker) plan(e ast.Expr) *plan {
 	}
 	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() && isProperties(e.AsSelect().Operand()) {
 		return &plan{kind: planKnown}
+	}
+	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() {
+		if _, ok := fieldOf(e.AsSelect().Operand()); ok {
+			return &plan{kind: planMember, program: m.part(e), text: m.textOf(e)}
+		}
 	}
 	if e.Kind() == ast.CallKind {
 		if made := m.call(e.AsCall()); made != nil {
@@ -193,12 +199,12 @@ func (m *planMaker) operand(e ast.Expr) (operand, bool) {
 func (m *planMaker) part(e ast.Expr) *Program {
 	whole := m.program.ast.NativeRep()
 	checked := ast.NewCheckedAST(ast.NewAST(e, whole.SourceInfo()), whole.TypeMap(), whole.ReferenceMap())
-	program, err := environments()[m.program.place].PlanProgram(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(CostLimit))
+	program, err := environments()[m.program.place].PlanProgram(checked, programOptions(m.program.place, checked)...)
 	if err != nil {
 		m.err = fmt.Errorf("planning a part of the condition: %w", err) // the whole has been planned before
 		return nil
 	}
-	return &Program{source: m.program.source, place: m.program.place, program: program}
+	return &Program{source: m.program.source, place: m.program.place, program: program, cost: nodeCost(e)}
 }
 
 // textOf is the source of a part that needs nothing but the record; empty for others.
@@ -275,6 +281,10 @@ func usesWholeProperties(e ast.Expr) bool {
 // holds.
 func (p *plan) tree(in *Input, negated bool) *filter.Tree {
 	switch p.kind {
+	case planMember:
+		made := p.opaque(in, negated)
+		made.OfObjects = !negated
+		return made
 	case planConstant:
 		value, err := p.program.Bool(in)
 		return filter.Constant(err == nil && value != negated)

@@ -21,6 +21,11 @@ type Input struct {
 	Proposed Properties
 	Context  map[string]any
 	Now      time.Time
+	// Budget is that of the request; nil: it has no limit. TryBool does not ask it.
+	Budget *Budget
+
+	account account       // of the evaluation that runs
+	whole   traits.Mapper // Proposed merged, during an evaluation that has asked for it
 }
 
 // Subject is the variable subject.
@@ -44,6 +49,8 @@ type Resource struct {
 	// Unknown is set where the input is about every record of the type: the id, and the properties that are not
 	// given, are unknown.
 	Unknown *Unknown
+
+	whole traits.Mapper // Properties merged, likewise
 }
 
 // Properties are a record's: Base overlaid, key by key, by Over. Where Missed is not nil, a name that is
@@ -109,11 +116,13 @@ func (in *Input) ResolveName(name string) (any, bool) {
 	case "resource":
 		return &in.Resource, true
 	case "proposed":
-		return propertiesValue{in.Proposed}, true
+		return propertiesValue{in.Proposed, &in.whole}, true
 	case "context":
 		return orEmpty(in.Context), true
 	case "now":
 		return types.Timestamp{Time: in.Now}, true
+	case accountName:
+		return &in.account, true
 	case unknownName:
 		return in.Resource.Unknown.look(), true
 	}
@@ -205,7 +214,7 @@ func (r *Resource) field(name string) any {
 	case "id":
 		return r.ID
 	case "properties":
-		return propertiesValue{r.Properties}
+		return propertiesValue{r.Properties, &r.whole}
 	}
 	return nil
 }
@@ -312,12 +321,18 @@ func (v objectValue) IsSet(index ref.Val) ref.Val {
 
 // propertiesValue is a map to CEL. It looks into the overlay first, copies nothing for a lookup, and notes
 // what it does not find.
-type propertiesValue struct{ p Properties }
+type propertiesValue struct {
+	p     Properties
+	whole *traits.Mapper // once for an evaluation
+}
 
 var _ traits.Mapper = propertiesValue{}
 
 func (v propertiesValue) merged() traits.Mapper {
-	return types.NewStringInterfaceMap(types.DefaultTypeAdapter, v.p.Merged())
+	if *v.whole == nil {
+		*v.whole = types.NewStringInterfaceMap(types.DefaultTypeAdapter, v.p.Merged())
+	}
+	return *v.whole
 }
 
 // Find implements traits.Mapper; it is what selecting, indexing, has() and .? come to.
@@ -358,6 +373,6 @@ func (v propertiesValue) ConvertToNative(t reflect.Type) (any, error) {
 func (v propertiesValue) ConvertToType(t ref.Type) ref.Val { return v.merged().ConvertToType(t) }
 func (v propertiesValue) Equal(other ref.Val) ref.Val      { return v.merged().Equal(other) }
 func (v propertiesValue) Type() ref.Type                   { return types.MapType }
-func (v propertiesValue) Value() any                       { return v.p.Merged() }
+func (v propertiesValue) Value() any                       { return v.merged().Value() }
 func (v propertiesValue) Iterator() traits.Iterator        { return v.merged().Iterator() }
-func (v propertiesValue) Size() ref.Val                    { return types.Int(len(v.p.Merged())) }
+func (v propertiesValue) Size() ref.Val                    { return v.merged().Size() }

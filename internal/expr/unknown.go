@@ -34,15 +34,10 @@ func (u *Unknown) look() ref.Val {
 // unknownName is a variable whose value is the error of looking at what is unknown. No expression can spell it.
 const unknownName = "resource!unknown"
 
-// evalUnknown evaluates the program for an input with an Unknown.
-func (p *Program) evalUnknown(in *Input) (ref.Val, error) {
+// forUnknown returns the program for inputs with an Unknown.
+func (p *Program) forUnknown() (cel.Program, error) {
 	p.unknownOnce.Do(func() { p.unknown, p.unknownErr = p.planUnknown() })
-	if p.unknownErr != nil {
-		return nil, p.unknownErr
-	}
-	in.Resource.Unknown.met = false
-	value, _, err := p.unknown.Eval(in)
-	return value, err
+	return p.unknown, p.unknownErr
 }
 
 // planUnknown makes the program in which unknownName stands for the id, for resource, and for resource.properties and
@@ -64,7 +59,7 @@ func (p *Program) planUnknown() (cel.Program, error) {
 			hidden.SetKindCase(ast.NewExprFactory().NewIdent(hidden.ID(), unknownName))
 		}
 	}
-	program, err := environments()[p.place].PlanProgram(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(CostLimit))
+	program, err := environments()[p.place].PlanProgram(checked, programOptions(p.place, checked)...)
 	if err != nil {
 		return nil, fmt.Errorf("planning the expression for every record: %w", err) // it has been planned before
 	}

@@ -73,7 +73,31 @@ func Encode(t *Tree, format Format) (Encoded, error) {
 	if err := t.validate(); err != nil {
 		return Encoded{}, fmt.Errorf("malformed filter: %w", err)
 	}
+	if format != FormatCEL {
+		t = t.ofColumns()
+	}
 	return encode(simplify(t), format)
+}
+
+// ofColumns is the tree for properties that hold one value each, as columns do: what asks for an object's members
+// is not true of them.
+func (t *Tree) ofColumns() *Tree {
+	switch t.Op {
+	case Opaque:
+		if t.OfObjects {
+			return Constant(false)
+		}
+	case And, Or:
+		args := make([]*Tree, len(t.Args))
+		for i, arg := range t.Args {
+			args[i] = arg.ofColumns()
+		}
+		if t.Op == And {
+			return All(args...)
+		}
+		return AnyOf(args...)
+	}
+	return t
 }
 
 var encoders = map[Format]func(*Tree, Format) (Encoded, error){

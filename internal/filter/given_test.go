@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -35,5 +36,19 @@ func TestGiven(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestOfObjects: what asks for an object's members is not true of columns.
+func TestOfObjects(t *testing.T) {
+	member := &Tree{Op: Opaque, OfObjects: true, Source: "has(resource.properties.owner.id)", Eval: func(string, map[string]any) bool { return true }}
+	below := &Tree{Op: Eq, Field: &Field{Path: []string{"owner", "id"}}, Value: "u0"}
+	plain := &Tree{Op: Eq, Field: &Field{Path: []string{"owner"}}, Value: "u0"}
+	for _, format := range []Format{FormatUCAST, FormatCerbos, FormatPostgres, FormatMySQL, FormatSQLite} {
+		got, err := Encode(AnyOf(plain, All(member, below)), format)
+		want, _ := Encode(plain, format)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %v, %v, want %v", format, got, err, want)
+		}
 	}
 }

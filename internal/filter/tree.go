@@ -61,6 +61,8 @@ type Tree struct {
 	// Source is the CEL text of an Opaque leaf, over resource alone; empty where it needs more than the
 	// record.
 	Source string
+	// OfObjects says of an Opaque leaf that it is true only where a property holds an object: never of columns.
+	OfObjects bool
 	// Eval evaluates an Opaque leaf.
 	Eval func(id string, properties map[string]any) bool
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -166,6 +167,11 @@ func (c *cin7) grant(role *v1alpha1.Role, area v1alpha1.Token, level v1alpha1.Ac
 func (c *cin7) readUsers(f File, head []string, lines [][]string) {
 	id, roles := column(head, "email", "user", "username"), column(head, "roles", "role")
 	label, status := column(head, "name", "full-name", "display-name"), column(head, "status", "active")
+	for i, title := range head {
+		if title != "" && !slices.Contains([]int{id, roles, label, status}, i) {
+			c.note(place{f.Name, title}, "the column is not read")
+		}
+	}
 	for i, line := range lines {
 		user := cell(line, id)
 		p := place{f.Name, fmt.Sprintf("line %d", i+2)}
@@ -185,8 +191,7 @@ func (c *cin7) readUsers(f File, head []string, lines [][]string) {
 		if status >= 0 && !isSet(cell(line, status)) && !slices.Contains([]string{"active", "enabled"}, slug(cell(line, status))) {
 			object.Spec.Disabled = true
 		}
-		for _, name := range strings.FieldsFunc(cell(line, roles), func(r rune) bool { return r == ';' || r == ',' || r == '\n' }) {
-			name = strings.TrimSpace(name)
+		for _, name := range c.roleNames(cell(line, roles)) {
 			role := c.roles[name]
 			if role == nil {
 				c.leaveOut(p, "the role %q of %s is in no table of roles", name, user)
@@ -199,6 +204,39 @@ func (c *cin7) readUsers(f File, head []string, lines [][]string) {
 		}
 		c.add(object, p)
 	}
+}
+
+// roleNames splits a list of roles. A name may have commas and semicolons in it: of the roles that are known, the
+// longest name that fits is meant.
+func (c *cin7) roleNames(list string) []string {
+	separator := func(r rune) bool { return r == ';' || r == ',' || r == '\n' }
+	var found []string
+	rest := strings.TrimSpace(list)
+	for rest != "" {
+		name := ""
+		for known := range c.roles {
+			after, ok := strings.CutPrefix(rest, known)
+			after = strings.TrimLeftFunc(after, unicode.IsSpace)
+			if ok && len(known) > len(name) && (after == "" || strings.HasPrefix(rest[len(known):], "\n") || strings.IndexFunc(after, separator) == 0) {
+				name = known
+			}
+		}
+		if name == "" { // none that is known
+			end := strings.IndexFunc(rest, separator)
+			if end < 0 {
+				end = len(rest)
+			}
+			name = strings.TrimSpace(rest[:end])
+			rest = rest[end:]
+		} else {
+			rest = rest[len(name):]
+		}
+		if name != "" {
+			found = append(found, name)
+		}
+		rest = strings.TrimLeftFunc(rest, func(r rune) bool { return separator(r) || unicode.IsSpace(r) })
+	}
+	return found
 }
 
 // readSpecials reads special permissions. They may take away, so what is not understood is an error.

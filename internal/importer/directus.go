@@ -5,59 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
-	"github.com/remit-authz/remit/internal/expr"
 )
 
-// row is one entry of an export.
-type row struct {
-	values map[string]any
-	place  place
-}
-
-func (r row) text(key string) string { return text(r.values[key]) }
-
-// reference is the id that a member holds: a value, or an object with an id.
-func (r row) reference(key string) string { return idOf(r.values[key]) }
-
-func idOf(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case int64:
-		return fmt.Sprint(v)
-	case map[string]any:
-		return idOf(v["id"])
-	}
-	return ""
-}
-
-// directusTables are the parts of an export, by the name of their endpoint.
-type directusTables map[string][]row
-
-// importDirectus reads /roles, /policies, /permissions, /access and /users of Directus 11 and later, and schema
-// snapshots. Collections become resource types; policies roles; roles groups that have their policies as roles
-// and the roles below them as groups; the public policy the public role.
+// importDirectus reads /roles, /policies, /permissions, /access and /users of Directus 10 and later, schema
+// snapshots, and folders of directus-sync. Collections become resource types; policies roles; roles groups that
+// have their policies as roles and the roles below them as groups; the public policies the public role.
 func importDirectus(im *importer, files []File) error {
-	tables := directusTables{}
+	reader := &directusReader{importer: im, tables: directusTables{}}
 	for _, f := range files {
-		v, err := directusValue(f)
-		if err != nil {
+		if err := reader.file(f); err != nil {
 			return err
 		}
-		if !tables.read(v, place{file: f.Name}, true) {
-			return fmt.Errorf("%s: neither a list of roles, policies, permissions, access or users nor a schema snapshot", f.Name)
-		}
 	}
-	d := &directus{importer: im, tables: tables, attributes: map[string]bool{}, policies: map[string]*directusPolicy{}}
+	if !reader.some {
+		return fmt.Errorf("%s: neither a list of roles, policies, permissions, access or users nor a schema snapshot", files[0].Name)
+	}
+	if err := reader.normalize(); err != nil {
+		return err
+	}
+	d := &directus{
+		importer: im, tables: reader.tables, vendor: reader.vendor, version: reader.version,
+		attributes: map[string]bool{}, policies: map[string]*directusPolicy{}, reads: map[string]map[string]bool{},
+	}
 	d.readSchema()
 	d.readPolicies()
 	if err := d.readAccess(); err != nil {
@@ -70,126 +46,53 @@ func importDirectus(im *importer, files []File) error {
 	d.writeRoles()
 	d.writeUsers()
 	d.writeTypes()
+	d.tellReads()
 	return nil
-}
-
-// directusValue reads JSON, or the YAML of a snapshot.
-func directusValue(f File) (any, error) {
-	v, err := expr.ParseJSON(f.Data)
-	if err == nil {
-		return v, nil
-	}
-	text, yamlErr := yaml.YAMLToJSON(f.Data)
-	if yamlErr != nil {
-		return nil, fmt.Errorf("%s: neither JSON (%w) nor YAML (%w)", f.Name, err, yamlErr)
-	}
-	return expr.ParseJSON(text)
-}
-
-var directusParts = []string{"roles", "policies", "permissions", "access", "users", "collections", "fields", "relations"}
-
-// read takes what is in a value, and says whether it knows any of it.
-func (t directusTables) read(v any, p place, top bool) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		if data, ok := v["data"]; ok && top {
-			return t.read(data, p.at("data"), false)
-		}
-		known := false
-		for _, part := range directusParts {
-			if list, ok := v[part].([]any); ok {
-				t.add(part, list, p.at("%s", part))
-				known = true
-			}
-		}
-		for _, wrapper := range []string{"snapshot", "schema"} {
-			if inner, ok := v[wrapper].(map[string]any); ok {
-				known = t.read(inner, p.at("%s", wrapper), false) || known
-			}
-		}
-		return known
-	case []any:
-		part := directusPart(v, p.file)
-		if part == "" {
-			return false
-		}
-		t.add(part, v, p)
-		return true
-	}
-	return false
-}
-
-func (t directusTables) add(part string, list []any, p place) {
-	for i, element := range list {
-		if values, ok := element.(map[string]any); ok {
-			t[part] = append(t[part], row{values, p.at("[%d]", i)})
-		}
-	}
-}
-
-// directusPart tells what a list is, by the name of its file or by what its entries have.
-func directusPart(list []any, file string) string {
-	base := strings.TrimPrefix(strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)), "directus_")
-	if slices.Contains(directusParts, base) {
-		return base
-	}
-	if len(list) == 0 {
-		return ""
-	}
-	first, _ := list[0].(map[string]any)
-	with := func(keys ...string) bool {
-		for _, key := range keys {
-			if _, ok := first[key]; !ok {
-				return false
-			}
-		}
-		return true
-	}
-	switch {
-	case with("collection", "action", "policy"):
-		return "permissions"
-	case with("admin_access"):
-		return "policies"
-	case with("policy", "role", "user"):
-		return "access"
-	case with("email"):
-		return "users"
-	case with("name", "parent"), with("name", "children"):
-		return "roles"
-	}
-	return ""
 }
 
 // directus is an import from Directus.
 type directus struct {
 	*importer
-	tables   directusTables
-	policies map[string]*directusPolicy
-	// order has the ids of the policies, and public the one of who has no role.
+	tables          directusTables
+	vendor, version string
+	schema          *directusSchema
+	policies        map[string]*directusPolicy
+	// order has the ids of the policies, public those of who has no role, app the minimum of app access.
 	order  []string
-	public string
-	// types are the Directus types of fields by collection, links the relations to one, required what clients
-	// always need, keys the primary keys; shared tells where somebody may share items.
-	types       map[string]map[string]string
-	links       map[string]map[string]string
+	public []string
+	app    *directusPolicy
+	// roles are the Roles to write, each of the policies that it stands for; publicRole is one of them.
+	roles      []*policyRole
+	publicRole *policyRole
+	// required are the fields that clients always need; shared tells where somebody may share items.
 	required    map[string][]string
-	keys        map[string]string
 	collections map[string]place
 	shared      map[string]bool
 	// byRole and byUser are the policies that a role or a user has by itself.
 	byRole, byUser map[string][]string
-	// attributes are the fields of users that expressions read.
+	// together are the policies that somebody may hold together, nil where nobody knows.
+	together []map[*directusPolicy]bool
+	// attributes are the fields of users that expressions read, reads the paths of records by collection.
 	attributes map[string]bool
+	reads      map[string]map[string]bool
 }
 
 type directusPolicy struct {
 	row   row
-	name  string
 	label string
-	// broken policies are left out, with all that they give.
-	broken       bool
-	restrictions *v1alpha1.Restrictions
-	permissions  []*directusPermission
+	// admin and app are the flags of access. Broken policies are left out, with all that they give.
+	admin, app, broken bool
+	restrictions       *v1alpha1.Restrictions
+	permissions        []*directusPermission
+	// role is the Role of this policy alone.
+	role *policyRole
+}
+
+// policyRole is a Role to write: one policy, or all that are public.
+type policyRole struct {
+	name, label string
+	policies    []*directusPolicy
+	place       place
 }
 
 // directusPermission is one permission, as far as it could be translated.
@@ -199,105 +102,125 @@ type directusPermission struct {
 	collection string
 	action     string
 	rule       *v1alpha1.Rule // nil: left out
-	// validation is what the permission asks of everybody who holds its policy, whichever permission lets them;
-	// unsaid is true where that cannot be translated.
-	validation clause
-	unsaid     bool
-}
-
-func (d *directus) readSchema() {
-	d.types, d.links = map[string]map[string]string{}, map[string]map[string]string{}
-	d.required, d.collections, d.shared = map[string][]string{}, map[string]place{}, map[string]bool{}
-	d.keys = map[string]string{}
-	for _, r := range d.tables["collections"] {
-		name := r.text("collection")
-		if _, folder := r.values["schema"]; name == "" || folder && r.values["schema"] == nil {
-			continue
-		}
-		d.collections[name] = r.place
-		meta, _ := r.values["meta"].(map[string]any)
-		for _, key := range []string{"archive_field", "sort_field"} {
-			if field := text(meta[key]); field != "" {
-				d.required[name] = append(d.required[name], field)
-			}
-		}
-	}
-	for _, r := range d.tables["fields"] {
-		collection, field := r.text("collection"), r.text("field")
-		if d.types[collection] == nil {
-			d.types[collection] = map[string]string{}
-		}
-		d.types[collection][field] = r.text("type")
-		if schema, ok := r.values["schema"].(map[string]any); ok && isSet(schema["is_primary_key"]) {
-			d.required[collection] = append([]string{field}, d.required[collection]...)
-			d.keys[collection] = field
-		}
-	}
-	for _, r := range d.tables["relations"] {
-		collection, field, to := r.text("collection"), r.text("field"), r.text("related_collection")
-		if to == "" {
-			continue
-		}
-		if d.links[collection] == nil {
-			d.links[collection] = map[string]string{}
-		}
-		d.links[collection][field] = to
-	}
+	// validation is what the permission asks of everybody who holds its policy, whichever permission lets them.
+	validation any
+	// unread permissions have members that nobody knows: nothing may be created or changed against them.
+	unread bool
 }
 
 func (d *directus) readPolicies() {
 	for _, r := range d.tables["policies"] {
 		id := r.reference("id")
 		if id == "" || d.policies[id] != nil {
+			d.leaveOut(r.place, "the policy has no id, or one that another has too")
 			continue
 		}
 		label := r.text("name")
 		if builtIn, ok := strings.CutPrefix(label, "$t:"); ok {
 			label = strings.TrimSuffix(builtIn, "_label")
 		}
-		p := &directusPolicy{row: r, label: label, name: d.name(engine.KindRole, id, label)}
+		p := &directusPolicy{row: r, label: label}
+		p.role = &policyRole{name: d.name(engine.KindRole, id, label), label: label, policies: []*directusPolicy{p}, place: r.place}
 		d.policies[id] = p
 		d.order = append(d.order, id)
+		d.roles = append(d.roles, p.role)
+		if unknown := unknownMembers(r, "id", "name", "icon", "description", "ip_access", "enforce_tfa", "admin_access", "app_access",
+			"permissions", "users", "roles"); len(unknown) > 0 {
+			d.leaveOut(r.place, "what %s says is not known, so everything that the policy %q gives is missing", strings.Join(unknown, ", "), label)
+			p.broken = true
+		}
 		cidrs, problem := directusNetworks(r.values["ip_access"])
 		if problem != "" {
 			d.leaveOut(r.place.at("ip_access"), "%s; everything that the policy %q gives is missing", problem, label)
 			p.broken = true
 		}
-		if mfa := isSet(r.values["enforce_tfa"]); mfa || len(cidrs) > 0 {
+		flags := d.reading("policy", r.values, r.place)
+		p.admin, p.app = flags.grants("admin_access"), flags.grants("app_access")
+		if mfa := flags.restricts("enforce_tfa"); mfa || len(cidrs) > 0 {
 			p.restrictions = &v1alpha1.Restrictions{AllowedCIDRs: cidrs, RequireMFA: mfa}
 		}
 	}
 }
 
-// directusNetworks reads ip_access: a list, or a text with commas.
+// directusNetworks reads ip_access: a list, or a text with commas, of addresses, networks and ranges a-b.
 func directusNetworks(v any) (cidrs []v1alpha1.CIDR, problem string) {
-	var written []string
-	switch v := v.(type) {
-	case nil:
-	case string:
-		written = strings.Split(v, ",")
-	case []any:
-		for _, element := range v {
-			written = append(written, text(element))
-		}
+	switch v.(type) {
+	case nil, string, []any:
 	default:
 		return nil, "ip_access is neither a list nor a text"
 	}
-	for _, w := range written {
-		w = strings.TrimSpace(w)
-		if w == "" && len(written) == 1 {
-			return nil, ""
+	if list, ok := v.([]any); ok && slices.ContainsFunc(list, func(element any) bool { return strings.TrimSpace(text(element)) == "" }) {
+		return nil, "an entry is no text"
+	}
+	for _, w := range textsOf(v) {
+		networks := []string{w}
+		if from, to, ok := strings.Cut(w, "-"); ok {
+			prefixes, problem := networksOfRange(strings.TrimSpace(from), strings.TrimSpace(to))
+			if problem != "" {
+				return nil, problem
+			}
+			networks = prefixes
+		} else if _, err := netip.ParsePrefix(w); err != nil {
+			if _, err := netip.ParseAddr(w); err != nil {
+				return nil, fmt.Sprintf("%q is neither an address, a network nor a range", w)
+			}
 		}
-		_, prefixErr := netip.ParsePrefix(w)
-		_, addrErr := netip.ParseAddr(w)
-		if prefixErr != nil && addrErr != nil {
-			return nil, fmt.Sprintf("%q is neither an address nor a network", w)
-		}
-		if !slices.Contains(cidrs, v1alpha1.CIDR(w)) {
-			cidrs = append(cidrs, v1alpha1.CIDR(w))
+		for _, network := range networks {
+			if !slices.Contains(cidrs, v1alpha1.CIDR(network)) {
+				cidrs = append(cidrs, v1alpha1.CIDR(network))
+			}
 		}
 	}
+	const most = 256 // networks that a Role's restrictions hold
+	if len(cidrs) > most {
+		return nil, fmt.Sprintf("these are %d networks, and a role holds %d", len(cidrs), most)
+	}
 	return cidrs, ""
+}
+
+// networksOfRange are the fewest networks that are exactly the addresses from one to another.
+func networksOfRange(first, last string) (networks []string, problem string) {
+	from, err := netip.ParseAddr(first)
+	to, err2 := netip.ParseAddr(last)
+	switch {
+	case err != nil || err2 != nil || from.Zone() != "" || to.Zone() != "":
+		return nil, fmt.Sprintf("%q is no range of addresses", first+"-"+last)
+	case from.Is4() != to.Is4():
+		return nil, fmt.Sprintf("the range %s-%s begins and ends in different families of addresses", from, to)
+	case to.Less(from):
+		return nil, fmt.Sprintf("the range %s-%s is upside down", from, to)
+	}
+	for {
+		bits := from.BitLen()
+		for bits > 0 {
+			wider := netip.PrefixFrom(from, bits-1)
+			if wider.Masked().Addr() != from || to.Less(lastAddr(wider)) {
+				break
+			}
+			bits--
+		}
+		prefix := netip.PrefixFrom(from, bits)
+		networks = append(networks, prefix.String())
+		end := lastAddr(prefix)
+		if end == to {
+			return networks, ""
+		}
+		from = end.Next()
+	}
+}
+
+// lastAddr is the last address of a network.
+func lastAddr(p netip.Prefix) netip.Addr {
+	bytes := p.Masked().Addr().AsSlice()
+	for i := range bytes {
+		for bit := range 8 {
+			if i*8+bit >= p.Bits() {
+				bytes[i] |= 1 << (7 - bit)
+			}
+		}
+	}
+	addr, _ := netip.AddrFromSlice(bytes)
+	return addr
 }
 
 // readAccess reads which roles and users have which policies.
@@ -307,22 +230,142 @@ func (d *directus) readAccess() error {
 		d.note(d.tables["policies"][0].place, "without /access, no role and no user has a policy")
 	}
 	for _, r := range d.tables["access"] {
-		policy, role, user := r.reference("policy"), r.reference("role"), r.reference("user")
-		if d.policies[policy] == nil {
-			return r.place.errorf("the policy %q is not in the export; add /policies", policy)
+		id, role, user := r.reference("policy"), r.reference("role"), r.reference("user")
+		policy := d.policies[id]
+		if policy == nil {
+			return r.place.errorf("the policy %q is not in the export; add /policies", id)
 		}
-		switch {
+		_, roleTold := r.values["role"]
+		_, userTold := r.values["user"]
+		switch unknown := unknownMembers(r, "id", "policy", "role", "user", "sort"); {
+		case len(unknown) > 0:
+			d.leaveOut(r.place, "what %s says is not known, so the policy %q is not given", strings.Join(unknown, ", "), policy.label)
 		case role != "":
-			d.byRole[role] = append(d.byRole[role], policy)
+			d.byRole[role] = append(d.byRole[role], id)
 		case user != "":
-			d.byUser[user] = append(d.byUser[user], policy)
-		case d.public == "" || d.public == policy:
-			d.public = policy
-		default:
-			d.leaveOut(r.place, "there is one public role, and it is the policy %q already", d.policies[d.public].label)
+			d.byUser[user] = append(d.byUser[user], id)
+		case !roleTold || !userTold:
+			d.leaveOut(r.place, "names neither the role nor the user, so the policy %q is given to nobody; export /access with the fields role and user", policy.label)
+		case !slices.Contains(d.public, id):
+			d.public = append(d.public, id)
 		}
 	}
+	d.choosePublic()
+	d.addApp()
+	d.together = d.holders()
 	return nil
+}
+
+// choosePublic makes one Role of all public policies: the policy's own where there is one.
+func (d *directus) choosePublic() {
+	if len(d.public) == 0 {
+		return
+	}
+	first := d.policies[d.public[0]]
+	if len(d.public) == 1 {
+		d.publicRole = first.role
+		return
+	}
+	role := &policyRole{name: d.name(engine.KindRole, "all public policies", "public"), label: "public", place: first.row.place}
+	for _, id := range d.public {
+		p := d.policies[id]
+		if p.restrictions != nil {
+			d.leaveOut(p.row.place, "what the policy %q gives to the public: there is one public role, and its other policies are not restricted to networks or a second factor like this one", p.label)
+			continue
+		}
+		role.policies = append(role.policies, p)
+	}
+	d.publicRole = role
+	d.roles = append(d.roles, role)
+}
+
+// holders are the sets of policies that roles, users and the public hold; nil where the export does not say.
+func (d *directus) holders() []map[*directusPolicy]bool {
+	if len(d.tables["access"]) == 0 {
+		return nil
+	}
+	var sets []map[*directusPolicy]bool
+	add := func(ids ...[]string) {
+		set := map[*directusPolicy]bool{}
+		for _, id := range slices.Concat(ids...) {
+			p := d.policies[id]
+			set[p] = true
+			if d.app != nil && p.app {
+				set[d.app] = true
+			}
+		}
+		sets = append(sets, set)
+	}
+	chain := func(role string) []string {
+		var ids []string
+		for _, ancestor := range d.ancestors(role) {
+			ids = append(ids, d.byRole[text(ancestor)]...)
+		}
+		return ids
+	}
+	add(d.public)
+	for _, role := range sorted(d.byRole) {
+		add(chain(role))
+	}
+	for _, r := range d.tables["roles"] {
+		add(chain(r.reference("id")))
+	}
+	users := map[string]bool{}
+	for _, r := range d.tables["users"] {
+		id, role := r.reference("id"), r.reference("role")
+		users[id] = true
+		if role == "" {
+			add(d.public, d.byUser[id])
+		} else {
+			add(chain(role), d.byUser[id])
+		}
+	}
+	for _, user := range sorted(d.byUser) {
+		if !users[user] { // whose role nobody knows
+			add(d.order)
+		}
+	}
+	return sets
+}
+
+// mayMeet reports whether somebody holds both policies.
+func (d *directus) mayMeet(a, b *directusPolicy) bool {
+	return a == b || d.together == nil || slices.ContainsFunc(d.together, func(set map[*directusPolicy]bool) bool { return set[a] && set[b] })
+}
+
+// held is true for who holds a policy, in the rules of a role.
+func (d *directus) held(p *directusPolicy, in *policyRole) clause {
+	if slices.Contains(in.policies, p) {
+		return always
+	}
+	var names []clause
+	for _, role := range d.roles {
+		if slices.Contains(role.policies, p) {
+			names = append(names, atom("%s in subject.roles", literal(role.name)))
+		}
+	}
+	if p == d.app {
+		for _, id := range d.order {
+			if q := d.policies[id]; q.app && !q.broken {
+				names = append(names, atom("%s in subject.roles", literal(q.role.name)))
+			}
+		}
+	}
+	return or(names...)
+}
+
+// binds is true for whom a policy's validations bind. A second factor that is missing takes the role away, but in
+// Directus not its validations; the same goes for a public policy that is not in the public role.
+func (d *directus) binds(p *directusPolicy, in *policyRole) clause {
+	if p.restrictions != nil && p.restrictions.RequireMFA {
+		return always
+	}
+	for _, id := range d.public {
+		if d.policies[id] == p && d.publicRole != nil && !slices.Contains(d.publicRole.policies, p) {
+			return always
+		}
+	}
+	return d.held(p, in)
 }
 
 var directusActions = []string{"read", "create", "update", "delete", "share"}
@@ -336,7 +379,7 @@ func (d *directus) readPermissions() error {
 		collection, action := r.text("collection"), r.text("action")
 		switch {
 		case policy == nil: // its validations may be about users of other policies, too
-			return r.place.errorf("the policy %q is not in the export; add /policies (of Directus 11 or later)", r.reference("policy"))
+			return r.place.errorf("the policy %q is not in the export; add /policies, of the same version and format as the permissions", r.reference("policy"))
 		case collection == "":
 			d.leaveOut(r.place, "no collection")
 			continue
@@ -344,68 +387,82 @@ func (d *directus) readPermissions() error {
 			d.leaveOut(r.place.at("action"), "the action %q has no counterpart", action)
 			continue
 		}
-		if _, known := d.collections[collection]; !known {
-			d.collections[collection] = r.place
-		}
-		d.shared[collection] = d.shared[collection] || action == "share"
-		policy.permissions = append(policy.permissions, d.permission(r, policy, collection, action))
+		policy.permissions = append(policy.permissions, d.permission(r, policy))
 	}
-	// What a permission asks of a payload, it asks of everybody who holds its policy.
-	for _, id := range d.order {
-		for _, p := range d.policies[id].permissions {
-			if p.rule != nil && (p.action == "create" || p.action == "update") {
-				d.requireAll(p)
+	for _, role := range d.roles {
+		for _, policy := range role.policies {
+			for _, p := range policy.permissions {
+				d.collect(p)
 			}
 		}
 	}
+	if d.app != nil {
+		for _, p := range d.app.permissions {
+			d.collect(p)
+		}
+	}
+	d.tellPresets()
 	return nil
 }
 
-// permission translates one permission, but for what others ask of the payload.
-func (d *directus) permission(r row, policy *directusPolicy, collection, action string) *directusPermission {
-	p := &directusPermission{row: r, policy: policy, collection: collection, action: action, validation: always}
+func (d *directus) collect(p *directusPermission) {
+	if _, known := d.collections[p.collection]; !known {
+		d.collections[p.collection] = p.row.place
+	}
+	d.shared[p.collection] = d.shared[p.collection] || p.action == "share"
+}
+
+// permission reads one permission, but for what it, and others, ask of a payload.
+func (d *directus) permission(r row, policy *directusPolicy) *directusPermission {
+	p := &directusPermission{row: r, policy: policy, collection: r.text("collection"), action: r.text("action")}
 	rule := &v1alpha1.Rule{
-		Resources: names([]string{d.name(engine.KindResourceType, collection, collection)}),
-		Actions:   []v1alpha1.Token{v1alpha1.Token(action)},
+		Resources: names([]string{d.name(engine.KindResourceType, p.collection, p.collection)}),
+		Actions:   []v1alpha1.Token{v1alpha1.Token(p.action)},
 	}
 	leftOut := func(at place, why string) {
-		d.leaveOut(at, "%s of %s in the policy %q: %s", action, collection, policy.label, why)
+		d.leaveOut(at, "%s of %s in the policy %q: %s", p.action, p.collection, policy.label, why)
 		rule = nil
 	}
-	untold := func(err error) {
-		if part, ok := errors.AsType[*untranslatable](err); ok {
-			leftOut(r.place.at("%s", part.path), part.why)
-		}
+	if unknown := unknownMembers(r, "id", "policy", "role", "collection", "action", "permissions", "validation", "presets", "fields", "system"); len(unknown) > 0 {
+		leftOut(r.place, "what "+strings.Join(unknown, ", ")+" says is not known")
+		p.unread = true
 	}
-	writes := action == "create" || action == "update"
-	if writes {
-		var err error
-		if p.validation, err = d.translator(collection, action).translate(r.values["validation"], "validation"); err != nil {
-			p.unsaid = true
-			untold(err)
+	p.validation = r.values["validation"]
+	if rule != nil && p.action != "create" {
+		translator := &itemTranslator{
+			schema: d.schema, collection: p.collection,
+			attribute: func(name string) { d.attributes[name] = true },
 		}
-	}
-	if rule != nil && action != "create" {
-		condition, err := d.translator(collection, "").translate(r.values["permissions"], "permissions")
+		var reads []func()
+		if policy != d.app {
+			translator.reads = func(path []string, link bool) {
+				reads = append(reads, func() { d.read(p.collection, path, link) })
+			}
+		}
+		condition, err := translator.translate(r.values["permissions"], "permissions")
+		part, untranslated := errors.AsType[*untranslatable](err)
 		switch {
-		case err != nil:
-			untold(err)
+		case untranslated:
+			leftOut(r.place.at("%s", part.path), part.why)
 		case condition != always:
 			rule.Condition = v1alpha1.Expression(condition.text)
+			for _, read := range reads {
+				read()
+			}
 		}
 	}
-	if rule != nil && action != "delete" && action != "share" {
+	if rule != nil && p.action != "delete" && p.action != "share" {
 		fields, none := directusFields(r.values["fields"])
 		rule.Fields = fields
 		switch {
-		case none && action == "read":
-			d.note(r.place.at("fields"), "no field of %s may be read, so the permission gives nothing, in Directus neither", collection)
+		case none && p.action == "read":
+			d.note(r.place.at("fields"), "no field of %s may be read, so the permission gives nothing, in Directus neither", p.collection)
 			rule = nil
 		case none:
 			leftOut(r.place.at("fields"), "a rule without any field cannot be said")
 		}
 	}
-	if rule != nil && writes {
+	if rule != nil && p.writes() {
 		if why := d.presets(rule, r.values["presets"]); why != "" {
 			leftOut(r.place.at("presets"), why)
 		}
@@ -414,22 +471,15 @@ func (d *directus) permission(r row, policy *directusPolicy, collection, action 
 	return p
 }
 
+func (p *directusPermission) writes() bool { return p.action == "create" || p.action == "update" }
+
 // directusFields are the fields of a rule; empty for all. No field at all is none.
 func directusFields(v any) (fields []v1alpha1.FieldPath, none bool) {
-	var written []string
-	switch v := v.(type) {
-	case string:
-		written = strings.Split(v, ",")
-	case []any:
-		for _, element := range v {
-			written = append(written, text(element))
-		}
-	}
-	for _, field := range written {
-		if field = strings.TrimSpace(field); field == "*" {
+	for _, field := range textsOf(v) {
+		if field == "*" {
 			return nil, false
 		}
-		if field != "" && !slices.Contains(fields, v1alpha1.FieldPath(field)) {
+		if !slices.Contains(fields, v1alpha1.FieldPath(field)) {
 			fields = append(fields, v1alpha1.FieldPath(field))
 		}
 	}
@@ -438,142 +488,295 @@ func directusFields(v any) (fields []v1alpha1.FieldPath, none bool) {
 
 // presets fills in those of a rule; otherwise it says why not.
 func (d *directus) presets(rule *v1alpha1.Rule, v any) (why string) {
-	values, _ := coerce(v).(map[string]any)
+	values, ok := coerce(v).(map[string]any)
+	if v != nil && v != "" && !ok {
+		return "presets are no object"
+	}
 	for _, field := range sorted(values) {
-		preset := values[field]
-		s, isText := preset.(string)
-		expression := ""
+		value, expression, why := d.preset(values[field])
 		switch {
-		case isText && strings.HasPrefix(s, "$NOW"):
-			if expression, why = nowOf(s); why != "" {
-				return field + ": " + why
-			}
-		case isText && strings.HasPrefix(s, "$"):
-			if expression, why = dynamicVariable(s); why != "" {
-				return field + ": " + why
-			}
-			if attribute, ok := strings.CutPrefix(expression, "subject.attributes."); ok {
-				d.attributes[attribute] = true
-			}
-		case strings.Contains(literal(preset), `"$`):
-			return field + ": variables inside objects and lists have no counterpart"
-		}
-		if expression != "" {
+		case why != "":
+			return field + ": " + why
+		case expression != "":
 			if rule.PresetExpressions == nil {
 				rule.PresetExpressions = map[string]v1alpha1.Expression{}
 			}
 			rule.PresetExpressions[field] = v1alpha1.Expression(expression)
-			continue
+		default:
+			if rule.Presets == nil {
+				rule.Presets = map[string]v1alpha1.JSON{}
+			}
+			rule.Presets[field] = jsonValue(value)
 		}
-		if rule.Presets == nil {
-			rule.Presets = map[string]v1alpha1.JSON{}
-		}
-		rule.Presets[field] = jsonValue(preset)
 	}
 	return ""
 }
 
-// translator translates filters of a collection: item permissions, or the validations of an action.
-func (d *directus) translator(collection, action string) *filterTranslator {
-	t := &filterTranslator{
-		key:       cmp.Or(d.keys[collection], "id"),
-		fieldType: func(field string) string { return d.types[collection][field] },
-		attribute: func(name string) { d.attributes[name] = true },
-	}
-	switch action {
-	case "create":
-		t.submitted = func(field string) submitted { return submitted{"proposed", not(has("proposed", field))} }
-	case "update":
-		preset := d.presetFields(collection)
-		t.submitted = func(field string) submitted {
-			if preset[field] { // it is in every payload
-				return submitted{"proposed", not(has("proposed", field))}
-			}
-			// What is stored already is no part of the payload.
-			return submitted{"action.properties.values", or(not(has("action.properties", "values")), not(has("action.properties.values", field)))}
+// preset is a value that is preset, or the expression of one.
+func (d *directus) preset(v any) (value any, expression, why string) {
+	s, isText := v.(string)
+	switch {
+	case isText && strings.HasPrefix(s, "$NOW"):
+		expression, why = nowOf(s)
+	case isText && strings.HasPrefix(s, "$"):
+		expression, why = dynamicVariable(s, d.schema)
+		if attribute, ok := strings.CutPrefix(expression, "subject.attributes."); ok {
+			d.attributes[attribute] = true
 		}
+	case strings.Contains(literal(v), `"$`):
+		why = "variables inside objects and lists have no counterpart"
 	}
-	return t
+	return v, expression, why
 }
 
-// presetFields are those that some policy presets when items of a collection are updated.
-func (d *directus) presetFields(collection string) map[string]bool {
-	fields := map[string]bool{}
-	for _, r := range d.tables["permissions"] {
-		if r.text("collection") == collection && r.text("action") == "update" {
-			presets, _ := r.values["presets"].(map[string]any)
-			for field := range presets {
-				fields[field] = true
+// payloadOf says where the validations of a role's rules find the fields of what is created or changed.
+func (d *directus) payloadOf(collection, action string, in *policyRole) func(field string) payload {
+	return func(field string) payload {
+		p := payload{x: member("proposed", field), given: has("proposed", field)}
+		if action == "update" { // what is stored already is no part of the payload
+			p.x = member("action.properties.values", field)
+			p.given = and(has("action.properties", "values"), has("action.properties.values", field))
+		}
+		for _, policy := range d.everyPolicy() {
+			for _, other := range policy.permissions {
+				values, _ := coerce(other.row.values["presets"]).(map[string]any)
+				preset, ok := values[field]
+				if !ok || other.collection != collection || other.action != action || !d.meets(policy, in) {
+					continue
+				}
+				held := heldPreset{held: d.binds(policy, in)}
+				held.unsure = policy.broken || held.held == always && !slices.Contains(in.policies, policy)
+				switch value, expression, why := d.preset(preset); {
+				case why != "":
+				case strings.HasPrefix(expression, "now"):
+					held.x = "string(" + expression + ")"
+				case expression != "":
+					held.x = expression
+				default:
+					held.x = "dyn(" + literal(value) + ")"
+				}
+				p.presets = append(p.presets, held)
 			}
 		}
+		return p
 	}
-	return fields
 }
 
-// requireAll adds to a rule what all permissions for the same ask of the payload, for those who hold their
-// policies: Directus checks the validations of all of them, whichever lets the user write.
-func (d *directus) requireAll(p *directusPermission) {
+// everyPolicy are the policies in order, with the minimum of app access.
+func (d *directus) everyPolicy() []*directusPolicy {
+	var all []*directusPolicy
 	for _, id := range d.order {
-		policy := d.policies[id]
+		all = append(all, d.policies[id])
+	}
+	if d.app != nil {
+		all = append(all, d.app)
+	}
+	return all
+}
+
+// meets reports whether somebody holds a policy together with one of a role.
+func (d *directus) meets(p *directusPolicy, in *policyRole) bool {
+	return slices.ContainsFunc(in.policies, func(q *directusPolicy) bool { return d.mayMeet(p, q) })
+}
+
+// fewValidations is up to how many policies with validations of the same a rule carries those of all of them.
+// Beyond, it carries those that somebody holds together with its own: the manifests grow with the policies, not
+// with their square.
+const fewValidations = 16
+
+// ruleOf is the rule of a permission in a role, with all that Directus asks of the payload: the validations of
+// every policy that the user holds, whichever lets the user write, and those of the fields.
+func (d *directus) ruleOf(p *directusPermission, in *policyRole) *v1alpha1.Rule {
+	if p.rule == nil || !p.writes() {
+		return p.rule
+	}
+	rule := p.rule.DeepCopy()
+	var asking []*directusPolicy
+	for _, policy := range d.everyPolicy() {
+		if slices.ContainsFunc(policy.permissions, func(other *directusPermission) bool { return other.asks(p) }) {
+			asking = append(asking, policy)
+		}
+	}
+	translator := &validationTranslator{
+		schema: d.schema, attribute: func(name string) { d.attributes[name] = true },
+		payload: d.payloadOf(p.collection, p.action, in),
+	}
+	for _, policy := range asking {
+		if len(asking) > fewValidations && !d.meets(policy, in) {
+			continue
+		}
 		for _, other := range policy.permissions {
-			if other.collection != p.collection || other.action != p.action || other.validation == always && !other.unsaid {
+			if !other.asks(p) {
 				continue
 			}
-			required := other.validation
-			if other.unsaid {
+			required, err := never, error(nil)
+			if !other.unread {
+				required, err = translator.translate(other.validation, "validation")
+			}
+			if part, ok := errors.AsType[*untranslatable](err); ok {
 				required = never
+				if other == p {
+					d.leaveOut(p.row.place.at("%s", part.path), "%s of %s in the policy %q: %s", p.action, p.collection, p.policy.label, part.why)
+					return nil
+				}
 			}
-			message := fmt.Sprintf("the validation of %s of %s in %q", p.action, p.collection, policy.label)
-			// A second factor that is missing takes the role away, but in Directus not its validations.
-			mfa := policy.restrictions != nil && policy.restrictions.RequireMFA
-			if policy != p.policy && !mfa {
-				required = or(not(atom("%s in subject.roles", literal(policy.name))), required)
+			if required = or(not(d.binds(policy, in)), required); required == never {
+				d.leaveOut(p.row.place, "%s of %s in the policy %q: the policy %q has a validation that cannot be said (%s)", p.action, p.collection, p.policy.label, policy.label, other.row.place)
+				return nil
 			}
-			if required == never {
-				d.leaveOut(p.row.place, "%s of %s in the policy %q: the policy %q has a validation that cannot be said", p.action, p.collection, p.policy.label, policy.label)
-				p.rule = nil
-				return
+			if required != always {
+				rule.Validations = append(rule.Validations, v1alpha1.Validation{
+					Expression: v1alpha1.Expression(required.text),
+					Message:    fmt.Sprintf("the validation of %s of %s in %q", p.action, p.collection, policy.label),
+				})
 			}
-			p.rule.Validations = append(p.rule.Validations, v1alpha1.Validation{Expression: v1alpha1.Expression(required.text), Message: message})
 		}
 	}
+	fields := d.schema.fields[p.collection]
+	for _, field := range sorted(fields) {
+		if fields[field].validation == nil {
+			continue
+		}
+		required, err := translator.translate(fields[field].validation, "")
+		if part, ok := errors.AsType[*untranslatable](err); ok {
+			d.leaveOut(fields[field].at.at("%s", strings.TrimPrefix(part.path, ".")), "%s of %s in the policy %q: the validation of the field %s cannot be said: %s", p.action, p.collection, p.policy.label, field, part.why)
+			return nil
+		}
+		if required != always {
+			rule.Validations = append(rule.Validations, v1alpha1.Validation{
+				Expression: v1alpha1.Expression(required.text), Message: fmt.Sprintf("the validation of the field %s", field),
+			})
+		}
+	}
+	rule.Validations = packed(rule.Validations)
+	return rule
+}
+
+// asks reports whether a permission has a validation for what another lets do.
+func (p *directusPermission) asks(other *directusPermission) bool {
+	if p.collection != other.collection || p.action != other.action {
+		return false
+	}
+	members, isObject := p.validation.(map[string]any)
+	return p.unread || p.validation != nil && (!isObject || len(members) > 0)
+}
+
+// packed joins validations where there are more than a rule holds.
+func packed(validations []v1alpha1.Validation) []v1alpha1.Validation {
+	const most, longest = 64, 4096
+	if len(validations) <= most {
+		return validations
+	}
+	var out []v1alpha1.Validation
+	for _, v := range validations {
+		part := "(" + v.Expression + ")"
+		if last := len(out) - 1; last >= 0 && len(out[last].Expression)+len(" && ")+len(part) <= longest {
+			out[last].Expression += " && " + part
+			out[last].Message = "the validations of all policies"
+			continue
+		}
+		out = append(out, v1alpha1.Validation{Expression: part, Message: v.Message})
+	}
+	return out
+}
+
+// tellPresets tells where Directus would preset something else than the rules do.
+func (d *directus) tellPresets() {
+	type key struct{ collection, action, field string }
+	first := map[key][]*directusPermission{}
+	for _, policy := range d.everyPolicy() {
+		for _, p := range policy.permissions {
+			values, _ := coerce(p.row.values["presets"]).(map[string]any)
+			for field := range values {
+				if p.writes() {
+					k := key{p.collection, p.action, field}
+					first[k] = append(first[k], p)
+				}
+			}
+		}
+	}
+	keys := make([]key, 0, len(first))
+	for k := range first {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(strings.Compare(a.collection, b.collection), strings.Compare(a.action, b.action), strings.Compare(a.field, b.field))
+	})
+	for _, k := range keys {
+		for i, p := range first[k] {
+			for _, q := range first[k][i+1:] {
+				a, _ := coerce(p.row.values["presets"]).(map[string]any)
+				b, _ := coerce(q.row.values["presets"]).(map[string]any)
+				if p.policy != q.policy && d.mayMeet(p.policy, q.policy) && literal(a[k.field]) != literal(b[k.field]) {
+					d.note(q.row.place.at("presets.%s", k.field), "this preset differs from that of the policy %q, and somebody holds both; Directus takes that of the nearer role, and before it that of the user's own policies", p.policy.label)
+				}
+			}
+			if p.action == "update" && p.rule != nil && p.rule.Condition != "" && d.othersUpdate(p) {
+				d.note(p.row.place.at("presets.%s", k.field), "is preset for the items of this permission; Directus presets it for those of the other policies that the user holds, too")
+			}
+		}
+	}
+}
+
+// othersUpdate reports whether another policy lets who holds it update items of the same collection.
+func (d *directus) othersUpdate(p *directusPermission) bool {
+	return slices.ContainsFunc(d.everyPolicy(), func(policy *directusPolicy) bool {
+		return policy != p.policy && d.mayMeet(policy, p.policy) && slices.ContainsFunc(policy.permissions, func(q *directusPermission) bool {
+			return q.collection == p.collection && q.action == p.action && q.rule != nil
+		})
+	})
 }
 
 func (d *directus) writePolicies() {
 	var policy v1alpha1.PermissionPolicySpec
 	var p place
-	for _, id := range d.order {
-		source := d.policies[id]
-		role := &v1alpha1.Role{TypeMeta: typeMeta(engine.KindRole), ObjectMeta: metav1.ObjectMeta{Name: source.name}}
-		role.Spec = v1alpha1.RoleSpec{
-			DisplayName: short(source.label), Icon: source.row.text("icon"), Description: ownWords(source.row.text("description")),
-			AdminAccess: isSet(source.row.values["admin_access"]), AppAccess: isSet(source.row.values["app_access"]),
-			Restrictions: source.restrictions,
-		}
-		if id == d.public {
-			if role.Spec.AdminAccess || role.Spec.AppAccess {
+	told := false
+	for _, role := range d.roles {
+		object := &v1alpha1.Role{TypeMeta: typeMeta(engine.KindRole), ObjectMeta: metav1.ObjectMeta{Name: role.name}}
+		object.Spec.DisplayName = short(role.label)
+		for _, source := range role.policies {
+			if source.broken {
+				continue
+			}
+			if len(role.policies) == 1 {
+				object.Spec.Icon, object.Spec.Description = source.row.text("icon"), ownWords(source.row.text("description"))
+				object.Spec.Restrictions = source.restrictions
+			}
+			admin, app := source.admin, source.app
+			if role == d.publicRole && (admin || app) {
 				d.leaveOut(source.row.place, "the public role can have neither admin nor app access")
-				role.Spec.AdminAccess, role.Spec.AppAccess = false, false
+				admin, app = false, false
 			}
-			policy.PublicRole, p = source.name, source.row.place
-		}
-		for _, permission := range source.permissions {
-			if permission.rule != nil {
-				role.Spec.Rules = append(role.Spec.Rules, *permission.rule)
+			object.Spec.AdminAccess, object.Spec.AppAccess = object.Spec.AdminAccess || admin, object.Spec.AppAccess || app
+			for _, permission := range source.permissions {
+				if rule := d.ruleOf(permission, role); rule != nil {
+					object.Spec.Rules = append(object.Spec.Rules, *rule)
+				}
+			}
+			if app && !told {
+				told = true
+				d.note(source.row.place.at("app_access"), "the minimum of app access is in appAccessRules of the PermissionPolicy, but for what depends on the rest of one's permissions: reading activity, collections, fields and relations")
 			}
 		}
-		if source.broken {
-			role.Spec = v1alpha1.RoleSpec{DisplayName: role.Spec.DisplayName}
+		if object.Spec.AdminAccess && policy.AdminRole == "" {
+			policy.AdminRole, p = role.name, role.place
 		}
-		if role.Spec.AdminAccess && policy.AdminRole == "" {
-			policy.AdminRole, p = source.name, source.row.place
-		}
-		if role.Spec.AppAccess {
-			d.note(source.row.place.at("app_access"), "what app access gives on Directus' own collections is not in the export; put it into appAccessRules of the PermissionPolicy")
-		}
-		d.add(role, source.row.place)
+		d.add(object, role.place)
 	}
-	if policy.PublicRole != "" || policy.AdminRole != "" {
+	if d.publicRole != nil {
+		policy.PublicRole, p = d.publicRole.name, d.publicRole.place
+	}
+	if d.app != nil {
+		for _, permission := range d.app.permissions {
+			if rule := d.ruleOf(permission, &policyRole{policies: []*directusPolicy{d.app}}); rule != nil {
+				policy.AppAccessRules = append(policy.AppAccessRules, *rule)
+			}
+		}
+		if p.file == "" {
+			p = d.app.row.place
+		}
+	}
+	if policy.PublicRole != "" || policy.AdminRole != "" || len(policy.AppAccessRules) > 0 {
 		d.add(&v1alpha1.PermissionPolicy{TypeMeta: typeMeta(engine.KindPermissionPolicy), ObjectMeta: metav1.ObjectMeta{Name: v1alpha1.PolicyName}, Spec: policy}, p)
 	}
 }
@@ -597,8 +800,10 @@ func (d *directus) writeRoles() {
 	for _, r := range d.tables["roles"] {
 		id := r.reference("id")
 		if id == "" {
+			d.leaveOut(r.place, "the role has no id")
 			continue
 		}
+		d.nameRest("role", r, "id", "name", "icon", "description", "parent", "children", "policies", "users", "permissions")
 		group := &v1alpha1.Group{TypeMeta: typeMeta(engine.KindGroup), ObjectMeta: metav1.ObjectMeta{Name: d.name(engine.KindGroup, id, r.text("name"))}}
 		group.Spec = v1alpha1.GroupSpec{DisplayName: short(r.text("name")), Members: members[id], Roles: d.roleRefs(d.byRole[id])}
 		for _, child := range d.tables["roles"] {
@@ -610,22 +815,41 @@ func (d *directus) writeRoles() {
 				group.Spec.Groups = append(group.Spec.Groups, name)
 			}
 		}
-		if len(group.Spec.Roles) == 0 && d.public != "" {
+		if len(group.Spec.Roles) == 0 && d.publicRole != nil {
 			// Who has a role is not the public, even if the role has no policy.
-			empty := &v1alpha1.Role{TypeMeta: typeMeta(engine.KindRole), ObjectMeta: metav1.ObjectMeta{Name: d.name(engine.KindRole, "role "+id, r.text("name"))}}
-			empty.Spec.DisplayName = group.Spec.DisplayName
-			empty.Spec.Description = "No permissions; who holds it does not have the public role."
-			d.add(empty, r.place)
-			group.Spec.Roles = []v1alpha1.RoleRef{{Name: v1alpha1.Name(empty.Name)}}
+			group.Spec.Roles = []v1alpha1.RoleRef{d.emptyRole("role "+id, r.text("name"), r.place)}
 		}
 		d.add(group, r.place)
 	}
 }
 
+// nameRest names the members of a row that are not read, and cannot narrow what anybody may do.
+func (d *directus) nameRest(kind string, r row, known ...string) {
+	for _, key := range unknownMembers(r, known...) {
+		d.unread(r.place.at("%s", key), false, kind+"."+key, "")
+	}
+}
+
+// userFields are those of Directus' own that decide nothing.
+var userFields = []string{
+	"id", "first_name", "last_name", "email", "status", "role", "policies", "password", "location", "title", "description", "tags",
+	"avatar", "language", "text_direction", "tfa_secret", "email_notifications", "appearance", "theme_dark", "theme_light",
+	"theme_light_overrides", "theme_dark_overrides", "token", "last_access", "last_page", "provider", "external_identifier", "auth_data",
+}
+
+// emptyRole keeps who holds it from being taken for the public.
+func (d *directus) emptyRole(key, label string, p place) v1alpha1.RoleRef {
+	empty := &v1alpha1.Role{TypeMeta: typeMeta(engine.KindRole), ObjectMeta: metav1.ObjectMeta{Name: d.name(engine.KindRole, key, label)}}
+	empty.Spec.DisplayName = short(label)
+	empty.Spec.Description = "No permissions; who holds it does not have the public role."
+	d.add(empty, p)
+	return v1alpha1.RoleRef{Name: v1alpha1.Name(empty.Name)}
+}
+
 func (d *directus) roleRefs(policies []string) []v1alpha1.RoleRef {
 	var refs []v1alpha1.RoleRef
 	for _, id := range policies {
-		ref := v1alpha1.RoleRef{Name: v1alpha1.Name(d.policies[id].name)}
+		ref := v1alpha1.RoleRef{Name: v1alpha1.Name(d.policies[id].role.name)}
 		if !slices.Contains(refs, ref) {
 			refs = append(refs, ref)
 		}
@@ -650,9 +874,14 @@ func (d *directus) ancestors(role string) []any {
 }
 
 func (d *directus) writeUsers() {
+	known := map[string]bool{}
+	for _, r := range d.tables["roles"] {
+		known[r.reference("id")] = true
+	}
 	for _, r := range d.tables["users"] {
-		id := r.reference("id")
+		id, role := r.reference("id"), r.reference("role")
 		if id == "" {
+			d.leaveOut(r.place, "the user has no id")
 			continue
 		}
 		label := cmp.Or(strings.TrimSpace(r.text("first_name")+" "+r.text("last_name")), r.text("email"))
@@ -661,23 +890,37 @@ func (d *directus) writeUsers() {
 		if user.Name != id {
 			user.Spec.ID = v1alpha1.UserID(id)
 		}
-		if role := r.reference("role"); role == "" && len(user.Spec.Roles) > 0 && d.public != "" {
-			d.note(r.place, "has policies and no role; the public role is not among what it holds")
+		_, told := r.values["role"]
+		switch {
+		case role == "" && told && len(user.Spec.Roles) > 0 && d.publicRole != nil:
+			// Without a role one is the public, whatever policies one has besides.
+			if ref := (v1alpha1.RoleRef{Name: v1alpha1.Name(d.publicRole.name)}); !slices.Contains(user.Spec.Roles, ref) {
+				user.Spec.Roles = append(user.Spec.Roles, ref)
+			}
+		case role != "" && !known[role], role == "" && !told:
+			d.leaveOut(r.place.at("role"), "the role %q of %s is not in the export, so what it gives is missing", role, cmp.Or(label, id))
+			if len(user.Spec.Roles) == 0 && d.publicRole != nil {
+				user.Spec.Roles = []v1alpha1.RoleRef{d.emptyRole("unknown role of "+id, "unknown role", r.place)}
+			}
 		}
+		d.nameRest("user", r, slices.Concat(userFields, sorted(d.attributes))...)
 		for _, attribute := range sorted(d.attributes) {
 			v, ok := r.values[attribute]
 			switch attribute {
 			case "role":
 				v, ok = nil, true
-				if role := r.reference("role"); role != "" {
+				if role != "" {
 					v = role
 				}
 			case "roles":
-				v, ok = d.ancestors(r.reference("role")), true
+				v, ok = d.ancestors(role), true
 			}
 			if !ok {
 				d.note(r.place, "the field %s, which permissions read, is not in the export of users", attribute)
 				continue
+			}
+			if record, isRecord := v.(map[string]any); isRecord && d.schema.links["directus_users"][attribute] != "" {
+				v = record[d.schema.key(d.schema.links["directus_users"][attribute])]
 			}
 			if user.Spec.Attributes == nil {
 				user.Spec.Attributes = map[string]v1alpha1.JSON{}
@@ -686,7 +929,7 @@ func (d *directus) writeUsers() {
 		}
 		d.add(user, r.place)
 	}
-	if len(d.tables["users"]) == 0 && len(d.attributes) > 0 {
+	if len(d.tables["users"]) == 0 && len(d.attributes) > 0 && len(d.tables["permissions"]) > 0 {
 		d.note(place{file: d.tables["permissions"][0].place.file}, "permissions read these attributes of users, which are not in the export: %s", strings.Join(sorted(d.attributes), ", "))
 	}
 }
@@ -706,8 +949,8 @@ func (d *directus) writeTypes() {
 				{Name: "share", Class: v1alpha1.ClassRead},
 			}
 		}
-		for _, field := range sorted(d.links[collection]) {
-			if to := d.links[collection][field]; d.collections[to].file != "" {
+		for _, field := range sorted(d.schema.links[collection]) {
+			if to := d.schema.links[collection][field]; d.collections[to].file != "" {
 				t.Spec.Fields = append(t.Spec.Fields, v1alpha1.Field{Name: v1alpha1.FieldPath(field), LinksTo: d.name(engine.KindResourceType, to, to)})
 			}
 		}
@@ -718,4 +961,42 @@ func (d *directus) writeTypes() {
 		}
 		d.add(t, d.collections[collection])
 	}
+}
+
+// read notes that a condition on a collection reads a path of the record.
+func (d *directus) read(collection string, path []string, link bool) {
+	if d.reads[collection] == nil {
+		d.reads[collection] = map[string]bool{}
+	}
+	name := strings.Join(path, ".")
+	d.reads[collection][name] = d.reads[collection][name] || link
+}
+
+// tellReads tells which fields an application has to ask Directus for, to send them along.
+func (d *directus) tellReads() {
+	for _, collection := range sorted(d.reads) {
+		paths := d.reads[collection]
+		var fields []string
+		for _, path := range sorted(paths) {
+			deeper := slices.ContainsFunc(sorted(paths), func(other string) bool { return strings.HasPrefix(other, path+".") })
+			switch {
+			case deeper && paths[path]:
+				path += "." + d.keyAt(collection, path)
+			case deeper:
+				continue
+			}
+			fields = append(fields, path)
+		}
+		slices.Sort(fields)
+		d.note(d.collections[collection], "the conditions on %s read fields=%s: applications send these as properties", collection, strings.Join(slices.Compact(fields), ","))
+	}
+}
+
+// keyAt is the primary key of what stands at the end of a path.
+func (d *directus) keyAt(collection, path string) string {
+	for _, field := range strings.Split(path, ".") {
+		to, _, _ := d.schema.relation(collection, field)
+		collection = to
+	}
+	return d.schema.key(collection)
 }

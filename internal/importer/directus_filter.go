@@ -10,58 +10,45 @@ import (
 	"time"
 )
 
-// Directus reads its filter rules in two ways, and so does this file.
+// Directus reads its filter rules in two ways, and so does the importer.
 //
-// The item permissions of reading, updating, deleting and sharing become SQL: a comparison with a null is not
-// true, whether it is negative or not. Here such a comparison says so: x != null && x != "archived". A property
-// that a request does not give is unknown, which Directus does not have: every item has all its columns. It
-// makes a comparison false, in _null too, for nobody says that it is null.
+// The item permissions of reading, updating, deleting and sharing become SQL (this file): a comparison with a
+// null is not true, whether it is negative or not, and values are compared as the type of their column. A
+// condition here is true only where the SQL is: values that come in another shape than the column's type has
+// are compared with nothing. A property that a request does not give is unknown, which Directus does not have:
+// nothing is true of it.
 //
-// Validations are about the payload: what is not in it passes every operator but _submitted, and what is null
-// passes the negative ones.
+// Validations are about the payload (directus_validation.go).
 
 // untranslatable is a part of a filter that CEL cannot say as Directus means it.
 type untranslatable struct{ path, why string }
 
 func (e *untranslatable) Error() string { return e.path + ": " + e.why }
 
-// filterTranslator turns filter rules into CEL.
-type filterTranslator struct {
-	// fieldType is the Directus type of a field of the collection; empty where it is not known.
-	fieldType func(field string) string
-	// key is the name of the primary key: the record's id.
-	key string
-	// attribute tells that the expression reads an attribute of the subject.
-	attribute func(name string)
-	// submitted is the object that a validation reads a field from; nil: the filter is an item permission.
-	submitted func(field string) submitted
+func cannotAt(path, format string, args ...any) error {
+	return &untranslatable{path, fmt.Sprintf(format, args...)}
 }
 
-// submitted is what a validation looks at.
-type submitted struct {
-	// object holds the fields.
-	object string
-	// absent is true where the field is not in the payload.
-	absent clause
+// filterNode is a filter rule whose logical operators stand above its fields.
+type filterNode struct {
+	kind  nodeKind
+	parts []*filterNode
+	// path are the fields on the way to what is tested, the tested one last.
+	path []string
+	op   string
+	v    any
+	at   string
 }
 
-// translate gives the condition that a filter rule is. The error is an *untranslatable.
-func (t *filterTranslator) translate(filter any, path string) (clause, error) {
-	return t.group(coerce(filter), t.root(), path)
-}
+type nodeKind int
 
-// scope is the object whose fields a part of a filter is about.
-type scope struct {
-	object string
-	// known are the clauses that must hold for the object to be there.
-	known []clause
-	// strict leaves an unknown property an error instead of false, so that not() cannot turn it into true.
-	strict bool
-	// top is true for the record itself.
-	top bool
-}
-
-func (t *filterTranslator) root() scope { return scope{object: "resource.properties", top: true} }
+const (
+	nodeAll  nodeKind = iota // every part holds; without parts, always
+	nodeAny                  // some part holds
+	nodeTest                 // op and v, on the field at path
+	nodeSome                 // some record of the list at path fulfils the part
+	nodeNone                 // none does
+)
 
 // coerce does what Directus does before it looks at a filter: these texts are values.
 func coerce(v any) any {
@@ -91,315 +78,925 @@ func coerce(v any) any {
 	return v
 }
 
-// group translates an object of fields and logical operators, which must all hold.
-func (t *filterTranslator) group(filter any, in scope, path string) (clause, error) {
-	members, ok := filter.(map[string]any)
-	if filter == nil {
-		return always, nil
+// parseFilter reads a filter rule. What stands under a field's name may be operators, logical operators, or
+// fields of the records that it links to. The error is an *untranslatable.
+func parseFilter(v any, at string) (*filterNode, error) {
+	return parseGroup(coerce(v), nil, at)
+}
+
+func parseGroup(v any, fields []string, at string) (*filterNode, error) {
+	if v == nil && len(fields) == 0 {
+		return &filterNode{at: at}, nil
 	}
+	members, ok := v.(map[string]any)
 	if !ok {
-		return never, &untranslatable{path, "is not an object"}
+		if len(fields) == 0 {
+			return nil, cannotAt(at, "is not an object")
+		}
+		members = map[string]any{"_eq": v} // the short form
+		at = strings.TrimSuffix(at, "._eq")
 	}
-	var parts []clause
+	all := &filterNode{at: at}
 	for _, key := range sorted(members) {
-		var part clause
-		var err error
-		at := path + "." + key
-		switch {
-		case key == "_and" || key == "_or":
-			part, err = t.logical(key, members[key], at, func(v any, at string) (clause, error) { return t.group(v, in, at) })
-		case strings.HasPrefix(key, "_"):
-			err = &untranslatable{at, "an operator without a field"}
-		case strings.ContainsAny(key, "()"):
-			err = &untranslatable{at, "functions of fields have no counterpart; keep the result in a property of its own"}
-		case strings.ContainsAny(key, ":."):
-			err = &untranslatable{at, "paths in a field's name have no counterpart"}
-		default:
-			part, err = t.field(key, members[key], in, at)
-		}
+		part, err := parseMember(key, members[key], fields, at+"."+key)
 		if err != nil {
-			return never, err
+			return nil, err
 		}
-		parts = append(parts, part)
+		all.parts = append(all.parts, part)
 	}
-	return and(parts...), nil
+	if len(all.parts) == 1 {
+		return all.parts[0], nil
+	}
+	return all, nil
 }
 
-// logical translates _and and _or.
-func (t *filterTranslator) logical(key string, v any, path string, each func(any, string) (clause, error)) (clause, error) {
-	list, ok := v.([]any)
+func parseMember(key string, v any, fields []string, at string) (*filterNode, error) {
 	switch {
-	case !ok:
-		return never, &untranslatable{path, "is not a list"}
-	case len(list) == 0 && key == "_or":
-		return never, &untranslatable{path, "an _or without alternatives, which Directus ignores"}
-	}
-	var parts []clause
-	for i, element := range list {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		if object, ok := element.(map[string]any); t.submitted != nil && ok && len(object) == 0 {
-			return never, &untranslatable{at, "an empty rule, on which Directus fails"}
-		}
-		part, err := each(element, at)
-		if err != nil {
-			return never, err
-		}
-		parts = append(parts, part)
-	}
-	if key == "_or" {
-		return or(parts...), nil
-	}
-	return and(parts...), nil
-}
-
-// field translates what stands under the name of a field: operators, logical operators, or fields of the
-// records that it links to.
-func (t *filterTranslator) field(name string, v any, in scope, path string) (clause, error) {
-	operators, ok := v.(map[string]any)
-	if !ok {
-		operators = map[string]any{"_eq": v} // the short form
-	}
-	var parts []clause
-	for _, key := range sorted(operators) {
-		at := path + "." + key
-		var part clause
-		var err error
+	case key == "_and" || key == "_or":
+		list, ok := v.([]any)
 		switch {
-		case key == "_and" || key == "_or":
-			part, err = t.logical(key, operators[key], at, func(v any, at string) (clause, error) { return t.field(name, v, in, at) })
-		case key == "_some" || key == "_none":
-			part, err = t.related(name, key, operators[key], in, at)
-		case strings.HasPrefix(key, "_"):
-			part, err = t.operator(name, key, operators[key], in, at)
-		default:
-			part, err = t.nested(name, key, operators[key], in, at)
+		case !ok:
+			return nil, cannotAt(at, "is not a list")
+		case len(list) == 0 && key == "_or":
+			return nil, cannotAt(at, "an _or without alternatives, which Directus ignores")
 		}
+		node := &filterNode{at: at}
+		if key == "_or" {
+			node.kind = nodeAny
+		}
+		for i, element := range list {
+			part, err := parseGroup(element, fields, fmt.Sprintf("%s[%d]", at, i))
+			if err != nil {
+				return nil, err
+			}
+			node.parts = append(node.parts, part)
+		}
+		return node, nil
+	case len(fields) == 0 && strings.HasPrefix(key, "_"):
+		return nil, cannotAt(at, "an operator without a field")
+	case key == "_some" || key == "_none":
+		inner, err := parseGroup(v, nil, at)
 		if err != nil {
-			return never, err
+			return nil, err
 		}
-		parts = append(parts, part)
+		node := &filterNode{kind: nodeSome, parts: []*filterNode{inner}, path: fields, at: at}
+		if key == "_none" {
+			node.kind = nodeNone
+		}
+		return node, nil
+	case strings.HasPrefix(key, "_"):
+		return &filterNode{kind: nodeTest, path: fields, op: key, v: v, at: at}, nil
+	case strings.ContainsAny(key, "()"):
+		return nil, cannotAt(at, "functions of fields have no counterpart; keep the result in a property of its own")
+	case strings.ContainsAny(key, ":.") || strings.HasPrefix(key, "item__"):
+		return nil, cannotAt(at, "paths in a field's name have no counterpart")
 	}
-	return and(parts...), nil
+	return parseGroup(v, append(slices.Clone(fields), key), at)
 }
 
-// nested translates a field of the record that a field links to. Its id is the value of the link itself.
-func (t *filterTranslator) nested(name, key string, v any, in scope, path string) (clause, error) {
-	switch {
-	case t.submitted != nil:
-		return never, &untranslatable{path, "validations of linked records have no counterpart"}
-	case key == "id":
-		return t.field(name, v, in, path)
-	}
-	below := scope{object: member(in.object, name), strict: in.strict}
-	if !in.strict {
-		below.known = append(slices.Clone(in.known), has(in.object, name))
-	}
-	return t.group(map[string]any{key: v}, below, strings.TrimSuffix(path, "."+key))
+// itemTranslator turns item permissions of a collection into CEL.
+type itemTranslator struct {
+	schema     *directusSchema
+	collection string
+	// attribute is told which attributes of the subject the expression reads, reads the paths of the record.
+	attribute func(name string)
+	reads     func(path []string, link bool)
+	variables int
 }
 
-// related translates _some and _none on the list of records that link to this one.
-func (t *filterTranslator) related(name, key string, v any, in scope, path string) (clause, error) {
-	if t.submitted != nil || !in.top {
-		return never, &untranslatable{path, "only on a field of the record itself"}
-	}
-	list := member(in.object, name)
-	if key == "_some" {
-		each, err := t.group(v, scope{object: "e"}, path)
-		if err != nil {
-			return never, err
-		}
-		return and(has(in.object, name), atom("%s.exists(e, %s)", list, each.text)), nil
-	}
-	each, err := t.group(v, scope{object: "e", strict: true}, path)
+// scope is the record whose fields a part of a filter is about: the record itself, or one of a list.
+type scope struct {
+	collection string
+	// object is its expression, path where it stands below the record.
+	object string
+	path   []string
+	top    bool
+	// fails asks for a condition under which the filter is not true, instead of one under which it is.
+	fails bool
+	// bound are the expressions of the records that lists on the way stand for, by path; empty: for none.
+	bound map[string]string
+}
+
+func (t *itemTranslator) translate(filter any, path string) (clause, error) {
+	node, err := parseFilter(filter, path)
 	if err != nil {
 		return never, err
 	}
-	return and(has(in.object, name), atom("%s.all(e, %s)", list, not(each).text)), nil
+	return t.clause(node, scope{collection: t.collection, object: "resource.properties", top: true})
 }
 
-// operator translates one operator on a field.
-func (t *filterTranslator) operator(name, op string, v any, in scope, path string) (clause, error) {
-	f := leaf{translator: t, op: op, path: path}
-	if in.top {
-		f.fieldType = t.fieldType(name)
+func (t *itemTranslator) clause(n *filterNode, in scope) (clause, error) {
+	switch n.kind {
+	case nodeTest:
+		return t.test(n, in)
+	case nodeSome, nodeNone:
+		return t.related(n, in)
 	}
-	if t.submitted != nil {
-		payload := t.submitted(name)
-		f.x = member(payload.object, name)
-		if op == "_submitted" {
-			return not(payload.absent), nil
+	all := n.kind == nodeAll
+	if all && !in.fails {
+		if list := t.sharedList(n, in); list != nil {
+			return t.sharing(n, in, list)
 		}
-		holds, err := f.validation(v)
+	}
+	var parts []clause
+	for _, part := range n.parts {
+		c, err := t.clause(part, in)
 		if err != nil {
 			return never, err
 		}
-		return or(payload.absent, holds), nil
+		parts = append(parts, c)
 	}
-	if in.top && name == t.key {
-		if c, ok := identity(op, v); ok {
-			return c, nil
-		}
+	if all != in.fails {
+		return and(parts...), nil
 	}
-	f.x = member(in.object, name)
-	holds, err := f.item(v)
-	if err != nil || in.strict || holds == always || holds == never {
-		return holds, err
-	}
-	return and(append(slices.Clone(in.known), has(in.object, name), holds)...), nil
+	return or(parts...), nil
 }
 
-// identity says of the record's id, which is a text, that it is one of some values; false for what it cannot say.
-func identity(op string, v any) (clause, bool) {
-	list := []any{v}
-	if elements, ok := v.([]any); ok && op == "_in" && len(elements) > 0 {
-		list = elements
-	} else if op != "_eq" {
-		return never, false
-	}
-	same := make([]string, len(list))
-	for i, element := range list {
-		switch element := element.(type) {
-		case int64:
-			same[i] = literal(literal(element))
-		case string:
-			same[i] = literal(element)
-			if element == "$CURRENT_USER" {
-				same[i] = currentUser
-			} else if strings.HasPrefix(element, "$") {
-				return never, false
+// sharedList is the shortest list that several parts of a conjunction are about. Directus joins it once, so the
+// parts are about one and the same record of it.
+func (t *itemTranslator) sharedList(n *filterNode, in scope) []string {
+	seen := map[string]int{}
+	var shortest []string
+	for _, part := range n.parts {
+		for key, path := range t.lists(part, in) {
+			if seen[key]++; seen[key] < 2 {
+				continue
 			}
-		default:
-			return never, false
+			if shortest == nil || len(path) < len(shortest) || len(path) == len(shortest) && slices.Compare(path, shortest) < 0 {
+				shortest = path
+			}
 		}
 	}
-	if op == "_eq" {
-		return atom("resource.id == %s", same[0]), true
+	return shortest
+}
+
+// lists are the lists that a part goes through without _some or _none, by their key.
+func (t *itemTranslator) lists(n *filterNode, in scope) map[string][]string {
+	found := map[string][]string{}
+	if n.kind == nodeTest {
+		collection := in.collection
+		for i, field := range n.path {
+			to, many, known := t.schema.relation(collection, field)
+			key := pathKey(n.path[:i+1])
+			if _, bound := in.bound[key]; many && !bound {
+				found[key] = n.path[:i+1]
+			}
+			if !known {
+				break
+			}
+			collection = to
+		}
+		return found
 	}
-	return atom("resource.id in [%s]", strings.Join(same, ", ")), true
+	if n.kind == nodeAll || n.kind == nodeAny {
+		for _, part := range n.parts {
+			for key, path := range t.lists(part, in) {
+				found[key] = path
+			}
+		}
+	}
+	return found
+}
+
+func pathKey(path []string) string { return strings.Join(path, "\x00") }
+
+// sharing translates a conjunction for one record of a list, and for no record of it.
+func (t *itemTranslator) sharing(n *filterNode, in scope, list []string) (clause, error) {
+	object, collection := in.object, in.collection
+	for i, field := range list {
+		if expression, ok := in.bound[pathKey(list[:i])]; ok && i > 0 {
+			if expression == "" {
+				break
+			}
+			object = expression
+		}
+		to, _, _ := t.schema.relation(collection, field)
+		object, collection = member(object, field), to
+	}
+	bind := func(expression string) scope {
+		below := in
+		below.bound = map[string]string{pathKey(list): expression}
+		for key, v := range in.bound {
+			below.bound[key] = v
+		}
+		return below
+	}
+	without, err := t.clause(n, bind(""))
+	if err != nil {
+		return never, err
+	}
+	variable := t.variable()
+	with, err := t.clause(n, bind(variable))
+	if err != nil {
+		return never, err
+	}
+	if with == never {
+		return without, nil
+	}
+	some := atom("%s.exists(%s, %s)", object, variable, with.text)
+	if in.top {
+		some = and(has(in.object, list[0]), some)
+	}
+	return or(without, some), nil
+}
+
+// variable names a record of a list.
+func (t *itemTranslator) variable() string {
+	t.variables++
+	if t.variables == 1 {
+		return "e"
+	}
+	return "e" + strconv.Itoa(t.variables)
+}
+
+// related translates _some and _none on the list of records that link to this one.
+func (t *itemTranslator) related(n *filterNode, in scope) (clause, error) {
+	if len(n.path) != 1 {
+		return never, cannotAt(n.at, "only on a list of the record itself; Directus refuses it below a link")
+	}
+	field := n.path[0]
+	to, many, known := t.schema.relation(in.collection, field)
+	if !many && (known || t.schema.fields[in.collection][field].kind != kindUnknown) {
+		return never, cannotAt(n.at, "%s is no list of records", field)
+	}
+	some := (n.kind == nodeSome) != in.fails
+	variable := t.variable()
+	below := scope{collection: to, object: variable, path: append(slices.Clone(in.path), field), fails: !some}
+	inner, err := t.clause(n.parts[0], below)
+	if err != nil {
+		return never, err
+	}
+	t.read(in, []string{field}, false)
+	list := member(in.object, field)
+	var c clause
+	switch {
+	case some && inner == always:
+		c = atom("size(%s) > 0", list)
+	case some && inner == never:
+		return never, nil
+	case some:
+		c = atom("%s.exists(%s, %s)", list, variable, inner.text)
+	case inner == always:
+		return always, nil
+	case inner == never:
+		c = atom("size(%s) == 0", list)
+	default:
+		c = atom("%s.all(%s, %s)", list, variable, inner.text)
+	}
+	if in.top {
+		c = and(has(in.object, field), c)
+	}
+	return c, nil
+}
+
+// read tells of a path of the record that the expression reads.
+func (t *itemTranslator) read(in scope, path []string, link bool) {
+	if t.reads != nil {
+		t.reads(append(slices.Clone(in.path), path...), link)
+	}
+}
+
+// test translates one operator on a field, of the record or of those that it leads to.
+func (t *itemTranslator) test(n *filterNode, in scope) (clause, error) {
+	f := &leaf{translator: t, op: n.op, path: n.at, v: n.v, fails: in.fails}
+	// Where the path leads, and what is at its end.
+	collections := []string{in.collection}
+	many := make([]bool, len(n.path))
+	path := n.path
+	for i := 0; i < len(path); i++ {
+		collection := collections[i]
+		to, list, known := t.schema.relation(collection, path[i])
+		many[i] = list
+		kind := t.schema.fields[collection][path[i]].kind
+		switch {
+		case list && !known:
+			return never, cannotAt(n.at, "the snapshot does not say which records are in the list %s; add its relations", path[i])
+		case i+1 < len(path) && !known && kind != kindUnknown:
+			return never, cannotAt(n.at, "the snapshot does not say where %s leads; add its relations", path[i])
+		}
+		collections = append(collections, to)
+		if i+2 == len(path) && path[i+1] == t.schema.key(to) { // the id of what is linked
+			path = path[:i+1]
+		}
+	}
+	last := len(path) - 1
+	f.field = t.schema.fields[collections[last]][path[last]]
+	if to, list, known := t.schema.relation(collections[last], path[last]); known || len(path) < len(n.path) {
+		f.link, f.key = true, t.schema.key(to)
+		if list {
+			f.field = t.schema.fields[to][f.key]
+		} else if f.field.kind == kindUnknown {
+			f.field = t.schema.fields[to][f.key]
+		}
+	}
+	if in.top && len(path) == 1 && path[0] == t.schema.key(in.collection) {
+		c, said, err := f.identity()
+		if said || err != nil {
+			return c, err
+		}
+	}
+	t.read(in, path, f.link)
+	if many[last] && (f.op == "_null" || f.op == "_nnull" || n.v == nil && (f.op == "_eq" || f.op == "_neq")) {
+		if len(path) == 1 || !slices.Contains(many[:last], true) {
+			return t.emptiness(n, f, in, path)
+		}
+		return never, cannotAt(n.at, "whether a list in a list is empty cannot be said")
+	}
+	c, err := t.walk(f, in, path, many, 0, in.object, nil)
+	if err != nil || c == always || c == never || !in.top || in.fails {
+		return c, err
+	}
+	if _, bound := in.bound[pathKey(path[:1])]; bound {
+		return c, nil
+	}
+	return and(has(in.object, path[0]), c), nil
+}
+
+// emptiness translates _null and _nnull on a list.
+func (t *itemTranslator) emptiness(n *filterNode, f *leaf, in scope, path []string) (clause, error) {
+	null := f.nullTest() == isNull
+	switch {
+	case !t.schema.before12() && (null || in.fails):
+		return never, cannotAt(n.at, "whether a list is empty depends on the version of Directus; add a snapshot, which names it")
+	}
+	list := in.object
+	var nulls []clause
+	for i, field := range path {
+		list = member(list, field)
+		if i < len(path)-1 {
+			nulls = append(nulls, atom("%s == null", list))
+		}
+	}
+	_, bound := in.bound[pathKey(path)]
+	switch {
+	case bound && null:
+		return never, nil
+	case bound && in.bound[pathKey(path)] != "":
+		return always, nil
+	case bound:
+		return never, nil
+	}
+	empty := null != in.fails
+	c := atom("size(%s) > 0", list)
+	if empty {
+		c = or(append(nulls, atom("size(%s) == 0", list))...)
+	}
+	if in.top && !in.fails {
+		c = and(has(in.object, path[0]), c)
+	}
+	return c, nil
+}
+
+// walk goes along a path: through links, which may be null, and lists, some element of which has to fulfil the
+// test.
+func (t *itemTranslator) walk(f *leaf, in scope, path []string, many []bool, i int, object string, nulls []clause) (clause, error) {
+	here := member(object, path[i])
+	if many[i] {
+		expression, bound := in.bound[pathKey(path[:i+1])]
+		switch {
+		case bound && expression == "":
+			return never, nil
+		case bound && i == len(path)-1:
+			f.x = expression
+			return f.clause()
+		case bound:
+			return t.walk(f, in, path, many, i+1, expression, nil)
+		}
+		variable := t.variable()
+		var inner clause
+		var err error
+		if i == len(path)-1 {
+			f.x = variable
+			inner, err = f.clause()
+		} else {
+			inner, err = t.walk(f, in, path, many, i+1, variable, nil)
+		}
+		if err != nil {
+			return never, err
+		}
+		switch {
+		case !in.fails && inner == never:
+			return never, nil
+		case !in.fails:
+			return atom("%s.exists(%s, %s)", here, variable, inner.text), nil
+		case f.mayNull(): // an empty list has a null
+			return and(atom("size(%s) > 0", here), atom("%s.all(%s, %s)", here, variable, inner.text)), nil
+		}
+		return or(append(nulls, atom("%s.all(%s, %s)", here, variable, inner.text))...), nil
+	}
+	if i < len(path)-1 {
+		return t.walk(f, in, path, many, i+1, here, append(slices.Clone(nulls), atom("%s == null", here)))
+	}
+	f.x = here
+	c, err := f.clause()
+	if err != nil {
+		return never, err
+	}
+	// Of a link that is null, every field is null.
+	if !in.fails && f.onNull() || in.fails && !f.mayNull() {
+		c = or(append(nulls, c)...)
+	}
+	return c, nil
 }
 
 // leaf is one operator on one field.
 type leaf struct {
-	translator *filterTranslator
+	translator *itemTranslator
 	// x is the expression of the field.
-	x         string
-	op        string
-	path      string
-	fieldType string
+	x    string
+	op   string
+	v    any
+	path string
+	// field is what the column holds. A link may come as the id, or as the record with the key.
+	field directusField
+	link  bool
+	key   string
+	fails bool
 }
 
-func (f *leaf) cannot(format string, args ...any) error {
-	return &untranslatable{f.path, fmt.Sprintf(format, args...)}
+func (f *leaf) cannot(format string, args ...any) error { return cannotAt(f.path, format, args...) }
+
+type nullness int
+
+const (
+	noNullTest nullness = iota
+	isNull
+	isNotNull
+)
+
+// nullTest says whether the operator asks for null.
+func (f *leaf) nullTest() nullness {
+	test := map[string]nullness{"_null": isNull, "_nnull": isNotNull}[f.op]
+	if test != noNullTest && f.v == false {
+		test = isNull + isNotNull - test
+	}
+	if f.v == nil {
+		switch f.op {
+		case "_eq":
+			return isNull
+		case "_neq":
+			return isNotNull
+		}
+	}
+	return test
 }
 
-func (f *leaf) is(format string, args ...any) clause {
-	return atom(f.x+" "+format, args...)
+// onNull reports whether the operator is true of null.
+func (f *leaf) onNull() bool {
+	switch f.op {
+	case "_empty":
+		return f.v != false
+	case "_nempty":
+		return f.v == false
+	case "_nin": // of nothing is everything, null too
+		list, ok := f.v.([]any)
+		return ok && len(list) == 0
+	}
+	return f.nullTest() == isNull
 }
 
-// notNull is for what SQL does not find true of null.
-func (f *leaf) notNull(c clause) clause { return and(f.is("!= null"), c) }
+// mayNull reports whether the operator may be true of null: _eq of a variable that is null.
+func (f *leaf) mayNull() bool {
+	s, _ := f.v.(string)
+	return f.onNull() || f.op == "_eq" && strings.HasPrefix(s, "$CURRENT_") && s != "$CURRENT_USER"
+}
 
-// inverse are the operators that stand for another one when they are given false.
-var inverse = map[string]string{"_null": "_nnull", "_nnull": "_null", "_empty": "_nempty", "_nempty": "_empty"}
+// negated are the operators that are true where others are false; nothing is true of null but what asks for it.
+var negated = map[string]string{
+	"_eq": "_neq", "_neq": "_eq", "_in": "_nin", "_nin": "_in", "_gt": "_lte", "_lte": "_gt", "_gte": "_lt", "_lt": "_gte",
+	"_between": "_nbetween", "_nbetween": "_between", "_null": "_nnull", "_nnull": "_null", "_empty": "_nempty", "_nempty": "_empty",
+	"_contains": "_ncontains", "_ncontains": "_contains", "_icontains": "_nicontains",
+	"_starts_with": "_nstarts_with", "_nstarts_with": "_starts_with", "_istarts_with": "_nistarts_with", "_nistarts_with": "_istarts_with",
+	"_ends_with": "_nends_with", "_nends_with": "_ends_with", "_iends_with": "_niends_with", "_niends_with": "_iends_with",
+}
 
-// item translates an operator of an item permission.
-func (f *leaf) item(v any) (clause, error) {
-	op := f.op
-	if other, ok := inverse[op]; ok && v == false {
-		op = other
+// clause is the test, or with fails, the condition under which it is not true.
+func (f *leaf) clause() (clause, error) {
+	if !f.fails {
+		return f.holds(f.op)
+	}
+	other, ok := negated[f.op]
+	if !ok {
+		return never, f.cannot("the operator %s has no counterpart", f.op)
+	}
+	if _, err := f.holds(f.op); err != nil { // what cannot be said cannot be said not to be so
+		return never, err
+	}
+	c, err := f.holds(other)
+	if err != nil || f.nullTest() != noNullTest || f.mayNull() || other == "_empty" || other == "_nempty" {
+		return c, err
+	}
+	return or(f.is("== null"), c), nil
+}
+
+func (f *leaf) is(format string, args ...any) clause { return atom(f.x+" "+format, args...) }
+
+// either says something of a link that comes as an id, or as a record. The test must not be true of the other.
+func (f *leaf) either(test func(x string) clause) clause {
+	c := test(f.x)
+	if !f.link || c == always || c == never {
+		return c
+	}
+	return or(c, and(has(f.x, f.key), test(member(f.x, f.key))))
+}
+
+// operators of a type are those that Directus lets be asked of it; it refuses the whole request otherwise.
+var (
+	orderOperatorsOf = []string{"_gt", "_gte", "_lt", "_lte", "_between", "_nbetween"}
+	plainOperatorsOf = []string{"_eq", "_neq", "_in", "_nin"}
+	textOperatorsOf  = []string{
+		"_contains", "_ncontains", "_icontains", "_starts_with", "_nstarts_with", "_istarts_with", "_nistarts_with",
+		"_ends_with", "_nends_with", "_iends_with", "_niends_with",
+	}
+	emptyOperatorsOf = []string{"_empty", "_nempty"}
+
+	operatorsOf = map[valueKind][]string{
+		kindUnknown:   slices.Concat(plainOperatorsOf, orderOperatorsOf, textOperatorsOf, emptyOperatorsOf),
+		kindText:      slices.Concat(plainOperatorsOf, textOperatorsOf, emptyOperatorsOf),
+		kindCSV:       slices.Concat(plainOperatorsOf, textOperatorsOf, emptyOperatorsOf),
+		kindUUID:      plainOperatorsOf,
+		kindBool:      {"_eq", "_neq"},
+		kindInteger:   slices.Concat(plainOperatorsOf, orderOperatorsOf),
+		kindNumber:    slices.Concat(plainOperatorsOf, orderOperatorsOf),
+		kindBigInt:    slices.Concat(plainOperatorsOf, orderOperatorsOf),
+		kindDate:      slices.Concat(plainOperatorsOf, orderOperatorsOf),
+		kindDateTime:  slices.Concat(plainOperatorsOf, orderOperatorsOf),
+		kindTime:      slices.Concat(plainOperatorsOf, orderOperatorsOf),
+		kindTimestamp: slices.Concat(plainOperatorsOf, orderOperatorsOf),
+	}
+)
+
+// holds is the condition under which an operator is true.
+func (f *leaf) holds(op string) (clause, error) {
+	g := *f
+	g.op = op
+	switch g.nullTest() {
+	case isNull:
+		return f.is("== null"), nil
+	case isNotNull:
+		if f.field.kind == kindUnknown { // it may be a list of records, which is null when it is empty
+			return and(f.is("!= null"), atom("type(%s) != list", f.x)), nil
+		}
+		return f.is("!= null"), nil
+	}
+	asked := op
+	if f.fails { // asked the other way round
+		asked = f.op
+	}
+	if !slices.Contains(operatorsOf[f.field.kind], asked) {
+		switch {
+		case f.field.kind == kindClosed || f.field.kind == kindList:
+			return never, f.cannot("what is in the field cannot be compared, only whether it is there")
+		case slices.Contains(operatorsOf[kindUnknown], asked):
+			return never, f.cannot("Directus refuses %s on a field of this type", asked)
+		case slices.Contains([]string{"_ieq", "_nieq", "_nicontains"}, asked):
+			return never, f.cannot("Directus refuses %s of items", asked)
+		}
+		return never, f.cannot("the operator %s has no counterpart", asked)
 	}
 	switch op {
-	case "_null":
-		return f.is("== null"), nil
-	case "_nnull":
-		return f.is("!= null"), nil
-	case "_empty":
-		return or(f.is("== null"), f.is(`== ""`)), nil
-	case "_nempty":
-		return f.notNull(f.is(`!= ""`)), nil
+	case "_empty", "_nempty":
+		return f.empty((op == "_empty") == (f.v != false)), nil
 	case "_eq":
-		return f.equal(v)
+		return f.equal(f.v)
 	case "_neq":
-		return f.different(v)
+		return f.different(f.v)
 	case "_in", "_nin":
-		return f.among(v, op == "_nin")
+		return f.among(f.v, op == "_nin")
 	case "_gt", "_gte", "_lt", "_lte":
-		c, err := f.compare(order[op], v)
-		return f.notNull(c), err
+		return f.compare(order[op], f.v)
 	case "_between", "_nbetween":
-		return f.between(v)
+		return f.between(f.v, op == "_nbetween")
 	}
-	if test, ok := textTests[op]; ok {
-		return f.text(test, v)
-	}
-	return never, f.cannot("the operator %s has no counterpart", op)
+	return f.like(textTests[op], f.v)
 }
 
 var order = map[string]string{"_gt": ">", "_gte": ">=", "_lt": "<", "_lte": "<="}
 
-// equal translates _eq; null means to be null.
+// csvText is a list of texts as the text that the column holds.
+func csvText(x string) string { return fmt.Sprintf(`(type(%s) == list ? %s.join(",") : %s)`, x, x, x) }
+
+func (f *leaf) empty(empty bool) clause {
+	x := f.x
+	if f.field.kind == kindCSV {
+		x = csvText(x)
+	}
+	if empty {
+		return or(f.is("== null"), atom(`%s == ""`, x))
+	}
+	if f.field.kind == kindUnknown {
+		return and(f.is("!= null"), f.is(`!= ""`), atom("type(%s) != list", f.x))
+	}
+	return and(f.is("!= null"), atom(`%s != ""`, x))
+}
+
+// currentUser is what $CURRENT_USER becomes.
+const currentUser = "subject.id"
+
+// variable is the expression of a dynamic variable; empty for other values.
+func (f *leaf) variable(v any) (string, error) {
+	s, ok := v.(string)
+	if !ok || !strings.HasPrefix(s, "$") {
+		return "", nil
+	}
+	name, err := dynamicVariable(s, f.translator.schema)
+	switch {
+	case err != "":
+		return "", f.cannot("%s", err)
+	case name == "" && strings.HasPrefix(s, "$NOW"):
+		return "", f.cannot("%s can be compared by order only", s)
+	case name == "":
+		return "", nil
+	}
+	kind := kindUUID // of users and roles
+	if attribute, ok := strings.CutPrefix(name, "subject.attributes."); ok {
+		f.translator.attribute(attribute)
+		if attribute != "role" {
+			kind = f.translator.schema.fields["directus_users"][attribute].kind
+		}
+	}
+	if a, b := family(kind), family(f.field.kind); a != kindUnknown && b != kindUnknown && a != b {
+		return "", f.cannot("the database does not compare the field with %s, which is of another type", s)
+	}
+	return name, nil
+}
+
+// family is what values are compared with each other.
+func family(kind valueKind) valueKind {
+	switch kind {
+	case kindUUID, kindCSV:
+		return kindText
+	case kindNumber, kindBigInt:
+		return kindInteger
+	case kindClosed, kindList:
+		return kindUnknown
+	}
+	return kind
+}
+
+// dynamicVariable is the expression of a variable that stands for one value; empty for what is none.
+func dynamicVariable(s string, schema *directusSchema) (name, problem string) {
+	switch {
+	case s == "$CURRENT_USER":
+		return currentUser, ""
+	case s == "$CURRENT_ROLE":
+		return "subject.attributes.role", ""
+	case strings.HasPrefix(s, "$CURRENT_USER."):
+		field := strings.TrimPrefix(s, "$CURRENT_USER.")
+		if field == schema.key("directus_users") {
+			return currentUser, ""
+		}
+		if link, key, ok := strings.Cut(field, "."); ok { // the id of a record that the user links to
+			if to, isLink := schema.links["directus_users"][link]; isLink && key == schema.key(to) || !isLink && key == "id" && !schema.known["directus_users"] {
+				field = link
+			}
+		}
+		if !plainName(field) {
+			return "", s + " reads a record that the user links to; keep the value in an attribute of the user"
+		}
+		return "subject.attributes." + field, ""
+	case strings.HasPrefix(s, "$CURRENT_"):
+		return "", s + " has no counterpart here"
+	}
+	return "", ""
+}
+
+// equal translates _eq of a value that is not null.
 func (f *leaf) equal(v any) (clause, error) {
-	if v == nil {
-		return f.is("== null"), nil
-	}
-	if dynamic, err := f.variable(v); dynamic != "" || err != nil {
-		return f.is("== %s", dynamic), err
-	}
-	if err := f.scalar(v); err != nil {
+	dynamic, err := f.variable(v)
+	if err != nil {
 		return never, err
 	}
-	return f.is("== %s", literal(f.asColumn(v))), nil
+	if dynamic != "" {
+		if f.field.kind == kindCSV {
+			return never, f.cannot("a list of texts cannot be compared with %s", v)
+		}
+		switch f.field.kind {
+		case kindNumber:
+			return f.either(func(x string) clause { return atom("double(%s) == double(%s)", x, dynamic) }), nil
+		case kindBigInt:
+			return f.either(func(x string) clause { return atom("int(%s) == int(%s)", x, dynamic) }), nil
+		}
+		return f.either(func(x string) clause { return atom("%s == %s", x, dynamic) }), nil
+	}
+	c, err := f.constant(v)
+	if err != nil {
+		return never, err
+	}
+	return f.either(c.equal), nil
 }
 
-// different translates _neq.
+// different translates _neq of a value that is not null. What it says is not true of null, nor of values of
+// another shape.
 func (f *leaf) different(v any) (clause, error) {
-	if v == nil {
-		return f.is("!= null"), nil
-	}
-	switch dynamic, err := f.variable(v); {
-	case err != nil:
-		return never, err
-	case dynamic == currentUser:
-		return f.notNull(f.is("!= %s", dynamic)), nil
-	case dynamic != "":
-		return f.notNull(and(f.is("!= %s", dynamic), atom("type(%s) == type(%s)", f.x, dynamic))), nil
-	}
-	if err := f.scalar(v); err != nil {
+	dynamic, err := f.variable(v)
+	if err != nil {
 		return never, err
 	}
-	return f.notNull(f.differs(f.asColumn(v))), nil
-}
-
-// asColumn turns text that is compared with a column of numbers into a number, as Directus does.
-func (f *leaf) asColumn(v any) any {
-	if s, ok := v.(string); ok && (f.fieldType == "integer" || f.fieldType == "float") {
-		if number, ok := numeric(s); ok {
-			return number
+	if dynamic == "" {
+		c, err := f.constant(v)
+		if err != nil {
+			return never, err
 		}
-	}
-	return v
-}
-
-// differs is true for other values of the same type only: what looks alike in another type, such as "5" and 5,
-// a database might well find equal.
-func (f *leaf) differs(v any) clause {
-	switch v := v.(type) {
-	case bool:
-		return f.is("== %t", !v)
-	case string:
-		if _, ok := numeric(v); !ok {
-			return f.is("!= %s", literal(v))
+		if c.different == nil {
+			return never, f.cannot("%s", c.why)
 		}
+		return f.either(c.different), nil
 	}
-	return or(f.is("< %s", literal(v)), f.is("> %s", literal(v)))
+	switch f.field.kind {
+	case kindUUID:
+		return f.either(func(x string) clause { return atom("%s.lowerAscii() != %s.lowerAscii()", x, dynamic) }), nil
+	case kindUnknown:
+		if dynamic == currentUser {
+			return f.either(func(x string) clause { return atom("%s.lowerAscii() != %s.lowerAscii()", x, dynamic) }), nil
+		}
+		return never, f.cannot("without the type of the field, what differs from %s is not known; add a schema snapshot", v)
+	case kindText:
+		if f.translator.schema.caseBlind(false) {
+			return f.either(func(x string) clause {
+				return and(printable(x), atom("%s.lowerAscii().trim() != %s.lowerAscii().trim()", x, dynamic), printable(dynamic))
+			}), nil
+		}
+		return f.either(func(x string) clause { return or(atom("%s < %s", x, dynamic), atom("%s > %s", x, dynamic)) }), nil
+	case kindInteger:
+		return f.either(func(x string) clause { return or(atom("%s < %s", x, dynamic), atom("%s > %s", x, dynamic)) }), nil
+	}
+	return never, f.cannot("a field of this type cannot be told from %s", v)
 }
 
-func (f *leaf) scalar(v any) error {
+// printable is true of texts that every database compares alike, but for their case and spaces at their end.
+func printable(x string) clause { return atom(`%s.matches("^[ -~]*$")`, x) }
+
+// constant is a value of a filter as the type of its column: how to say of an expression that it is equal, and
+// that it differs. Both are false, or an error, of values of another shape. Without different, why says why.
+type constant struct {
+	equal, different func(x string) clause
+	why              string
+}
+
+var (
+	timeLike = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}|[0-9]{1,2}:[0-9]{2})`)
+	uuidLike = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+)
+
+func (f *leaf) constant(v any) (constant, error) {
 	switch v.(type) {
 	case bool, int64, float64, string:
-		return nil
+	default:
+		return constant{}, f.cannot("compares with an object or a list")
 	}
-	return f.cannot("compares with an object or a list")
+	schema := f.translator.schema
+	ordered := func(convert func(x string) string, value string) constant {
+		return constant{
+			equal:     func(x string) clause { return atom("%s == %s", convert(x), value) },
+			different: func(x string) clause { return atom("%s != %s", convert(x), value) },
+		}
+	}
+	switch f.field.kind {
+	case kindInteger:
+		number, ok := asNumber(v)
+		if !ok {
+			return constant{}, f.cannot("%s is no number", literal(v))
+		}
+		return constant{
+			equal: func(x string) clause { return atom("%s == %s", x, literal(number)) },
+			different: func(x string) clause {
+				return or(atom("%s < %s", x, literal(number)), atom("%s > %s", x, literal(number)))
+			},
+		}, nil
+	case kindNumber:
+		number, ok := asNumber(v)
+		if !ok {
+			return constant{}, f.cannot("%s is no number", literal(v))
+		}
+		return ordered(toDouble, double(number)), nil
+	case kindBigInt:
+		number, ok := asNumber(v)
+		if _, whole := number.(int64); !ok || !whole {
+			return constant{}, f.cannot("%s is no whole number", literal(v))
+		}
+		return ordered(toInt, literal(number)), nil
+	case kindBool:
+		b, ok := asBool(v)
+		if !ok {
+			return constant{}, f.cannot("%s is neither true nor false", literal(v))
+		}
+		return constant{
+			equal:     func(x string) clause { return atom("%s == %t", x, b) },
+			different: func(x string) clause { return atom("%s == %t", x, !b) },
+		}, nil
+	case kindDate:
+		day, next, ok := daysOf(v)
+		if !ok {
+			return constant{}, f.cannot("%s is no date such as 2026-01-31", literal(v))
+		}
+		return constant{
+			equal:     func(x string) clause { return atom("%s == %s", x, day) },
+			different: func(x string) clause { return or(atom("%s < %s", x, day), atom("%s >= %s", x, next)) },
+		}, nil
+	case kindDateTime, kindTime, kindTimestamp:
+		moment, convert, problem := f.momentOf(v)
+		if problem != "" {
+			return constant{}, f.cannot("%s", problem)
+		}
+		return ordered(convert, moment), nil
+	}
+	s, isText := v.(string)
+	if !isText && f.field.kind == kindUUID {
+		return constant{}, f.cannot("%s is no uuid", literal(v))
+	}
+	if !isText {
+		if f.field.kind == kindUnknown {
+			if b, ok := v.(bool); ok {
+				return constant{
+					equal:     func(x string) clause { return atom("%s == %t", x, b) },
+					different: func(x string) clause { return atom("%s == %t", x, !b) },
+				}, nil
+			}
+			return constant{
+				equal:     func(x string) clause { return atom("%s == %s", x, literal(v)) },
+				different: func(x string) clause { return or(atom("%s < %s", x, literal(v)), atom("%s > %s", x, literal(v))) },
+			}, nil
+		}
+		if b, ok := v.(bool); ok {
+			if !schema.isPostgres() {
+				return constant{}, f.cannot("how the database compares texts with %t is not known", b)
+			}
+			s = strconv.FormatBool(b)
+		} else {
+			s = numberText(v)
+		}
+	}
+	x := func(x string) string { return x }
+	if f.field.kind == kindCSV {
+		x = csvText
+	}
+	c := constant{equal: func(e string) clause { return atom("%s == %s", x(e), literal(s)) }}
+	_, numeric := numeric(s)
+	switch {
+	case f.field.kind == kindUUID:
+		lower := strings.ToLower(s)
+		if schema.isPostgres() && lower != s {
+			c.equal = func(e string) clause { return atom("%s == %s", e, literal(lower)) }
+		}
+		c.different = func(e string) clause { return atom("%s.lowerAscii() != %s", e, literal(lower)) }
+	case !isText && !schema.convertsTexts():
+		c.why = "how the database compares texts with numbers is not known"
+	case f.field.kind == kindUnknown && (numeric || timeLike.MatchString(s)):
+		c.why = fmt.Sprintf("without the type of the field, what differs from %q is not known; add a schema snapshot", s)
+	case f.field.kind == kindUnknown && uuidLike.MatchString(s):
+		c.different = func(e string) clause { return atom("%s.lowerAscii() != %s", e, literal(strings.ToLower(s))) }
+	case schema.caseBlind(false) && !asciiText(s):
+		c.why = "which letters beyond ASCII the database takes for others is not known"
+	case schema.caseBlind(false):
+		c.different = func(e string) clause {
+			return and(printable(x(e)), atom("%s.lowerAscii().trim() != %s", x(e), literal(strings.ToLower(strings.TrimSpace(s)))))
+		}
+	default: // only texts are in an order with a text
+		c.different = func(e string) clause { return and(atom(`%s >= ""`, x(e)), atom("%s != %s", x(e), literal(s))) }
+	}
+	return c, nil
+}
+
+func toDouble(x string) string { return "double(" + x + ")" }
+
+// double is a number as a literal of CEL's type double.
+func double(v any) string {
+	text := numberText(v)
+	if strings.ContainsAny(text, ".e") {
+		return text
+	}
+	return text + ".0"
+}
+
+// daysOf are a date and the one after it: texts that begin with a date are in the order of their dates.
+func daysOf(v any) (day, next string, ok bool) {
+	s, _ := v.(string)
+	t, err := time.Parse(time.DateOnly, s)
+	return literal(s), literal(t.AddDate(0, 0, 1).Format(time.DateOnly)), err == nil && t.Year() < 9999
+}
+
+func toInt(x string) string { return "int(" + x + ")" }
+
+// asNumber is the number that a value is, or that a text says, as Directus has it.
+func asNumber(v any) (any, bool) {
+	switch v := v.(type) {
+	case int64, float64:
+		return v, true
+	case string:
+		return numeric(v)
+	}
+	return nil, false
+}
+
+func asBool(v any) (value, ok bool) {
+	switch v {
+	case true, int64(1), "1":
+		return true, true
+	case false, int64(0), "0":
+		return false, true
+	}
+	return false, false
 }
 
 // among translates _in and _nin.
@@ -412,8 +1009,6 @@ func (f *leaf) among(v any, negative bool) (clause, error) {
 		for _, part := range strings.Split(v, ",") {
 			list = append(list, coerce(part))
 		}
-	case nil:
-		list = []any{nil}
 	default:
 		list = []any{v}
 	}
@@ -423,21 +1018,24 @@ func (f *leaf) among(v any, negative bool) (clause, error) {
 		}
 		return never, nil
 	}
+	unknown := false
 	var parts []clause
-	var plain []any
+	var plain []any // texts, or numbers, that may stand in a list
+	compact := f.field.kind == kindText && !f.translator.schema.caseBlind(false)
 	for _, element := range list {
 		if element == nil { // nothing is equal to null in SQL, and nothing known to be different
-			if negative {
-				return never, nil
-			}
+			unknown = true
 			continue
 		}
-		if s, ok := element.(string); ok && s == "$CURRENT_ROLES" {
+		if s, ok := element.(string); ok && f.field.kind == kindCSV && strings.Contains(s, ",") {
+			return never, f.cannot("a list of texts with a comma in one of them cannot be compared")
+		}
+		if s, ok := element.(string); ok && s == "$CURRENT_ROLES" && slices.Contains([]valueKind{kindText, kindUUID, kindUnknown}, f.field.kind) {
 			f.translator.attribute("roles")
 			if negative {
-				parts = append(parts, not(f.is("in subject.attributes.roles")), atom("type(%s) == string", f.x))
+				parts = append(parts, f.either(func(x string) clause { return not(atom("%s.lowerAscii() in subject.attributes.roles", x)) }))
 			} else {
-				parts = append(parts, f.is("in subject.attributes.roles"))
+				parts = append(parts, f.either(func(x string) clause { return atom("%s in subject.attributes.roles", x) }))
 			}
 			continue
 		}
@@ -445,90 +1043,77 @@ func (f *leaf) among(v any, negative bool) (clause, error) {
 		if err != nil {
 			return never, err
 		}
-		if dynamic == "" {
-			if err := f.scalar(element); err != nil {
+		switch {
+		case dynamic != "" && dynamic != currentUser && negative:
+			return never, f.cannot("%s may be a list, or null", element)
+		case dynamic != "" && dynamic != currentUser: // the attribute may be a list
+			parts = append(parts, f.either(func(x string) clause {
+				return and(atom("%s != null", x), or(atom("%s == %s", x, dynamic), and(atom("type(%s) == list", dynamic), atom("%s in %s", x, dynamic))))
+			}))
+		case negative && compact && dynamic == "":
+			c, err := f.constant(element)
+			if err != nil {
 				return never, err
 			}
-			plain = append(plain, f.asColumn(element))
-			continue
-		}
-		switch {
-		case !negative && dynamic == currentUser:
-			parts = append(parts, f.is("== %s", dynamic))
-		case !negative: // the attribute may be a list
-			parts = append(parts, f.is("== %s", dynamic), and(atom("type(%s) == list", dynamic), f.is("in %s", dynamic)))
-		case dynamic == currentUser:
-			parts = append(parts, f.is("!= %s", dynamic))
+			if s, isText := element.(string); isText {
+				plain = append(plain, s)
+			} else if c.different == nil {
+				return never, f.cannot("%s", c.why)
+			} else {
+				parts = append(parts, f.either(c.different))
+			}
+		case negative:
+			c, err := f.different(element)
+			if f.field.kind == kindCSV && err == nil {
+				c, err = f.noneOf(element)
+			}
+			if err != nil {
+				return never, err
+			}
+			parts = append(parts, c)
 		default:
-			return never, f.cannot("%s may be a list, or null", element)
-		}
-	}
-	if negative {
-		var texts []any
-		for _, element := range plain {
-			if s, ok := element.(string); ok {
-				if _, number := numeric(s); !number {
-					texts = append(texts, element)
+			c, err := f.equal(element)
+			if err != nil {
+				return never, err
+			}
+			if dynamic == "" && !f.link && (f.field.kind == kindText || f.field.kind == kindUnknown || f.field.kind == kindInteger) {
+				value := element
+				if number, ok := asNumber(element); ok && f.field.kind == kindInteger {
+					value = number
+				} else if _, isText := element.(string); !isText && f.field.kind == kindText {
+					parts = append(parts, c)
 					continue
 				}
+				plain = append(plain, value)
+				continue
 			}
-			parts = append(parts, f.differs(element))
+			parts = append(parts, c)
 		}
-		if len(texts) > 0 {
-			parts = append([]clause{not(f.is("in %s", literal(texts)))}, parts...)
+	}
+	if negative && unknown {
+		return never, nil
+	}
+	if negative {
+		if len(plain) > 0 {
+			none := func(x string) clause { return and(atom(`%s >= ""`, x), not(atom("%s in %s", x, literal(plain)))) }
+			parts = append([]clause{f.either(none)}, parts...)
 		}
-		return f.notNull(and(parts...)), nil
+		return and(parts...), nil
 	}
 	if len(plain) > 0 {
 		parts = append([]clause{f.is("in %s", literal(plain))}, parts...)
 	}
-	if len(parts) == 0 {
-		return never, nil
-	}
-	return f.notNull(or(parts...)), nil
+	return or(parts...), nil
 }
 
-// currentUser is what $CURRENT_USER becomes.
-const currentUser = "subject.id"
-
-// variable is the expression of a dynamic variable; empty for other values.
-func (f *leaf) variable(v any) (string, error) {
-	s, ok := v.(string)
-	if !ok || !strings.HasPrefix(s, "$") {
-		return "", nil
+// noneOf says that a value is not in a list of texts: since Directus 11.18 each of them is compared, before that
+// the whole.
+func (f *leaf) noneOf(element any) (clause, error) {
+	s, ok := element.(string)
+	if !ok || strings.ContainsAny(s, `%_\`) || !asciiText(s) {
+		return never, f.cannot("whether %s is in a list of texts cannot be said", literal(element))
 	}
-	name, err := dynamicVariable(s)
-	switch {
-	case err != "":
-		return "", f.cannot("%s", err)
-	case name == "" && strings.HasPrefix(s, "$NOW"):
-		return "", f.cannot("%s can be compared by order only", s)
-	case name == "":
-		return "", nil
-	}
-	if attribute, ok := strings.CutPrefix(name, "subject.attributes."); ok {
-		f.translator.attribute(attribute)
-	}
-	return name, nil
-}
-
-// dynamicVariable is the expression of a variable that stands for one value; empty for what is none.
-func dynamicVariable(s string) (name, problem string) {
-	switch {
-	case s == "$CURRENT_USER":
-		return currentUser, ""
-	case s == "$CURRENT_ROLE":
-		return "subject.attributes.role", ""
-	case strings.HasPrefix(s, "$CURRENT_USER."):
-		field := strings.TrimPrefix(s, "$CURRENT_USER.")
-		if !plainName(field) {
-			return "", s + " reads a record that the user links to; keep the value in an attribute of the user"
-		}
-		return "subject.attributes." + field, ""
-	case strings.HasPrefix(s, "$CURRENT_"):
-		return "", s + " has no counterpart here"
-	}
-	return "", ""
+	return atom(`!(%s.lowerAscii().split(",").exists(i, i.trim() == %s))`, csvText(f.x), literal(strings.ToLower(strings.TrimSpace(s)))), nil
 }
 
 // text tests.
@@ -544,54 +1129,46 @@ var textTests = map[string]textTest{
 	"_istarts_with": {"startsWith", false, true}, "_nistarts_with": {"startsWith", true, true},
 	"_ends_with": {"endsWith", false, false}, "_nends_with": {"endsWith", true, false},
 	"_iends_with": {"endsWith", false, true}, "_niends_with": {"endsWith", true, true},
-	"_ieq": {"==", false, true}, "_nieq": {"==", true, true},
 }
 
-func (f *leaf) text(test textTest, v any) (clause, error) {
-	c, err := f.textTest(test, v)
-	if err != nil {
-		return never, err
-	}
-	if s := text(v); test.negative && test.function != "==" && strings.ContainsAny(s, `%_\`) {
-		return never, f.cannot("%%, _ and \\ are wildcards here, and not matching them cannot be said")
-	}
-	return f.notNull(c), nil
-}
-
-// textTest is the test of a value that is a text; of any other it is an error.
-func (f *leaf) textTest(test textTest, v any) (clause, error) {
+// like translates the tests of a text, which are patterns of LIKE to a database.
+func (f *leaf) like(test textTest, v any) (clause, error) {
 	s, ok := v.(string)
 	switch {
 	case !ok:
 		return never, f.cannot("needs a text")
 	case strings.HasPrefix(s, "$"):
 		return never, f.cannot("variables in texts have no counterpart")
+	case strings.Contains(s, `\`), test.negative && strings.ContainsAny(s, `%_[`):
+		return never, f.cannot("%%, _, [ and \\ are wildcards here, and not matching them cannot be said")
+	case strings.Contains(s, "[") && !f.translator.schema.isPostgres():
+		return never, f.cannot("[ is a wildcard of some databases")
 	}
-	x := f.x
-	if test.anyCase {
-		if !ascii(s) {
-			return never, f.cannot("texts with letters beyond ASCII cannot be compared without their case")
+	blind := test.anyCase || test.negative && f.translator.schema.caseBlind(true)
+	if blind && !asciiText(s) {
+		return never, f.cannot("texts with letters beyond ASCII cannot be compared without their case")
+	}
+	return f.either(func(x string) clause {
+		if f.field.kind == kindCSV {
+			x = csvText(x)
 		}
-		x, s = x+".lowerAscii()", strings.ToLower(s)
-	}
-	c := atom("%s.%s(%s)", x, test.function, literal(s))
-	if test.function == "==" {
-		c = atom("%s == %s", x, literal(s))
-	}
-	if test.negative {
-		c = clause{text: "!" + c.text}
-		if test.function == "==" {
-			c = atom("%s != %s", x, literal(s))
+		subject, word := x, s
+		if blind {
+			subject, word = x+".lowerAscii()", strings.ToLower(s)
 		}
-		if test.anyCase { // other letters may have these as their lower case
-			c = and(atom(`%s.matches("^[[:ascii:]]*$")`, f.x), c)
+		c := atom("%s.%s(%s)", subject, test.function, literal(word))
+		switch {
+		case test.negative && blind: // other letters may have these as their lower case
+			return and(printable(x), clause{text: "!" + c.text})
+		case test.negative:
+			return clause{text: "!" + c.text}
 		}
-	}
-	return c, nil
+		return c
+	}), nil
 }
 
-func ascii(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r > 127 })
+func asciiText(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > 126 || r < 32 })
 }
 
 var (
@@ -612,31 +1189,98 @@ func numeric(s string) (any, bool) {
 	return number, err == nil
 }
 
-// compare translates an order; of a value of another type it is an error, so false.
+// compare translates an order; of a value of another shape it is an error, so false.
 func (f *leaf) compare(operator string, v any) (clause, error) {
-	switch v := v.(type) {
-	case int64, float64:
-		return f.is("%s %s", operator, literal(v)), nil
-	case string:
-		if number, ok := numeric(v); ok {
-			return f.is("%s %s", operator, literal(number)), nil
+	s, isText := v.(string)
+	now := isText && strings.HasPrefix(s, "$NOW")
+	if isText && strings.HasPrefix(s, "$") && !now {
+		dynamic, err := f.variable(v)
+		if err != nil {
+			return never, err
 		}
-		if strings.HasPrefix(v, "$") && !strings.HasPrefix(v, "$NOW") {
-			return never, f.cannot("%s has no order here", v)
+		if dynamic == "" || dynamic == currentUser || f.field.kind != kindInteger {
+			return never, f.cannot("%s has no order here", s)
 		}
-		if f.fieldType == "date" && dateOnly.MatchString(v) {
-			return f.is("%s %s", operator, literal(v)), nil
-		}
-		moment, problem := momentOf(v, f.translator.submitted != nil)
-		switch {
-		case problem != "":
-			return never, f.cannot("%s", problem)
-		case slices.Contains([]string{"date", "dateTime", "time"}, f.fieldType):
-			return never, f.cannot("a field of type %s has no time zone, so it cannot be compared with a moment", f.fieldType)
-		}
-		return atom("timestamp(%s) %s %s", f.x, operator, moment), nil
+		return f.either(func(x string) clause { return atom("%s %s %s", x, operator, dynamic) }), nil
 	}
-	return never, f.cannot("needs a number or a time")
+	convert := func(x string) string { return x }
+	number, isNumber := asNumber(v)
+	switch f.field.kind {
+	case kindInteger, kindNumber, kindBigInt:
+		if !isNumber {
+			return never, f.cannot("needs a number")
+		}
+		switch f.field.kind {
+		case kindNumber:
+			convert = toDouble
+		case kindBigInt:
+			convert = toInt
+		}
+		limit := literal(number)
+		switch _, whole := number.(int64); {
+		case f.field.kind == kindNumber:
+			limit = double(number)
+		case f.field.kind == kindBigInt && !whole:
+			return never, f.cannot("needs a whole number")
+		}
+		return f.either(func(x string) clause { return atom("%s %s %s", convert(x), operator, limit) }), nil
+	case kindDate:
+		day, next, ok := daysOf(v)
+		if !ok {
+			return never, f.cannot("%s is no date such as 2026-01-31; a field without a time zone cannot be compared with a moment", literal(v))
+		}
+		switch operator { // whatever stands behind the date
+		case ">":
+			operator, day = ">=", next
+		case "<=":
+			operator, day = "<", next
+		}
+		return f.either(func(x string) clause { return atom("%s %s %s", x, operator, day) }), nil
+	case kindUnknown:
+		if isNumber {
+			return f.either(func(x string) clause { return atom("%s %s %s", x, operator, literal(number)) }), nil
+		}
+	}
+	moment, convert, problem := f.momentOf(v)
+	if problem != "" {
+		return never, f.cannot("%s", problem)
+	}
+	return f.either(func(x string) clause { return atom("%s %s %s", convert(x), operator, moment) }), nil
+}
+
+// momentOf is the CEL of a moment as the type of the field has it, and what makes one of the field's value.
+func (f *leaf) momentOf(v any) (moment string, convert func(x string) string, problem string) {
+	s, ok := v.(string)
+	if !ok {
+		return "", nil, "needs a number or a time"
+	}
+	pieces := map[valueKind]struct{ before, after, form, example string }{
+		kindDateTime: {"", "Z", "2006-01-02T15:04:05", "2026-01-31T08:00:00"},
+		kindTime:     {"2000-01-01T", "Z", time.TimeOnly, "08:00:00"},
+	}
+	piece, zoneless := pieces[f.field.kind]
+	switch {
+	case zoneless && strings.HasPrefix(s, "$NOW"):
+		return "", nil, "a field without a time zone cannot be compared with a moment"
+	case zoneless:
+		if f.field.kind == kindTime && len(s) == len("08:00") {
+			s += ":00"
+		}
+		if f.field.kind == kindDateTime {
+			s = strings.Replace(s, " ", "T", 1)
+		}
+		if _, err := time.Parse(piece.form, s); err != nil {
+			return "", nil, fmt.Sprintf("%q is not of the field's type; give one such as %s", s, piece.example)
+		}
+		return "timestamp(" + literal(piece.before+s+piece.after) + ")", func(x string) string {
+			if piece.before != "" {
+				return fmt.Sprintf("timestamp(%s + %s + %s)", literal(piece.before), x, literal(piece.after))
+			}
+			return fmt.Sprintf("timestamp(%s + %s)", x, literal(piece.after))
+		}, ""
+	}
+	moment, problem = momentOf(s, false)
+	return moment, func(x string) string { return "timestamp(" + x + ")" }, problem
 }
 
 // momentOf is the CEL of a moment: $NOW with an interval, or a time with its zone. In validations a date is its
@@ -649,7 +1293,7 @@ func momentOf(s string, validation bool) (moment, problem string) {
 		s += "T00:00:00Z"
 	}
 	if _, err := time.Parse(time.RFC3339, s); err != nil {
-		return "", fmt.Sprintf("the order of %q depends on the database; give a number, or a time with its zone such as 2026-01-31T00:00:00Z", s)
+		return "", fmt.Sprintf("%q depends on the database; give a number, or a time with its zone such as 2026-01-31T00:00:00Z", s)
 	}
 	return "timestamp(" + literal(s) + ")", ""
 }
@@ -688,7 +1332,7 @@ func nowOf(s string) (moment, problem string) {
 }
 
 // bounds are the two values of _between.
-func (f *leaf) bounds(v any) (from, to any, err error) {
+func bounds(v any) (from, to any, ok bool) {
 	list, ok := v.([]any)
 	if s, isText := v.(string); isText {
 		list, ok = nil, true
@@ -697,18 +1341,18 @@ func (f *leaf) bounds(v any) (from, to any, err error) {
 		}
 	}
 	if !ok || len(list) != 2 {
-		return nil, nil, f.cannot("needs two values")
+		return nil, nil, false
 	}
-	return list[0], list[1], nil
+	return list[0], list[1], true
 }
 
-func (f *leaf) between(v any) (clause, error) {
-	from, to, err := f.bounds(v)
-	if err != nil {
-		return never, err
+func (f *leaf) between(v any, outside bool) (clause, error) {
+	from, to, ok := bounds(v)
+	if !ok {
+		return never, f.cannot("needs two values")
 	}
 	above, below, joint := ">=", "<=", and
-	if f.op == "_nbetween" {
+	if outside {
 		above, below, joint = "<", ">", or
 	}
 	first, err := f.compare(above, from)
@@ -719,104 +1363,84 @@ func (f *leaf) between(v any) (clause, error) {
 	if err != nil {
 		return never, err
 	}
-	return f.notNull(joint(first, second)), nil
+	return joint(first, second), nil
 }
 
-// validation translates an operator of a validation, for a field that is in the payload.
-func (f *leaf) validation(v any) (clause, error) {
-	if _, ok := inverse[f.op]; ok && v == false {
-		return never, f.cannot("Directus ignores the false")
+// identity says something of the record's id, which is a text; false for what it cannot say.
+func (f *leaf) identity() (clause, bool, error) {
+	switch f.nullTest() {
+	case isNull:
+		return never, !f.fails, nil
+	case isNotNull:
+		return always, !f.fails, nil
 	}
+	list := []any{f.v}
 	switch f.op {
-	case "_null":
-		return f.is("== null"), nil
-	case "_nnull":
-		return f.is("!= null"), nil
-	case "_empty":
-		return f.is(`== ""`), nil
-	case "_nempty":
-		return f.is(`!= ""`), nil
-	case "_eq", "_neq":
-		return f.sameOrNot(v)
 	case "_in", "_nin":
-		list, ok := v.([]any)
-		if !ok {
-			return never, f.cannot("needs a list")
-		}
-		for _, element := range list {
-			if s, ok := element.(string); ok && strings.HasPrefix(s, "$") {
-				return never, f.cannot("variables in lists have no counterpart in validations")
-			}
-			if _, ok := element.(map[string]any); ok {
-				return never, f.cannot("compares with an object")
+		if elements, ok := f.v.([]any); ok {
+			list = elements
+		} else if s, ok := f.v.(string); ok {
+			list = nil
+			for _, part := range strings.Split(s, ",") {
+				list = append(list, part)
 			}
 		}
-		if f.op == "_nin" {
-			return not(f.is("in %s", literal(list))), nil
+		if len(list) == 0 || slices.Contains(list, any(nil)) {
+			return never, false, nil
 		}
-		return f.is("in %s", literal(list)), nil
-	case "_gt", "_gte", "_lt", "_lte":
-		c, err := f.compare(order[f.op], v)
-		return f.notNull(c), err
-	case "_between":
-		return f.between(v)
-	case "_regex":
-		pattern, err := regularExpression(text(v))
+	case "_eq", "_neq":
+	default:
+		return never, false, nil
+	}
+	if !slices.Contains(operatorsOf[f.field.kind], f.op) {
+		return never, false, nil
+	}
+	g := *f
+	g.x = "resource.id"
+	var same, other []clause
+	for _, element := range list {
+		if element == "$CURRENT_ROLES" {
+			f.translator.attribute("roles")
+			same = append(same, atom("resource.id in subject.attributes.roles"))
+			other = append(other, not(atom("resource.id.lowerAscii() in subject.attributes.roles")))
+			continue
+		}
+		dynamic, err := f.variable(element)
 		if err != nil {
-			return never, f.cannot("%v", err)
+			return never, false, err
 		}
-		return and(f.is(`!= ""`), atom("%s.matches(%s)", f.x, literal(pattern))), nil
-	case "_nbetween", "_ieq", "_nieq", "_nicontains":
-		return never, f.cannot("Directus does not check %s in validations", f.op)
-	}
-	if test, ok := textTests[f.op]; ok {
-		c, err := f.textTest(test, v)
-		return and(f.is(`!= ""`), c), err
-	}
-	return never, f.cannot("the operator %s has no counterpart", f.op)
-}
-
-// sameOrNot translates _eq and _neq of a validation, where a number and its text are the same.
-func (f *leaf) sameOrNot(v any) (clause, error) {
-	dynamic, err := f.variable(v)
-	if err != nil {
-		return never, err
-	}
-	accepted := []string{dynamic}
-	if dynamic == "" {
-		if v != nil {
-			if err := f.scalar(v); err != nil {
-				return never, err
+		number, isNumber := asNumber(element)
+		_, whole := number.(int64)
+		switch numbers := f.field.kind == kindInteger || f.field.kind == kindBigInt; {
+		case dynamic == currentUser:
+			same = append(same, atom("resource.id == subject.id"))
+			other = append(other, atom("resource.id.lowerAscii() != subject.id.lowerAscii()"))
+		case dynamic != "":
+			return never, false, nil
+		case isNumber && whole && (numbers || f.field.kind == kindUnknown): // the id is a text
+			same = append(same, atom("resource.id == %s", literal(literal(number))))
+			other = append(other, atom("resource.id != %s", literal(literal(number))))
+		case numbers:
+			return never, false, nil
+		default:
+			c, err := g.constant(element)
+			if err != nil {
+				return never, false, err
 			}
-		}
-		accepted = []string{literal(v)}
-		switch v := v.(type) {
-		case int64, float64:
-			accepted = append(accepted, strconv.Quote(numberText(v)))
-		case string:
-			trimmed := strings.TrimSpace(v)
-			if number, ok := numeric(v); ok {
-				accepted = append(accepted, literal(number))
-			} else if trimmed == "" && v != "" || oddNumber.MatchString(trimmed) {
-				return never, f.cannot("%q is a number to JavaScript alone", v)
+			same = append(same, c.equal(g.x))
+			if c.different == nil {
+				c.different = func(string) clause { return never }
+				if (f.op == "_eq" || f.op == "_in") == f.fails {
+					return never, false, f.cannot("%s", c.why)
+				}
 			}
+			other = append(other, c.different(g.x))
 		}
 	}
-	if f.op == "_eq" {
-		var same []clause
-		for _, value := range accepted {
-			same = append(same, f.is("== %s", value))
-		}
-		return or(same...), nil
+	if (f.op == "_eq" || f.op == "_in") != f.fails {
+		return or(same...), true, nil
 	}
-	var different []clause
-	for _, value := range accepted {
-		different = append(different, f.is("!= %s", value))
-	}
-	if dynamic != "" { // else a number and its text would differ
-		different = append(different, or(f.is("== null"), atom("type(%s) == type(%s)", f.x, dynamic)))
-	}
-	return and(different...), nil
+	return and(other...), true, nil
 }
 
 // numberText is a number as JavaScript writes it.
@@ -830,5 +1454,3 @@ func numberText(v any) string {
 	}
 	return strconv.FormatFloat(number, 'f', -1, 64)
 }
-
-var oddNumber = regexp.MustCompile(`^([+-]?Infinity|0[xXbBoO].*)$`)

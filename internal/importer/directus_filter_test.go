@@ -133,7 +133,6 @@ func itemOperator(op string, operand any, item map[string]any, field string) tru
 	}
 	result := of(map[string]func(string, string) bool{
 		"contains": strings.Contains, "starts_with": strings.HasPrefix, "ends_with": strings.HasSuffix,
-		"eq": func(a, b string) bool { return a == b },
 	}[name](s, word))
 	if no {
 		return negative(result)
@@ -197,8 +196,8 @@ var (
 	everyOperator  = []string{"_null", "_nnull", "_empty", "_nempty", "_eq", "_neq", "_in", "_nin"}
 	orderOperators = []string{"_gt", "_gte", "_lt", "_lte", "_between", "_nbetween"}
 	textOperators  = []string{
-		"_contains", "_ncontains", "_icontains", "_nicontains", "_starts_with", "_nstarts_with", "_istarts_with",
-		"_nistarts_with", "_ends_with", "_nends_with", "_iends_with", "_niends_with", "_ieq", "_nieq",
+		"_contains", "_ncontains", "_icontains", "_starts_with", "_nstarts_with", "_istarts_with",
+		"_nistarts_with", "_ends_with", "_nends_with", "_iends_with", "_niends_with",
 	}
 )
 
@@ -271,9 +270,16 @@ func itemOperators(field string) []string {
 	return append(textOperators, everyOperator...)
 }
 
-func itemTranslator() *filterTranslator {
-	return &filterTranslator{key: "id", fieldType: func(string) string { return "" }, attribute: func(string) {}}
+func newItemTranslator(vendor string, types map[string]string) *itemTranslator {
+	schema := newDirectusSchema()
+	schema.vendor, schema.version = vendor, "11.17.4"
+	for field, fieldType := range types {
+		schema.setField("c", field, directusField{kind: kindOf(fieldType)})
+	}
+	return &itemTranslator{schema: schema, collection: "c", attribute: func(string) {}}
 }
+
+var columnTypes = map[string]string{"text": "string", "number": "float", "bool": "boolean", "moment": "timestamp"}
 
 // evaluates compiles and evaluates a condition.
 func evaluates(t interface{ Fatalf(string, ...any) }, place expr.Place, text string, in *expr.Input) bool {
@@ -300,7 +306,7 @@ func TestItemPermissionsProperty(t *testing.T) {
 		for field, v := range item {
 			item[field] = dynamicValue(v)
 		}
-		condition, err := itemTranslator().translate(filter, "permissions")
+		condition, err := newItemTranslator("postgres", columnTypes).translate(filter, "permissions")
 		if part, ok := errors.AsType[*untranslatable](err); ok && textOnly(fmt.Sprint(filter)) && strings.Contains(part.why, "variables in texts") {
 			return // _contains "$CURRENT_USER"
 		}
@@ -394,9 +400,10 @@ func TestValidationsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		filter := drawFilter(t, 2, validationOperators)
 		payload := drawItem(t)
-		d := &directus{importer: &importer{}, attributes: map[string]bool{}}
+		d := &directus{importer: &importer{}, schema: newDirectusSchema(), attributes: map[string]bool{}}
 		for _, action := range []string{"create", "update"} {
-			condition, err := d.translator("c", action).translate(filter, "validation")
+			translator := &validationTranslator{schema: d.schema, attribute: func(string) {}, payload: d.payloadOf("c", action, &policyRole{})}
+			condition, err := translator.translate(filter, "validation")
 			if err != nil {
 				t.Fatalf("%v: %v", filter, err)
 			}
@@ -418,36 +425,55 @@ func TestFilters(t *testing.T) {
 	tests := map[string]struct{ filter, want string }{
 		"nothing":         {`{}`, `true`},
 		"null":            {`null`, `true`},
-		"short form":      {`{"x": 5}`, `has(` + x + `) && ` + x + ` == 5`},
-		"coerced":         {`{"x": {"_eq": "true"}}`, `has(` + x + `) && ` + x + ` == true`},
-		"text as number":  {`{"x": {"_neq": "5"}}`, `has(` + x + `) && ` + x + ` != null && (` + x + ` < "5" || ` + x + ` > "5")`},
+		"short form":      {`{"count": 5}`, `has(resource.properties.count) && resource.properties.count == 5`},
+		"coerced":         {`{"flag": {"_eq": "true"}}`, `has(resource.properties.flag) && resource.properties.flag == true`},
+		"not a number":    {`{"count": {"_neq": "5"}}`, `has(resource.properties.count) && (resource.properties.count < 5 || resource.properties.count > 5)`},
+		"text, number":    {`{"x": {"_neq": 5}}`, `has(` + x + `) && ` + x + ` >= "" && ` + x + ` != "5"`},
 		"quoted":          {`{"x": {"_eq": "a\"b\\\n"}}`, `has(` + x + `) && ` + x + ` == "a\"b\\\n"`},
 		"an odd name":     {`{"a-b": {"_null": true}}`, `"a-b" in resource.properties && resource.properties["a-b"] == null`},
 		"not null":        {`{"x": {"_null": false}}`, `has(` + x + `) && ` + x + ` != null`},
-		"commas":          {`{"x": {"_in": "a,b"}}`, `has(` + x + `) && ` + x + ` != null && ` + x + ` in ["a", "b"]`},
-		"roles":           {`{"x": {"_in": "$CURRENT_ROLES"}}`, `has(` + x + `) && ` + x + ` != null && ` + x + ` in subject.attributes.roles`},
+		"commas":          {`{"x": {"_in": "a,b"}}`, `has(` + x + `) && ` + x + ` in ["a", "b"]`},
+		"not in":          {`{"x": {"_nin": ["a", "b"]}}`, `has(` + x + `) && ` + x + ` >= "" && !(` + x + ` in ["a", "b"])`},
+		"roles":           {`{"x": {"_in": "$CURRENT_ROLES"}}`, `has(` + x + `) && ` + x + ` in subject.attributes.roles`},
 		"role":            {`{"x": {"_eq": "$CURRENT_ROLE"}}`, `has(` + x + `) && ` + x + ` == subject.attributes.role`},
 		"field of a user": {`{"x": {"_eq": "$CURRENT_USER.team"}}`, `has(` + x + `) && ` + x + ` == subject.attributes.team`},
-		"the record's id": {`{"id": {"_in": ["$CURRENT_USER", 5]}}`, `resource.id in [subject.id, "5"]`},
-		"not the id":      {`{"id": {"_neq": 5}}`, `has(resource.properties.id) && resource.properties.id != null && (resource.properties.id < 5 || resource.properties.id > 5)`},
-		"id of a link":    {`{"x": {"id": {"_eq": "$CURRENT_USER"}}}`, `has(` + x + `) && ` + x + ` == subject.id`},
-		"linked record":   {`{"x": {"team": {"_eq": 1}}}`, `has(` + x + `) && has(` + x + `.team) && ` + x + `.team == 1`},
-		"some":            {`{"x": {"_some": {"y": {"_eq": 1}}}}`, `has(` + x + `) && ` + x + `.exists(e, has(e.y) && e.y == 1)`},
-		"none":            {`{"x": {"_none": {"y": {"_eq": 1}}}}`, `has(` + x + `) && ` + x + `.all(e, !(e.y == 1))`},
-		"pushed down":     {`{"x": {"_or": [{"_eq": 1}, {"_null": true}]}}`, `(has(` + x + `) && ` + x + ` == 1) || (has(` + x + `) && ` + x + ` == null)`},
-		"an hour ago":     {`{"x": {"_gt": "$NOW(-1 hour)"}}`, `has(` + x + `) && ` + x + ` != null && timestamp(` + x + `) > now - duration("3600s")`},
-		"a date":          {`{"day": {"_gte": "2026-01-31"}}`, `has(resource.properties.day) && resource.properties.day != null && resource.properties.day >= "2026-01-31"`},
-		"a column's type": {`{"count": {"_in": ["1", 2]}}`, `has(resource.properties.count) && resource.properties.count != null && resource.properties.count in [1, 2]`},
+		"the user's id":   {`{"x": {"_eq": "$CURRENT_USER.id"}}`, `has(` + x + `) && ` + x + ` == subject.id`},
+		"the record's id": {`{"id": {"_in": ["7", 5]}}`, `resource.id == "7" || resource.id == "5"`},
+		"not the id":      {`{"id": {"_neq": 5}}`, `resource.id != "5"`},
+		"a link": {`{"owner": {"_eq": "$CURRENT_USER"}}`,
+			`has(resource.properties.owner) && (resource.properties.owner == subject.id || (has(resource.properties.owner.id) && resource.properties.owner.id == subject.id))`},
+		"id of a link": {`{"owner": {"id": {"_eq": "a"}}}`,
+			`has(resource.properties.owner) && (resource.properties.owner == "a" || (has(resource.properties.owner.id) && resource.properties.owner.id == "a"))`},
+		"linked record":     {`{"owner": {"email": {"_eq": "a"}}}`, `has(resource.properties.owner) && resource.properties.owner.email == "a"`},
+		"null behind links": {`{"owner": {"email": {"_null": true}}}`, `has(resource.properties.owner) && (resource.properties.owner == null || resource.properties.owner.email == null)`},
+		"some":              {`{"notes": {"_some": {"stars": {"_eq": 1}}}}`, `has(resource.properties.notes) && resource.properties.notes.exists(e, e.stars == 1)`},
+		"some, not said":    {`{"notes": {"stars": {"_eq": 1}}}`, `has(resource.properties.notes) && resource.properties.notes.exists(e, e.stars == 1)`},
+		"one for both": {`{"_and": [{"notes": {"stars": {"_gt": 1}}}, {"notes": {"text": {"_eq": "a"}}}]}`,
+			`has(resource.properties.notes) && resource.properties.notes.exists(e, e.stars > 1 && e.text == "a")`},
+		"one for each": {`{"_or": [{"notes": {"stars": {"_gt": 1}}}, {"notes": {"text": {"_eq": "a"}}}]}`,
+			`(has(resource.properties.notes) && resource.properties.notes.exists(e, e.stars > 1)) || (has(resource.properties.notes) && resource.properties.notes.exists(e2, e2.text == "a"))`},
+		"none":            {`{"notes": {"_none": {"stars": {"_eq": 1}}}}`, `has(resource.properties.notes) && resource.properties.notes.all(e, e.stars == null || e.stars < 1 || e.stars > 1)`},
+		"there is one":    {`{"notes": {"_nnull": true}}`, `has(resource.properties.notes) && size(resource.properties.notes) > 0`},
+		"there is none":   {`{"notes": {"id": {"_null": true}}}`, `has(resource.properties.notes) && size(resource.properties.notes) == 0`},
+		"pushed down":     {`{"x": {"_or": [{"_eq": "a"}, {"_null": true}]}}`, `(has(` + x + `) && ` + x + ` == "a") || (has(` + x + `) && ` + x + ` == null)`},
+		"an hour ago":     {`{"at": {"_gt": "$NOW(-1 hour)"}}`, `has(resource.properties.at) && timestamp(resource.properties.at) > now - duration("3600s")`},
+		"another moment":  {`{"at": {"_neq": "2026-01-31T00:00:00Z"}}`, `has(resource.properties.at) && timestamp(resource.properties.at) != timestamp("2026-01-31T00:00:00Z")`},
+		"a date":          {`{"day": {"_gt": "2026-01-31"}}`, `has(resource.properties.day) && resource.properties.day >= "2026-02-01"`},
+		"a time":          {`{"clock": {"_neq": "08:00"}}`, `has(resource.properties.clock) && timestamp("2000-01-01T" + resource.properties.clock + "Z") != timestamp("2000-01-01T08:00:00Z")`},
+		"a column's type": {`{"count": {"_in": ["1", 2]}}`, `has(resource.properties.count) && resource.properties.count in [1, 2]`},
+		"a decimal":       {`{"price": {"_gt": 1}}`, `has(resource.properties.price) && double(resource.properties.price) > 1.0`},
+		"a big integer":   {`{"serial": {"_eq": 9007199254740993}}`, `has(resource.properties.serial) && int(resource.properties.serial) == 9007199254740993`},
+		"a list of texts": {`{"labels": {"_contains": "red"}}`, `has(resource.properties.labels) && (type(resource.properties.labels) == list ? resource.properties.labels.join(",") : resource.properties.labels).contains("red")`},
+		"another uuid":    {`{"ref": {"_neq": "0A8C5E7A-1111-4222-8333-9A0B0C0D0E0F"}}`, `has(resource.properties.ref) && resource.properties.ref.lowerAscii() != "0a8c5e7a-1111-4222-8333-9a0b0c0d0e0f"`},
+		"nobody's type":   {`{"y": {"_nnull": true}}`, `has(resource.properties.y) && resource.properties.y != null && type(resource.properties.y) != list`},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			translator := itemTranslator()
-			translator.fieldType = func(field string) string { return map[string]string{"day": "date", "count": "integer"}[field] }
 			filter, err := expr.ParseJSON([]byte(tc.filter))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := translator.translate(filter, "permissions")
+			got, err := typedTranslator("postgres").translate(filter, "permissions")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -461,51 +487,79 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// typedTranslator translates filters of a collection with a field of every type, a link and a list.
+func typedTranslator(vendor string) *itemTranslator {
+	translator := newItemTranslator(vendor, map[string]string{
+		"id": "integer", "x": "string", "count": "integer", "flag": "boolean", "owner": "uuid", "at": "timestamp", "day": "date",
+		"clock": "time", "price": "decimal", "serial": "bigInteger", "labels": "csv", "ref": "uuid", "secret": "hash", "a-b": "string",
+		"data": "json", "notes": "alias", "lost": "alias", "local": "dateTime",
+	})
+	set2(translator.schema.links, "c", "owner", "directus_users")
+	set2(translator.schema.lists, "c", "notes", "notes")
+	translator.schema.setField("notes", "id", directusField{kind: kindInteger})
+	translator.schema.setField("notes", "stars", directusField{kind: kindInteger})
+	translator.schema.setField("notes", "text", directusField{kind: kindText})
+	return translator
+}
+
 // TestUntranslatable are filters that are left out, with the path of the part that is to blame.
 func TestUntranslatable(t *testing.T) {
 	tests := map[string]struct{ filter, path string }{
-		"geometry":               {`{"x": {"_intersects": {}}}`, ".x._intersects"},
-		"geometry, not":          {`{"x": {"_nintersects_bbox": {}}}`, ".x._nintersects_bbox"},
-		"json":                   {`{"x": {"_json": {"a": {"_eq": 1}}}}`, ".x._json"},
-		"regex of items":         {`{"x": {"_regex": "^a"}}`, ".x._regex"},
-		"no operator":            {`{"x": {"_like": "a"}}`, ".x._like"},
-		"inside":                 {`{"_and": [{"x": 1}, {"_or": [{"y": {"_like": "a"}}]}]}`, "._and[1]._or[0].y._like"},
-		"an _or of nothing":      {`{"_or": []}`, "._or"},
-		"no list":                {`{"_or": {}}`, "._or"},
-		"an operator alone":      {`{"_eq": 1}`, "._eq"},
-		"a function":             {`{"year(x)": {"_eq": 2026}}`, ".year(x)"},
-		"another collection":     {`{"x:pages": {"y": 1}}`, ".x:pages"},
-		"policies":               {`{"x": {"_in": "$CURRENT_POLICIES"}}`, ".x._in"},
-		"a record of the user's": {`{"x": {"_eq": "$CURRENT_USER.team.name"}}`, ".x._eq"},
-		"months":                 {`{"x": {"_gt": "$NOW(-1 month)"}}`, ".x._gt"},
-		"now is no value":        {`{"x": {"_eq": "$NOW"}}`, ".x._eq"},
-		"order of texts":         {`{"x": {"_gt": "abc"}}`, ".x._gt"},
-		"order of dates":         {`{"x": {"_gt": "2026-01-31"}}`, ".x._gt"},
-		"now without a zone":     {`{"day": {"_gt": "$NOW"}}`, ".day._gt"},
-		"wildcards, not":         {`{"x": {"_ncontains": "a_b"}}`, ".x._ncontains"},
-		"case beyond ASCII":      {`{"x": {"_icontains": "É"}}`, ".x._icontains"},
-		"one bound":              {`{"x": {"_between": [1]}}`, ".x._between"},
-		"three bounds":           {`{"x": {"_nbetween": "1,2,3"}}`, ".x._nbetween"},
-		"an object":              {`{"x": {"_eq": {"a": 1}}}`, ".x._eq"},
-		"lists of users, not":    {`{"x": {"_nin": ["$CURRENT_USER.desks"]}}`, ".x._nin"},
-		"some below":             {`{"x": {"y": {"_some": {"z": 1}}}}`, ".x.y._some"},
+		"geometry":                 {`{"x": {"_intersects": {}}}`, ".x._intersects"},
+		"geometry, not":            {`{"x": {"_nintersects_bbox": {}}}`, ".x._nintersects_bbox"},
+		"json":                     {`{"data": {"_json": {"a": {"_eq": 1}}}}`, ".data._json"},
+		"regex of items":           {`{"x": {"_regex": "^a"}}`, ".x._regex"},
+		"no operator":              {`{"x": {"_like": "a"}}`, ".x._like"},
+		"refused by Directus":      {`{"x": {"_gt": "a"}}`, ".x._gt"},
+		"refused of uuids":         {`{"ref": {"_contains": "a"}}`, ".ref._contains"},
+		"refused of texts":         {`{"x": {"_ieq": "a"}}`, ".x._ieq"},
+		"what is hidden":           {`{"secret": {"_neq": "a"}}`, ".secret._neq"},
+		"inside":                   {`{"_and": [{"x": 1}, {"_or": [{"y": {"_like": "a"}}]}]}`, "._and[1]._or[0].y._like"},
+		"an _or of nothing":        {`{"_or": []}`, "._or"},
+		"no list":                  {`{"_or": {}}`, "._or"},
+		"an operator alone":        {`{"_eq": 1}`, "._eq"},
+		"a function":               {`{"year(x)": {"_eq": 2026}}`, ".year(x)"},
+		"another collection":       {`{"x:pages": {"y": 1}}`, ".x:pages"},
+		"policies":                 {`{"x": {"_in": "$CURRENT_POLICIES"}}`, ".x._in"},
+		"a record of the user's":   {`{"x": {"_eq": "$CURRENT_USER.team.name"}}`, ".x._eq"},
+		"months":                   {`{"at": {"_gt": "$NOW(-1 month)"}}`, ".at._gt"},
+		"now is no value":          {`{"at": {"_eq": "$NOW"}}`, ".at._eq"},
+		"now without a zone":       {`{"local": {"_gt": "$NOW"}}`, ".local._gt"},
+		"a zone too many":          {`{"local": {"_neq": "2026-01-31T00:00:00Z"}}`, ".local._neq"},
+		"another type":             {`{"id": {"_eq": "$CURRENT_USER"}}`, ".id._eq"},
+		"no date":                  {`{"day": {"_neq": "2026-02-30"}}`, ".day._neq"},
+		"order of dates":           {`{"y": {"_gt": "2026-01-31"}}`, ".y._gt"},
+		"no number":                {`{"count": {"_neq": "many"}}`, ".count._neq"},
+		"no whole number":          {`{"serial": {"_neq": 1.5}}`, ".serial._neq"},
+		"wildcards, not":           {`{"x": {"_ncontains": "a_b"}}`, ".x._ncontains"},
+		"case beyond ASCII":        {`{"x": {"_icontains": "É"}}`, ".x._icontains"},
+		"one bound":                {`{"count": {"_between": [1]}}`, ".count._between"},
+		"three bounds":             {`{"count": {"_nbetween": "1,2,3"}}`, ".count._nbetween"},
+		"an object":                {`{"x": {"_eq": {"a": 1}}}`, ".x._eq"},
+		"lists of users, not":      {`{"x": {"_nin": ["$CURRENT_USER.desks"]}}`, ".x._nin"},
+		"some below":               {`{"owner": {"policies": {"_some": {"z": 1}}}}`, ".owner.policies._some"},
+		"some of a link":           {`{"owner": {"_some": {"email": 1}}}`, ".owner._some"},
+		"where does it lead":       {`{"x": {"y": 1}}`, ".x.y._eq"},
+		"which records":            {`{"lost": {"y": {"_eq": 1}}}`, ".lost.y._eq"},
+		"a number, or its text":    {`{"y": {"_neq": "5"}}`, ".y._neq"},
+		"a moment, or its text":    {`{"y": {"_nin": ["2026-01-31T00:00:00Z"]}}`, ".y._nin"},
+		"what the user is, or has": {`{"y": {"_neq": "$CURRENT_USER.team"}}`, ".y._neq"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			translator := itemTranslator()
-			translator.fieldType = func(field string) string { return map[string]string{"day": "date"}[field] }
-			checkUntranslatable(t, translator, tc.filter, "f"+tc.path)
+			translator := typedTranslator("postgres")
+			checkUntranslatable(t, translator.translate, tc.filter, strings.TrimSuffix("f"+tc.path, "."))
 		})
 	}
 }
 
-func checkUntranslatable(t *testing.T, translator *filterTranslator, text, path string) {
+func checkUntranslatable(t *testing.T, translate func(any, string) (clause, error), text, path string) {
 	t.Helper()
 	filter, err := expr.ParseJSON([]byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := translator.translate(filter, "f")
+	got, err := translate(filter, "f")
 	part, ok := errors.AsType[*untranslatable](err)
 	if !ok {
 		t.Fatalf("translated to %s", got.text)
@@ -516,9 +570,11 @@ func checkUntranslatable(t *testing.T, translator *filterTranslator, text, path 
 }
 
 func TestUntranslatableValidations(t *testing.T) {
-	d := &directus{importer: &importer{}, attributes: map[string]bool{}}
+	d := &directus{importer: &importer{}, schema: newDirectusSchema(), attributes: map[string]bool{}}
+	translator := &validationTranslator{schema: d.schema, attribute: func(string) {}, payload: d.payloadOf("c", "create", &policyRole{})}
 	tests := map[string]struct{ filter, path string }{
-		"linked records":    {`{"x": {"y": {"_eq": 1}}}`, ".x.y"},
+		"linked records":    {`{"x": {"y": {"_eq": 1}}}`, ".x.y._eq"},
+		"some of them":      {`{"x": {"_some": {"y": {"_eq": 1}}}}`, ".x._some"},
 		"false is ignored":  {`{"x": {"_null": false}}`, ".x._null"},
 		"not between":       {`{"x": {"_nbetween": [1, 2]}}`, ".x._nbetween"},
 		"case, equal":       {`{"x": {"_ieq": "a"}}`, ".x._ieq"},
@@ -531,7 +587,7 @@ func TestUntranslatableValidations(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			checkUntranslatable(t, d.translator("c", "create"), tc.filter, "f"+tc.path)
+			checkUntranslatable(t, translator.translate, tc.filter, "f"+tc.path)
 		})
 	}
 }

@@ -2,8 +2,8 @@
 // Remit's objects. It is pure: bytes in, objects and findings out.
 //
 // What an export grants and Remit cannot say is left out and reported; nothing is imported wider than it was.
-// Parts that restrict somebody are never left out: where one cannot be said, what it restricts is not granted,
-// or the import fails.
+// Every part of an export is read, named as not read, or an error (reading). Parts that restrict somebody are never
+// left out: where one cannot be said or read, what it restricts is not granted, or the import fails.
 package importer
 
 import (
@@ -87,21 +87,26 @@ func (r *Result) LeftOut() bool {
 }
 
 // Import reads an export. The error says that it cannot be read, or that something in it restricts users in a
-// way that cannot be imported.
-func Import(system System, files []File) (*Result, error) {
+// way that cannot be imported. Files that were not named but found in a folder need not belong to the export; they
+// come last.
+func Import(system System, files []File, found ...File) (*Result, error) {
 	read, known := map[System]func(*importer, []File) error{
 		Directus: importDirectus, InvenTree: importInvenTree, ERPNext: importERPNext, Cin7: importCin7,
 	}[system]
 	if !known {
 		return nil, fmt.Errorf("unknown system %q", system)
 	}
-	if len(files) == 0 {
+	im := &importer{names: map[engine.Kind]*namer{}, found: map[string]bool{}}
+	for _, f := range found {
+		im.found[f.Name] = true
+	}
+	if files = slices.Concat(files, found); len(files) == 0 {
 		return nil, errors.New("no files")
 	}
-	im := &importer{names: map[engine.Kind]*namer{}}
 	if err := read(im, files); err != nil {
 		return nil, err
 	}
+	im.tellUnread()
 	if err := im.check(); err != nil {
 		return nil, err
 	}
@@ -116,6 +121,10 @@ type importer struct {
 	names    map[engine.Kind]*namer
 	// places are where the objects were found, by kind and name.
 	places map[engine.Ref]place
+	// found are the files that were found in a folder rather than named.
+	found map[string]bool
+	// notRead are the parts of the export that were named as not read.
+	notRead map[notRead]*counted
 }
 
 // place is a part of a file.
@@ -153,12 +162,26 @@ func (im *importer) note(p place, format string, args ...any) {
 // name gives the name of the object of a kind that stands for something of the export, known by its key: the
 // same for the same.
 func (im *importer) name(kind engine.Kind, key, label string) string {
+	return im.namer(kind).name(key, label)
+}
+
+// stableName gives the name of the object of a kind that stands for what the label names. It depends on the label
+// alone, so that it stays when the export grows.
+func (im *importer) stableName(kind engine.Kind, label string) string {
+	var reserved []string
+	if kind == engine.KindRole {
+		reserved = []string{v1alpha1.DefaultAdminRole, v1alpha1.DefaultPublicRole}
+	}
+	return im.namer(kind).stable(label, label, reserved...)
+}
+
+func (im *importer) namer(kind engine.Kind) *namer {
 	n := im.names[kind]
 	if n == nil {
 		n = newNamer(strings.ToLower(string(kind)))
 		im.names[kind] = n
 	}
-	return n.name(key, label)
+	return n
 }
 
 // add adds an object that was found at a place. What is there already stays.
@@ -275,18 +298,8 @@ func text(v any) string {
 
 // isSet is true for true, 1 and "1": databases and their exports differ.
 func isSet(v any) bool {
-	switch v := v.(type) {
-	case bool:
-		return v
-	case int64:
-		return v == 1
-	case string:
-		switch strings.ToLower(strings.TrimSpace(v)) {
-		case "1", "true", "yes":
-			return true
-		}
-	}
-	return false
+	set, ok := yesNo(v)
+	return set && ok
 }
 
 // short cuts a text to what a displayName holds.

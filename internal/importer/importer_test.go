@@ -140,11 +140,13 @@ type question struct {
 	user, action, resource string
 	// properties of the record, values that are submitted, and the context: JSON, or nothing.
 	properties, values, context string
-	want                        bool
+	// fields that are asked for, separated by commas.
+	fields string
+	want   bool
 }
 
 func (q question) String() string {
-	return strings.Join([]string{q.user, q.action, q.resource, q.properties, q.values, q.context}, " ")
+	return strings.Join([]string{q.user, q.action, q.resource, q.properties, q.values, q.context, q.fields}, " ")
 }
 
 func object(t testing.TB, text string) map[string]any {
@@ -177,6 +179,13 @@ func ask(t *testing.T, objects []engine.Object, questions []question) {
 			}
 			if q.values != "" {
 				request.Action.Properties = map[string]any{"values": any(object(t, q.values))}
+			}
+			if q.fields != "" {
+				var fields []any
+				for _, field := range strings.Split(q.fields, ",") {
+					fields = append(fields, field)
+				}
+				request.Action.Properties = map[string]any{"fields": fields}
 			}
 			got, err := domain.Decide(request, now)
 			if err != nil {

@@ -1,6 +1,11 @@
 package importer
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,6 +41,25 @@ func (n *namer) name(key, label string) string {
 	}
 	n.given[key], n.taken[name] = name, true
 	return name
+}
+
+// plain are labels whose slugs tell them apart.
+var plain = regexp.MustCompile(`^[A-Za-z0-9]+( [A-Za-z0-9]+)*$`)
+
+// stable makes a name of the label and the key alone: one that it has in every export, whatever else is in it. What
+// the label's slug does not keep is told apart by a hash of the key.
+func (n *namer) stable(key, label string, reserved ...string) string {
+	given := "stable " + key
+	if name, ok := n.given[given]; ok {
+		return name
+	}
+	name := slug(label)
+	if key != label || !plain.MatchString(label) || len(label) > maxName || n.taken[name] || slices.Contains(reserved, name) {
+		sum := sha256.Sum256([]byte(key))
+		name = cmp.Or(name, n.fallback)
+		name = strings.TrimRight(name[:min(len(name), maxName-9)], "-") + "-" + hex.EncodeToString(sum[:4])
+	}
+	return n.name(given, name)
 }
 
 // slug keeps the ASCII letters and digits of a text, in lower case, with dashes between; it may be empty.

@@ -26,11 +26,13 @@ func admit(domain *engine.Domain, asked *admitted, now time.Time) (answer, error
 	if !exists && asked.Operation != admission.Create {
 		old, exists = builtIn(domain, ref)
 	}
-	switch creates := asked.Operation == admission.Create; {
-	case creates && exists:
-		return answer{}, fmt.Errorf("the manifests have %s already; UPDATE it", ref)
-	case !creates && !exists:
+	creates := asked.Operation == admission.Create
+	if !creates && !exists {
 		return answer{}, fmt.Errorf("the manifests have no %s to %s", ref, asked.Operation)
+	}
+	replaced := old
+	if creates {
+		old = nil
 	}
 	change := admission.Change{
 		Operation: asked.Operation, Old: old, Now: now,
@@ -47,7 +49,12 @@ func admit(domain *engine.Domain, asked *admitted, now time.Time) (answer, error
 		return outcome(schemaErrs, admission.Result{}), nil
 	}
 	change.Object = object
-	return outcome(schemaErrs, admission.Review(domain, change)), nil
+	reviewed := admission.Review(domain, change)
+	if creates && replaced != nil && len(schemaErrs)+len(reviewed.Errors) == 0 {
+		// The API server asks admission before it finds that the name is taken.
+		return answer{}, fmt.Errorf("the manifests have %s already; UPDATE it", ref)
+	}
+	return outcome(schemaErrs, reviewed), nil
 }
 
 // builtIn is a role that a domain with a policy has without an object in the manifests (S3): in a cluster, the

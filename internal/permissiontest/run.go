@@ -220,10 +220,17 @@ func filtered(domain *engine.Domain, asked *filterAsked, now time.Time) (answer,
 
 func effective(domain *engine.Domain, asked *effectiveUser, now time.Time) (answer, error) {
 	if asked.Resource == "" {
-		status, err := asJSON(domain.Effective(asked.User, now))
+		found, err := domain.Effective(asked.User, now)
+		if err != nil {
+			return answer{}, err
+		}
+		status, err := asJSON(found)
 		return answer{values: status}, err
 	}
-	permission, ok := domain.EffectiveOn(asked.User, asked.Resource, now)
+	permission, ok, err := domain.EffectiveOn(asked.User, asked.Resource, now)
+	if err != nil {
+		return answer{}, err
+	}
 	if !ok {
 		return answer{}, fmt.Errorf("the manifests have no resource type %q", asked.Resource)
 	}

@@ -232,7 +232,7 @@ func TestRun(t *testing.T) {
 		"what schema and rules refuse":    {test: admit("CREATE", "kind: Role, metadata: {name: new}, spec: {rules: [{resources: [doc]}]}") + "    expect: {admitted: false, code: A6}"},
 		"a writer who is not exempt":      {test: strings.TrimSuffix(admit("CREATE", "kind: Role, metadata: {name: new}, spec: {}"), "}\n") + ", as: {user: zoe, groups: [devs]}}\n    expect: {admitted: true}"},
 		"a built-in role has no object":   {test: admit("DELETE", "kind: Role, metadata: {name: public}") + "    expect: {admitted: false, code: A1}"},
-		"a creation of what is there":     {test: admit("CREATE", "kind: Role, metadata: {name: admin}, spec: {}") + "    expect: {admitted: false}", want: []string{"the manifests have Role/admin already; UPDATE it"}},
+		"a creation of what is there":     {test: admit("CREATE", "kind: Role, metadata: {name: admin}, spec: {adminAccess: true}") + "    expect: {admitted: false}", want: []string{"the manifests have Role/admin already; UPDATE it"}},
 		"an update of what is not there":  {test: admit("UPDATE", "kind: Role, metadata: {name: new}, spec: {}") + "    expect: {admitted: false}", want: []string{"the manifests have no Role/new to UPDATE"}},
 		"a deletion of what is not there": {test: admit("DELETE", "kind: Role, metadata: {name: new}") + "    expect: {admitted: true}", want: []string{"the manifests have no Role/new to DELETE"}},
 	}

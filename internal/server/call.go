@@ -34,6 +34,10 @@ type call struct {
 	domain store.Snapshot
 	// status of the answer; 0 until there is one.
 	status int
+	// body is the text of the request's body, once it has been read.
+	body string
+	// work is the share of the replica that answering takes; see run.
+	work *work
 	// tally has the decisions that the metrics do not have yet.
 	tally tally
 }
@@ -95,6 +99,7 @@ func (c *call) decide(req *engine.Request, now time.Time, explain bool) (decided
 	if c.server.decisionLog != nil { // nobody else wants to know
 		began = c.now()
 	}
+	req.Interrupt = c.work.interrupt
 	if explain {
 		decided, trace, err = c.domain.Domain.Explain(req, now)
 	} else {
@@ -128,11 +133,8 @@ func (c *call) run() {
 	if id := c.requestID(); id != "" {
 		c.w.Header().Set(requestIDHeader, id)
 	}
-	select {
-	case c.server.slots <- struct{}{}:
-		defer func() { <-c.server.slots }()
-	default:
-		c.writeError(statusErrorf(http.StatusTooManyRequests, "this replica answers %d requests already; ask again", cap(c.server.slots)))
+	if c.server.opts.LoopbackHosts && !isLoopbackHost(c.Host) {
+		c.writeError(statusErrorf(http.StatusMisdirectedRequest, "Host: must be this machine's, such as localhost, not %.100q", c.Host))
 		return
 	}
 	body, err := c.answer()
@@ -158,7 +160,37 @@ func (c *call) answer() (any, error) {
 	if err := c.letIn(); err != nil {
 		return nil, err
 	}
+	if c.route.method == http.MethodPost {
+		var err error
+		if c.body, err = c.readBody(); err != nil {
+			return nil, err
+		}
+	}
+	// Whoever is slow to say who it is and what it asks has taken nothing from others until here.
+	ctx, cancel := context.WithTimeout(c.Context(), answerTimeout)
+	defer cancel()
+	c.Request = c.WithContext(ctx)
+	work, err := c.server.load.begin(ctx, c.callerName(), c.domainName())
+	if err != nil {
+		return nil, err
+	}
+	c.work = work
+	defer work.end()
 	return c.route.answer(c)
+}
+
+// callerName is the name of who asks; empty if everybody may.
+func (c *call) callerName() string {
+	if c.caller == nil {
+		return ""
+	}
+	return c.caller.GetName()
+}
+
+// domainName is the namespace of the domain that the route is about; empty if it finds out by itself.
+func (c *call) domainName() string {
+	namespace, _ := c.namespace()
+	return namespace
 }
 
 // namespace is the domain that the route is about; false for a route that is about none, or finds out by itself.

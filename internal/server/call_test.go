@@ -24,6 +24,7 @@ func interfaces() map[string]*http.Request {
 		"review by namespace":   request(http.MethodPost, "/subjectaccessreview", goodReview),
 		"effective permissions": httptest.NewRequest(http.MethodGet, "/domains/shop/effective-permissions/ann", nil),
 		"metadata":              httptest.NewRequest(http.MethodGet, "/.well-known/authzen-configuration/domains/shop", nil),
+		"metadata at the base":  httptest.NewRequest(http.MethodGet, "/domains/shop/.well-known/authzen-configuration", nil),
 		"status":                httptest.NewRequest(http.MethodGet, "/domains/shop/status", nil),
 	}
 	for _, kind := range []string{"subject", "resource", "action"} {

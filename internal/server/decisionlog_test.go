@@ -69,7 +69,7 @@ func TestDecisionLog(t *testing.T) {
 		"a review": {
 			request(http.MethodPost, "/subjectaccessreview", review(`{"user": "eve", "resourceAttributes": {"verb": "read", "resource": "order", "namespace": "shop"}}`)),
 			[]string{`{"interface": "subject_access_review", "subject_type": "user", "subject_id": "eve", "action": "read", "resource_type": "order",
-				"resource_id": "*", "decision": "deny", "reason": "user_disabled", "decided_by": ["User/eve"]}`},
+				"decision": "deny", "reason": "user_disabled", "decided_by": ["User/eve"]}`},
 		},
 		"a filter": {
 			request(http.MethodPost, "/domains/shop/filter", `{"subject": {"type": "user", "id": "ann"}, "action": {"name": "read"}, "resource": {"type": "order"}, "format": "cel"}`),

@@ -23,9 +23,15 @@ func (c *call) effectivePermissions() (any, error) {
 	if !domain.Knows(user) {
 		return nil, statusErrorf(http.StatusNotFound, "nothing in the domain %q names the user %q", c.domain.Namespace, user)
 	}
-	status := domain.Effective(user, now)
+	status, err := domain.Effective(user, now)
+	if err != nil {
+		return nil, err
+	}
 	if resource := c.URL.Query().Get("resource"); resource != "" {
-		permission, ok := domain.EffectiveOn(user, resource, now)
+		permission, ok, err := domain.EffectiveOn(user, resource, now)
+		if err != nil {
+			return nil, err
+		}
 		if !ok {
 			return nil, statusErrorf(http.StatusNotFound, "resource: the domain %q has no resource type %q", c.domain.Namespace, resource)
 		}

@@ -39,6 +39,9 @@ func classify(err error) (status int, message string) {
 	if e, ok := errors.AsType[*engine.RequestError](err); ok {
 		return http.StatusBadRequest, e.Error()
 	}
+	if e, ok := errors.AsType[*engine.BudgetError](err); ok {
+		return http.StatusUnprocessableEntity, "expression_budget: " + e.Error()
+	}
 	if e, ok := errors.AsType[*engine.FilterError](err); ok {
 		return http.StatusUnprocessableEntity, e.Error()
 	}

@@ -22,40 +22,61 @@ func (c *call) evaluation() (any, error) {
 
 // parseBody reads a body that wire.Parse reads.
 func (c *call) parseBody(batch bool) (*wire.Body, error) {
-	text, err := c.readBody()
-	if err != nil {
-		return nil, err
-	}
-	return wire.Parse(text, batch)
+	return wire.Parse(c.body, batch)
 }
 
 // evaluateOne answers a body that is one evaluation.
 func (c *call) evaluateOne(body *wire.Body) (any, error) {
-	explain, err := c.begin(body.Rest.Object("options"))
+	shape, err := c.begin(body.Rest.Object("options"))
 	if err != nil {
 		return nil, err
 	}
-	decided, trace, err := c.evaluate(&body.Evaluation, c.now(), explain)
+	decided, trace, err := c.evaluate(&body.Evaluation, c.now(), shape.explain)
 	if err != nil {
 		return nil, err
 	}
-	answer, err := wire.AppendDecision(make([]byte, 0, 2*wire.DecisionSize), &decided, trace, c.domain.Revision)
+	answer, err := shape.append(make([]byte, 0, 2*wire.DecisionSize), &decided, trace, c.domain.Revision)
 	return json.RawMessage(answer), err
 }
 
-// begin reads the options of evaluations, finds the state to decide them from, and reports whether to explain them.
-func (c *call) begin(options wire.Object) (explain bool, err error) {
-	explain = options.Bool("explain")
+// answerShape is what callers want to know besides the decision.
+type answerShape struct {
+	// explain adds the trace, bare leaves the context out, but for the trace.
+	explain, bare bool
+}
+
+func (s answerShape) append(to []byte, decided *engine.Decision, trace []engine.TraceStage, revision string) ([]byte, error) {
+	if s.bare {
+		return wire.AppendBare(to, decided, trace)
+	}
+	return wire.AppendDecision(to, decided, trace, revision)
+}
+
+// begin reads the options of evaluations, and finds the state to decide them from.
+func (c *call) begin(options wire.Object) (shape answerShape, err error) {
+	shape.explain = options.Bool("explain")
+	context, field := options.String("context"), "options.context"
 	if c.URL.RawQuery != "" {
-		if query := c.URL.Query().Get("explain"); query != "" {
-			asked, err := strconv.ParseBool(query)
+		query := c.URL.Query()
+		if text := query.Get("explain"); text != "" {
+			asked, err := strconv.ParseBool(text)
 			if err != nil {
-				return false, malformed("explain", "must be true or false")
+				return shape, malformed("explain", "must be true or false")
 			}
-			explain = explain || asked
+			shape.explain = shape.explain || asked
+		}
+		if text := query.Get("context"); text != "" {
+			context, field = text, "context"
 		}
 	}
-	return explain, c.stateFor(options)
+	switch context {
+	case "":
+	case "none":
+		shape.bare = true
+	default:
+		return shape, malformed(field, "must be none")
+	}
+	return shape, c.stateFor(options)
 }
 
 // evaluate decides one evaluation. On an error there is no decision.

@@ -3,10 +3,14 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/remit-authz/remit/internal/server/wire"
 )
+
+// maxAnswer is the size, in bytes, after which a batch gets no more decisions.
+const maxAnswer = 4 << 20
 
 const evaluationsPath = "/access/v1/evaluations"
 
@@ -40,7 +44,7 @@ func (c *call) evaluations() (any, error) {
 		return nil, malformed("options.evaluations_semantic",
 			fmt.Sprintf("must be %s, %s or %s", executeAll, denyOnFirstDeny, permitOnFirstPermit))
 	}
-	explain, err := c.begin(options)
+	shape, err := c.begin(options)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +55,7 @@ func (c *call) evaluations() (any, error) {
 			answer = append(answer, ',')
 		}
 		var allow bool
-		if answer, allow, err = c.evaluateItem(answer, &body.Batch[i], now, explain); err != nil {
+		if answer, allow, err = c.evaluateItem(answer, &body.Batch[i], now, shape); err != nil {
 			return nil, err
 		}
 		if semantic == denyOnFirstDeny && !allow || semantic == permitOnFirstPermit && allow {
@@ -63,13 +67,22 @@ func (c *call) evaluations() (any, error) {
 
 // evaluateItem decides one evaluation of a batch, and appends the decision to the answer. One that cannot be made is a
 // deny that says so.
-func (c *call) evaluateItem(to []byte, e *wire.Evaluation, now time.Time, explain bool) (answer []byte, allow bool, err error) {
-	decided, trace, err := c.evaluate(e, now, explain)
+func (c *call) evaluateItem(to []byte, e *wire.Evaluation, now time.Time, shape answerShape) (answer []byte, allow bool, err error) {
+	if err := c.work.interrupt(); err != nil {
+		return nil, false, err
+	}
+	decided, trace, err := c.evaluate(e, now, shape.explain)
+	if c.Context().Err() != nil {
+		return nil, false, stopped(c.Context().Err())
+	}
+	if err == nil && len(to) > maxAnswer {
+		err = statusErrorf(http.StatusUnprocessableEntity, "the answers of this batch are larger than %d bytes; ask for fewer at once", maxAnswer)
+	}
 	if err != nil {
 		c.decided(&e.Request, denied, malformedReason, nil, c.now())
 		status, message := classify(err)
 		return wire.AppendError(to, status, message), false, nil
 	}
-	answer, err = wire.AppendDecision(to, &decided, trace, c.domain.Revision)
+	answer, err = shape.append(to, &decided, trace, c.domain.Revision)
 	return answer, decided.Allow, err
 }

@@ -46,6 +46,7 @@ func (c *call) filter() (any, error) {
 		return nil, err
 	}
 	now := c.now()
+	body.Request.Interrupt = c.work.interrupt
 	found, err := c.domain.Domain.Filter(&body.Request, now)
 	if err != nil {
 		return nil, err

@@ -53,7 +53,7 @@ func TestPanicsLeaveRoom(t *testing.T) {
 
 func TestNewRefusesNoConcurrency(t *testing.T) {
 	_, err := New(fixed{}, Options{BindAddress: "127.0.0.1:0", Authn: AuthnNone, MaxConcurrent: -1})
-	if err == nil || !strings.Contains(err.Error(), "-1 requests cannot be answered") {
+	if err == nil || !strings.Contains(err.Error(), "MaxConcurrent must not be negative") {
 		t.Errorf("New: %v, want an error", err)
 	}
 }

@@ -2,7 +2,7 @@ package server
 
 import "strings"
 
-// metadataPath comes before the path of the domain that the metadata are about.
+// metadataPath comes before the path of the domain that the metadata are about (AuthZEN 1.0, 9.2), or after it.
 const metadataPath = "/.well-known/authzen-configuration"
 
 // metadata are AuthZEN's, of one domain.
@@ -27,7 +27,8 @@ func (c *call) metadata() (any, error) {
 	if c.TLS == nil {
 		scheme = "http"
 	}
-	base := scheme + "://" + c.Host + strings.TrimPrefix(c.URL.EscapedPath(), metadataPath)
+	path := strings.TrimSuffix(strings.TrimPrefix(c.URL.EscapedPath(), metadataPath), metadataPath)
+	base := scheme + "://" + c.Host + path
 	return metadata{
 		PolicyDecisionPoint:       base,
 		AccessEvaluationEndpoint:  base + evaluationPath,

@@ -46,7 +46,7 @@ remit_decision_requests_total{code="200",domain="shop",interface="effective_perm
 remit_decision_requests_total{code="200",domain="shop",interface="evaluation"} 1
 remit_decision_requests_total{code="200",domain="shop",interface="evaluations"} 3
 remit_decision_requests_total{code="200",domain="shop",interface="filter"} 1
-remit_decision_requests_total{code="200",domain="shop",interface="metadata"} 1
+remit_decision_requests_total{code="200",domain="shop",interface="metadata"} 2
 remit_decision_requests_total{code="200",domain="shop",interface="search_action"} 1
 remit_decision_requests_total{code="200",domain="shop",interface="search_resource"} 1
 remit_decision_requests_total{code="200",domain="shop",interface="search_subject"} 1

@@ -33,6 +33,7 @@ type parameter struct {
 type schema map[string]any
 
 var (
+	contextParameter  = parameter{"context", "none leaves the context out of answers, but for the trace that explain asks for.", schema{"type": "string", "enum": []string{"none"}}}
 	explainParameter  = parameter{"explain", "Adds the trace: the stages in order, and what each found in which object.", schema{"type": "boolean"}}
 	revisionParameter = parameter{atLeastRevision, "The answer comes from a state that covers this revision, of an earlier answer.", schema{"type": "string"}}
 	resourceParameter = parameter{"resource", "Narrows the answer to one resource type.", schema{"type": "string"}}
@@ -60,6 +61,7 @@ var (
 	options = record(nil, schema{
 		atLeastRevision: about(text, revisionParameter.about),
 		"explain":       about(schema{"type": "boolean"}, explainParameter.about),
+		"context":       about(schema{"type": "string", "enum": []string{"none"}}, contextParameter.about),
 		"evaluations_semantic": schema{
 			"type": "string", "enum": []string{executeAll, denyOnFirstDeny, permitOnFirstPermit}, "description": "Of a batch.",
 		},
@@ -189,6 +191,9 @@ func (rt *route) describe(path string, types *typeSchemas) schema {
 	}
 	if !rt.ofDomain() && rt.name == "subject_access_review" {
 		id += "_by_namespace"
+	}
+	if strings.HasSuffix(path, "}"+metadataPath) {
+		id += "_below_domain"
 	}
 	var parameters []schema
 	for _, name := range []string{"domain", "user"} {

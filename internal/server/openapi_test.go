@@ -128,9 +128,7 @@ func TestOpenAPIDescribesErrors(t *testing.T) {
 	newDocumented(t, unready{}).hold(request(http.MethodPost, "/domains/shop/access/v1/evaluation", goodEvaluation), http.StatusServiceUnavailable)
 	newDocumented(t, panicking{with: "a defect"}).hold(request(http.MethodPost, "/domains/shop/access/v1/evaluation", goodEvaluation), http.StatusInternalServerError)
 	busy := newDocumented(t, fixed{"shop": shop()})
-	for range cap(busy.server.slots) {
-		busy.server.slots <- struct{}{}
-	}
+	busy.server.load.all = busy.server.load.most
 	busy.hold(request(http.MethodPost, "/domains/shop/access/v1/evaluation", goodEvaluation), http.StatusTooManyRequests)
 }
 

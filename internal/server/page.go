@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"sort"
 
 	kjson "sigs.k8s.io/json"
@@ -52,9 +53,9 @@ func cursorOf(body *wire.Body, path string, domain store.Snapshot) (*cursor, err
 	}
 	limit, limited := maxPage, asked.Value("limit") != nil
 	if limited {
-		number, ok := asked.Value("limit").(int64)
-		if !ok || number < 0 {
-			return nil, malformed("page.limit", "must be an integer of 0 or more")
+		number, ok := whole(asked.Value("limit"))
+		if !ok || number < 1 {
+			return nil, malformed("page.limit", "must be an integer of 1 or more")
 		}
 		limit = int(min(number, maxPage))
 	}
@@ -70,10 +71,21 @@ func cursorOf(body *wire.Body, path string, domain store.Snapshot) (*cursor, err
 		return nil, malformed("page.token", "belongs to another query; ask as for the first page")
 	case !bytes.Equal(next.Revision, start.Revision):
 		return nil, malformed("page.token", "the domain has changed since the page before; begin again without a token")
-	case limited && limit != next.Limit:
+	case limit != next.Limit:
 		return nil, malformed("page.limit", fmt.Sprintf("must stay what it was for the first page: %d", next.Limit))
 	}
 	return next, nil
+}
+
+// whole is a JSON number without a fraction, however it is written: 1.0 is 1.
+func whole(value any) (int64, bool) {
+	switch v := value.(type) {
+	case int64:
+		return v, true
+	case float64:
+		return int64(v), v == math.Trunc(v) && math.Abs(v) < 1<<53
+	}
+	return 0, false
 }
 
 // cut takes the cursor's page out of all results, which are sorted.
@@ -112,7 +124,7 @@ func parseToken(token string) (*cursor, error) {
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, c); err != nil {
 		return nil, err
 	}
-	if c.Limit < 0 || c.Limit > maxPage {
+	if c.Limit < 1 || c.Limit > maxPage {
 		return nil, fmt.Errorf("limit %d", c.Limit)
 	}
 	return c, nil
@@ -120,7 +132,7 @@ func parseToken(token string) (*cursor, error) {
 
 // fingerprint tells queries apart: by their kind, their domain and their entities.
 func fingerprint(path, namespace string, req *engine.Request) ([]byte, error) {
-	text, err := json.Marshal([]any{path, namespace, req}) // sorts keys
+	text, err := json.Marshal([]any{path, namespace, req.Subject, req.Action, req.Resource, req.Context}) // sorts keys
 	if err != nil {
 		return nil, fmt.Errorf("identify the query: %w", err)
 	}

@@ -16,8 +16,8 @@ const revisionHeader = "Remit-Revision"
 // requestIDHeader is chosen by the caller, to find a request again in the logs of both sides.
 const requestIDHeader = "X-Request-ID"
 
-// maxRequestID is the length, in bytes, of the longest request id that is echoed.
-const maxRequestID = 256
+// maxRequestID is the length, in bytes, of the longest request id that is echoed: AuthZEN does not bound it.
+const maxRequestID = 8 << 10
 
 // route is one interface. The interfaces of a domain have {base} in their pattern: the path of the domain, or
 // nothing for the default domain.
@@ -63,13 +63,13 @@ func routes() []*route {
 		name: "evaluation", pattern: "{base}" + evaluationPath, method: http.MethodPost, right: decisions, answer: (*call).evaluation,
 		doc: &operation{
 			summary: "May the subject take the action on the resource? (AuthZEN access evaluation)",
-			request: evaluationBody, query: []parameter{explainParameter, revisionParameter}, answers: []any{wire.Decision{}},
+			request: evaluationBody, query: []parameter{explainParameter, contextParameter, revisionParameter}, answers: []any{wire.Decision{}},
 		},
 	}, {
 		name: "evaluations", pattern: "{base}" + evaluationsPath, method: http.MethodPost, right: decisions, answer: (*call).evaluations,
 		doc: &operation{
 			summary: "Many evaluations at once, from one state of the domain (AuthZEN access evaluations)",
-			request: evaluationsBody, query: []parameter{explainParameter, revisionParameter}, answers: []any{decisionList{}, wire.Decision{}},
+			request: evaluationsBody, query: []parameter{explainParameter, contextParameter, revisionParameter}, answers: []any{decisionList{}, wire.Decision{}},
 		},
 	}, {
 		name: "filter", pattern: "{base}/filter", method: http.MethodPost, right: decisionFilters, answer: (*call).filter,
@@ -90,6 +90,13 @@ func routes() []*route {
 	}, {
 		name: "metadata", pattern: metadataPath + "{base}", method: http.MethodGet, right: decisions, answer: (*call).metadata,
 		doc: &operation{summary: "Where AuthZEN's interfaces of the domain are", query: []parameter{revisionParameter}, answers: []any{metadata{}}},
+	}, {
+		// Clients look for it below the domain's own address, too.
+		name: "metadata", pattern: "/domains/{domain}" + metadataPath, method: http.MethodGet, right: decisions, answer: (*call).metadata,
+		doc: &operation{
+			summary: "Where AuthZEN's interfaces of the domain are, at the path that many clients ask",
+			query:   []parameter{revisionParameter}, answers: []any{metadata{}},
+		},
 	}, {
 		name: "subject_access_review", pattern: "/domains/{domain}/subjectaccessreview", method: http.MethodPost, right: decisions,
 		answer: (*call).subjectAccessReview, doc: &reviewOf,
@@ -133,8 +140,8 @@ func (s *Server) mux() http.Handler {
 	return mux
 }
 
-// requestID is the caller's, which is echoed. One that is too long, or has other than printable ASCII characters, is
-// left out.
+// requestID is the caller's, which is echoed as it came (AuthZEN 1.0, 10.1.3). One that is too long, or has control
+// characters, is left out.
 func (c *call) requestID() string {
 	if id := c.Header.Get(requestIDHeader); isRequestID(id) {
 		return id
@@ -147,7 +154,7 @@ func isRequestID(id string) bool {
 		return false
 	}
 	for _, c := range []byte(id) {
-		if c < ' ' || c > '~' {
+		if c < ' ' || c == 0x7f {
 			return false
 		}
 	}

@@ -79,7 +79,8 @@ func TestRequestID(t *testing.T) {
 		"absent":                       {"", ""},
 		"as long as may be":            {strings.Repeat("x", maxRequestID), strings.Repeat("x", maxRequestID)},
 		"longer":                       {strings.Repeat("x", maxRequestID+1), ""},
-		"with more than printed ASCII": {"caf\u00e9", ""},
+		"with more than printed ASCII": {"caf\u00e9", "caf\u00e9"},
+		"with a control character":     {"a\x7fb", ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

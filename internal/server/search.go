@@ -80,6 +80,7 @@ func (s search) answer(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	req.Interrupt = c.work.interrupt
 	found, err := s.find(c.domain.Domain, req, c.now())
 	if err != nil {
 		return nil, err

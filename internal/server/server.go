@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,8 +35,10 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 60 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
+	// answerTimeout is how long an answer may take. It is less than writeTimeout, so that the caller is told.
+	answerTimeout  = 30 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 64 << 10
 	// maxStreams is how many requests one HTTP/2 connection may have open.
 	maxStreams = 128
 	// pingAfter is how long an HTTP/2 connection may be silent before it has to show that it is alive.
@@ -90,6 +93,9 @@ type Options struct {
 	Kubernetes *rest.Config
 	// Audiences that a bearer token must be meant for one of. Empty: the API server's own.
 	Audiences []string
+	// LoopbackHosts refuses requests that name another host than this machine, as the page of a stranger does whose name
+	// has come to mean this address (DNS rebinding).
+	LoopbackHosts bool
 	// DefaultDomain is the namespace of the domain that is served at the root, besides its own path. Empty: none.
 	DefaultDomain string
 	// MaxConcurrent is how many requests are answered at the same time; more get status 429. 0: DefaultMaxConcurrent.
@@ -112,9 +118,9 @@ type Server struct {
 	opts        Options
 	callers     *callers // nil: everybody may ask
 	metrics     *metrics
-	decisionLog *decisionLog  // nil: none
-	slots       chan struct{} // has an element for every request that is being answered
-	document    schema        // what /openapi.json answers
+	decisionLog *decisionLog // nil: none
+	load        *load
+	document    schema // what /openapi.json answers
 	handler     http.Handler
 	addr        atomic.Pointer[net.Addr]
 }
@@ -132,9 +138,9 @@ func New(domains Domains, opts Options) (*Server, error) {
 		opts.MaxConcurrent = DefaultMaxConcurrent
 	}
 	if opts.MaxConcurrent < 0 {
-		return nil, fmt.Errorf("%d requests cannot be answered at the same time", opts.MaxConcurrent)
+		return nil, fmt.Errorf("MaxConcurrent must not be negative, got %d", opts.MaxConcurrent)
 	}
-	s := &Server{domains: domains, opts: opts, slots: make(chan struct{}, opts.MaxConcurrent)}
+	s := &Server{domains: domains, opts: opts, load: newLoad(opts.MaxConcurrent)}
 	switch opts.Authn {
 	case AuthnNone:
 		if address := s.bindAddress(); !opts.AllowInsecureBind && !isLoopback(address) {
@@ -178,6 +184,14 @@ func isLoopback(address string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// isLoopbackHost reports whether a Host header names this machine, with or without a port.
+func isLoopbackHost(host string) bool {
+	if _, _, err := net.SplitHostPort(host); err != nil {
+		host = net.JoinHostPort(strings.Trim(host, "[]"), "0")
+	}
+	return isLoopback(host)
 }
 
 // Handler gives the interfaces without a listener, for tests and for servers that have one of their own.

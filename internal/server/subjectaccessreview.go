@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
@@ -15,8 +17,10 @@ const (
 
 	// nonResourceType is the resource type of Kubernetes' URLs that are no resources.
 	nonResourceType = "nonresourceurls"
-	// everyRecord is the id of the record when a review names none.
-	everyRecord = "*"
+	// oldReviews is the version that kube-apiserver asks in unless it is told otherwise.
+	oldReviews = "authorization.k8s.io/v1beta1"
+	// nameField is the field selector that names a record.
+	nameField = "metadata.name"
 	// kubernetesAnonymous is the user that Kubernetes makes of a request without credentials. To a domain, that is
 	// the anonymous subject: it must not profit from what is open to every user.
 	kubernetesAnonymous = "system:anonymous"
@@ -55,27 +59,51 @@ func (c *call) subjectAccessReviewByNamespace() (any, error) {
 	}
 	if !found {
 		review.Status = authorizationv1.SubjectAccessReviewStatus{Reason: fmt.Sprintf("the domain %q does not exist", namespace)}
-		return review, nil
+		return answerReview(review)
 	}
 	return c.review(review)
 }
 
 func (c *call) readReview() (*authorizationv1.SubjectAccessReview, error) {
-	body, err := c.readBody()
-	if err != nil {
-		return nil, err
-	}
 	review := &authorizationv1.SubjectAccessReview{}
-	if err := wire.Decode(body, review); err != nil {
+	if err := wire.Decode(c.body, review); err != nil {
 		return nil, err
 	}
-	if want := authorizationv1.SchemeGroupVersion.String(); review.APIVersion != want {
-		return nil, malformed("apiVersion", "must be "+want)
+	switch review.APIVersion {
+	case authorizationv1.SchemeGroupVersion.String():
+	case oldReviews:
+		var old struct {
+			Spec struct {
+				Group []string `json:"group"` // what v1 calls groups
+			} `json:"spec"`
+		}
+		if err := wire.Decode(c.body, &old); err != nil {
+			return nil, err
+		}
+		review.Spec.Groups = append(review.Spec.Groups, old.Spec.Group...)
+	default:
+		return nil, malformed("apiVersion", "must be "+authorizationv1.SchemeGroupVersion.String()+" or "+oldReviews)
 	}
 	if review.Kind != subjectAccessReviewKind {
 		return nil, malformed("kind", "must be "+subjectAccessReviewKind)
 	}
 	return review, nil
+}
+
+// answerReview is the review as the caller's version writes it.
+func answerReview(review *authorizationv1.SubjectAccessReview) (any, error) {
+	if review.APIVersion != oldReviews {
+		return review, nil
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(review)
+	if err != nil {
+		return nil, fmt.Errorf("write the review as %s: %w", oldReviews, err)
+	}
+	if spec, ok := object["spec"].(map[string]any); ok && spec["groups"] != nil {
+		spec["group"] = spec["groups"]
+		delete(spec, "groups")
+	}
+	return object, nil
 }
 
 // review fills in the review's status. What is not allowed is no opinion, so that other authorizers may allow it –
@@ -96,7 +124,7 @@ func (c *call) review(review *authorizationv1.SubjectAccessReview) (any, error) 
 			(decided.Reason == engine.ReasonUserDisabled || decided.Reason == engine.ReasonSpecialPermission),
 		Reason: fmt.Sprintf("%s: %s", decided.Reason, decided.Message()),
 	}
-	return review, nil
+	return answerReview(review)
 }
 
 // reviewRequest is the evaluation that a review asks for.
@@ -112,10 +140,9 @@ func reviewRequest(spec *authorizationv1.SubjectAccessReviewSpec, policy *v1alph
 			return nil, malformed("spec.resourceAttributes", "must have a verb and a resource")
 		}
 		req.Action.Name = join(resource.Verb, ":", resource.Subresource)
+		// Without a name it is a question about every record (see "Questions about a type" in the semantics).
 		req.Resource = engine.Resource{Type: join(resource.Resource, ".", resource.Group), ID: resource.Name}
-		if resource.Name == "" {
-			req.Resource.ID = everyRecord
-		}
+		narrow(&req.Resource, resource)
 	default:
 		if url.Verb == "" || url.Path == "" {
 			return nil, malformed("spec.nonResourceAttributes", "must have a verb and a path")
@@ -124,6 +151,42 @@ func reviewRequest(spec *authorizationv1.SubjectAccessReviewSpec, policy *v1alph
 		req.Resource = engine.Resource{Type: nonResourceType, ID: url.Path}
 	}
 	return req, nil
+}
+
+// narrow takes over what selectors ask of all records in question: one value of a field, or of a label. Other requirements
+// narrow nothing, so that the question is about more records than the request.
+func narrow(to *engine.Resource, resource *authorizationv1.ResourceAttributes) {
+	set := func(key, value string) {
+		if to.Properties == nil {
+			to.Properties = map[string]any{}
+		}
+		to.Properties[key] = value
+	}
+	if fields := resource.FieldSelector; fields != nil {
+		for _, r := range fields.Requirements {
+			switch {
+			case r.Operator != metav1.FieldSelectorOpIn || len(r.Values) != 1:
+			case r.Key == nameField && to.ID == "":
+				to.ID = r.Values[0]
+			case r.Key != nameField:
+				set(r.Key, r.Values[0])
+			}
+		}
+	}
+	if labels := resource.LabelSelector; labels != nil {
+		known := map[string]any{}
+		for _, r := range labels.Requirements {
+			if r.Operator == metav1.LabelSelectorOpIn && len(r.Values) == 1 {
+				known[r.Key] = r.Values[0]
+			}
+		}
+		if len(known) > 0 && to.Properties["labels"] == nil {
+			if to.Properties == nil {
+				to.Properties = map[string]any{}
+			}
+			to.Properties["labels"] = known
+		}
+	}
 }
 
 // join joins a name with what may follow it.

@@ -118,7 +118,7 @@ func TestSubjectAccessReviewRefusesMalformedRequests(t *testing.T) {
 		want string
 	}{
 		"no JSON":          {`{`, "the body is not valid: unexpected end of JSON input"},
-		"another version":  {`{"apiVersion": "authorization.k8s.io/v1beta1", "kind": "SubjectAccessReview"}`, "apiVersion: must be authorization.k8s.io/v1"},
+		"another version":  {`{"apiVersion": "authorization.k8s.io/v2", "kind": "SubjectAccessReview"}`, "apiVersion: must be authorization.k8s.io/v1 or authorization.k8s.io/v1beta1"},
 		"another kind":     {`{"apiVersion": "authorization.k8s.io/v1", "kind": "TokenReview"}`, "kind: must be SubjectAccessReview"},
 		"a number as user": {review(`{"user": 1, ` + order + `}`), "spec.user: cannot be a number"},
 		"a name twice":     {review(`{"user": "ann", "user": "root", ` + order + `}`), `the body is not valid: duplicate field "spec.user"`},

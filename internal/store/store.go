@@ -61,7 +61,8 @@ type Store struct {
 	kinds       []*kinds.Row
 	informers   []*informer   // one for each kind; complete before synced is closed
 	synced      chan struct{} // closed once every kind has been listed and is served
-	mu          sync.Mutex    // guards subscribers
+	terminating terminating
+	mu          sync.Mutex // guards subscribers
 	subscribers []*func(Update)
 }
 
@@ -116,10 +117,16 @@ func (s *Store) Domain(namespace string) (Snapshot, bool) {
 	if !s.Ready() {
 		return Snapshot{}, false
 	}
-	if current := s.state(namespace); current != nil {
+	current := s.state(namespace)
+	if current == nil {
+		return Snapshot{}, false
+	}
+	if !s.terminating.has(namespace) {
 		return current.Snapshot, true
 	}
-	return Snapshot{}, false
+	closed := current.Snapshot
+	closed.Domain = closed.Domain.Closed()
+	return closed, true
 }
 
 func (s *Store) state(namespace string) *state {
@@ -275,7 +282,11 @@ func (s *Store) Start(ctx context.Context) error {
 		}
 		listed = append(listed, registration.HasSyncedChecker())
 	}
-	if !toolscache.WaitFor(ctx, "", listed...) {
+	namespaces, err := s.terminating.watch(ctx, s.cache)
+	if err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	if !toolscache.WaitFor(ctx, "", append(listed, namespaces)...) {
 		return nil // ctx is done
 	}
 	s.drain()

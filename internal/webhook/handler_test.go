@@ -101,7 +101,7 @@ func TestEveryKindIsDecoded(t *testing.T) {
 	for _, kind := range kinds.Table {
 		for _, operation := range []admissionv1.Operation{admissionv1.Create, admissionv1.Update, admissionv1.Delete} {
 			t.Run(string(kind.Kind)+" "+string(operation), func(t *testing.T) {
-				change, err := r.decode(requestFor(t, kind, operation))
+				change, err := r.decode(t.Context(), requestFor(t, kind, operation))
 				if err != nil {
 					t.Fatal(err)
 				}

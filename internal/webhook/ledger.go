@@ -32,9 +32,10 @@ const (
 	leasePrefix = "admission-"
 	// LedgerAnnotation is the annotation of such a Lease that has the ledger, as JSON.
 	LedgerAnnotation = v1alpha1.GroupName + "/admitted"
-	// pendingTTL is how long an admitted change may still be stored: a request to the API server lasts a minute
-	// (--request-timeout), and the clocks of two replicas may differ by another.
-	pendingTTL = 2 * time.Minute
+	// pendingTTL is how long a change that was admitted is waited for although it is not stored. The API server stores what
+	// it has been told may be stored at once, unless another webhook lets it wait; what no API server has asked for, or
+	// another webhook refuses, must not hold up others for longer.
+	pendingTTL = 2 * time.Second
 	// maxPending bounds a ledger.
 	maxPending = 1000
 	// admitTimeout is how long a change waits for others. The API server waits 5 s for the webhook.

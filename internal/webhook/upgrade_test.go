@@ -33,7 +33,9 @@ var _ = Describe("Objects that an older version let through", func() {
 		report, ok := snapshot.Domain.Report(engine.Ref{Kind: engine.KindRole, Name: "bad"})
 		Expect(ok).To(BeTrue())
 		Expect(report.Problems).NotTo(BeEmpty(), "which becomes its condition Stalled")
-		Expect(snapshot.Domain.Effective("same", now.Now()).Permissions).NotTo(BeEmpty(), "the older User counts")
+		effective, err := snapshot.Domain.Effective("same", now.Now())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(effective.Permissions).NotTo(BeEmpty(), "the older User counts")
 
 		label := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"},"finalizers":["example.com/keep"]}}`))
 		for _, object := range []client.Object{

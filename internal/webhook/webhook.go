@@ -3,6 +3,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	authenticationv1client "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorizationv1client "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	coordinationv1client "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -58,6 +60,10 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	if err != nil {
 		return fmt.Errorf("serve the webhook: %w", err)
 	}
+	authorization, err := authorizationv1client.NewForConfig(mgr.GetConfig())
+	if err != nil {
+		return fmt.Errorf("serve the webhook: %w", err)
+	}
 	config := rest.CopyConfig(mgr.GetConfig())
 	config.QPS = -1 // the API server limits the writers already
 	coordination, err := coordinationv1client.NewForConfig(config)
@@ -67,6 +73,7 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	r := &reviewer{
 		domains: domains, clock: opts.Clock, live: mgr.GetAPIReader(), decoder: ctrladmission.NewDecoder(mgr.GetScheme()),
 		identity: &identity{reviews: authentication.SelfSubjectReviews()},
+		rights:   authorization.SubjectAccessReviews(),
 		ledger: &ledger{
 			domains: domains, leases: coordination.Leases(opts.Namespace), live: mgr.GetAPIReader(), clock: opts.Clock, locks: map[string]*sync.Mutex{},
 		},
@@ -84,13 +91,14 @@ type reviewer struct {
 	decoder  ctrladmission.Decoder
 	identity *identity
 	ledger   *ledger
+	rights   authorizationv1client.SubjectAccessReviewInterface
 }
 
 var _ ctrladmission.Handler = &reviewer{}
 
 // Handle admits a change, or refuses it with the rules that it breaks. It refuses what it cannot read.
 func (r *reviewer) Handle(ctx context.Context, request ctrladmission.Request) ctrladmission.Response {
-	change, err := r.decode(request)
+	change, err := r.decode(ctx, request)
 	if err != nil {
 		return ctrladmission.Errored(http.StatusBadRequest, err)
 	}
@@ -121,7 +129,7 @@ func refused(err error) ctrladmission.Response {
 }
 
 // decode reads the change that a request is about.
-func (r *reviewer) decode(request ctrladmission.Request) (admission.Change, error) {
+func (r *reviewer) decode(ctx context.Context, request ctrladmission.Request) (admission.Change, error) {
 	gvk := schema.GroupVersionKind(request.Kind)
 	kind, ok := kinds.Find(kinds.Kind(gvk.Kind))
 	if !ok || kind.GVK() != gvk {
@@ -132,6 +140,7 @@ func (r *reviewer) decode(request ctrladmission.Request) (admission.Change, erro
 		Operation: admission.Operation(request.Operation), Now: r.clock.Now(),
 		User: admission.UserInfo{Name: request.UserInfo.Username, Groups: request.UserInfo.Groups},
 	}
+	change.User.MayEscalate = func() bool { return r.mayEscalate(ctx, request) }
 	read := func(raw runtime.RawExtension) (kinds.Object, error) {
 		object := kind.New()
 		return object, r.decoder.DecodeRaw(raw, object)
@@ -164,19 +173,23 @@ func (r *reviewer) review(ctx context.Context, request ctrladmission.Request, ch
 		change.User.Groups = append(slices.Clip(change.User.Groups), mastersGroup)
 	}
 	rules := func(domain *engine.Domain) admission.Result { return admission.Review(domain, change) }
+	// What goes with its namespace, or is collected, waits for nothing, whatever has become of the ledger.
+	if change.NamespaceTerminating = r.domain(request.Namespace).IsClosed(); change.Exempt() {
+		return rules(r.domain(request.Namespace)), nil
+	}
 	result, err := r.inOrder(ctx, request, change, rules)
-	if err != nil || change.Operation != admission.Delete || len(result.Errors) == 0 {
+	if change.Operation != admission.Delete || err == nil && len(result.Errors) == 0 {
 		return result, err
 	}
-	namespace, err := getNamespace(ctx, r.live, request.Namespace)
-	if err != nil {
-		return admission.Result{}, err
-	}
 	// A deletion cannot be undone, so the API server's current word counts: a namespace that lives keeps its last admin.
-	if change.NamespaceTerminating = namespace.DeletionTimestamp != nil; change.NamespaceTerminating {
-		result = rules(r.domain(request.Namespace))
+	namespace, asked := getNamespace(ctx, r.live, request.Namespace)
+	if asked != nil {
+		return result, cmp.Or(err, asked)
 	}
-	return result, nil
+	if change.NamespaceTerminating = namespace.DeletionTimestamp != nil; change.NamespaceTerminating {
+		return rules(r.domain(request.Namespace)), nil
+	}
+	return result, err
 }
 
 // inOrder applies the rules by what this replica knows if nothing is going to be stored or no other change can matter, else
@@ -205,8 +218,6 @@ func (r *reviewer) domain(namespace string) *engine.Domain {
 	}
 	return engine.Compile(nil)
 }
-
-// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get
 
 func getNamespace(ctx context.Context, live client.Reader, name string) (*metav1.PartialObjectMetadata, error) {
 	namespace := &metav1.PartialObjectMetadata{}

@@ -167,7 +167,11 @@ type evaluation struct {
 	account *v1alpha1.User
 	staff   bool
 	groups  []*v1alpha1.Group
-	held    []heldRole
+	// unsure are the groups that the user may be in: a member condition is in error. only is the one whose user
+	// permissions are looked at, where it restricts by itself.
+	unsure []*v1alpha1.Group
+	only   *v1alpha1.Group
+	held   []heldRole
 
 	target *v1alpha1.ResourceType
 	act    v1alpha1.Action
@@ -254,6 +258,17 @@ func (n *Naive) malformed(req *engine.Request) error {
 	if req.Resource.Type == "" {
 		return bad("resource.type")
 	}
+	if strings.Contains(req.Subject.ID, "\x00") {
+		return bad("subject.id")
+	}
+	if strings.Contains(req.Resource.ID, "\x00") {
+		return bad("resource.id")
+	}
+	for _, name := range slices.Sorted(maps.Keys(req.Action.Properties)) {
+		if lower := strings.ToLower(name); name != lower && (lower == "values" || lower == "fields") {
+			return bad("action.properties." + name)
+		}
+	}
 	values := req.Action.Properties["values"]
 	if values != nil {
 		object, ok := values.(map[string]any)
@@ -320,17 +335,30 @@ func (e *evaluation) subject() *engine.Decision {
 // groupsAndRoles is S3. It decides nothing.
 func (e *evaluation) groupsAndRoles() *engine.Decision {
 	if !e.anonymous {
-		e.groups = e.findGroups()
+		e.groups = e.findGroups(func(group *v1alpha1.Group) bool {
+			holds, err := e.memberCondition(group)
+			return holds && err == nil
+		})
+		all := e.findGroups(func(group *v1alpha1.Group) bool {
+			holds, err := e.memberCondition(group)
+			return holds || err != nil
+		})
+		for _, group := range all {
+			if !slices.Contains(e.groups, group) {
+				e.unsure = append(e.unsure, group)
+			}
+		}
 	}
 	e.held = e.findRoles()
 	return nil
 }
 
-func (e *evaluation) findGroups() []*v1alpha1.Group {
+// findGroups finds the groups of the user, whose member conditions are taken for true as meets says.
+func (e *evaluation) findGroups(meets func(*v1alpha1.Group) bool) []*v1alpha1.Group {
 	all := objectsOf[*v1alpha1.Group](e.Naive)
 	in := map[string]bool{}
 	for _, group := range all {
-		in[group.Name] = e.isMember(group) || e.hasGroupClaim(group) || e.meetsMemberCondition(group)
+		in[group.Name] = e.isMember(group) || e.hasGroupClaim(group) || meets(group)
 	}
 	// Members of a group named under groups are members too: until nothing changes.
 	for changed := true; changed; {
@@ -372,11 +400,15 @@ func (e *evaluation) hasGroupClaim(group *v1alpha1.Group) bool {
 	return false
 }
 
-func (e *evaluation) meetsMemberCondition(group *v1alpha1.Group) bool {
+func (e *evaluation) memberCondition(group *v1alpha1.Group) (bool, error) {
 	if group.Spec.MemberCondition == "" {
-		return false
+		return false, nil
 	}
-	return holds(expr.MemberCondition, group.Spec.MemberCondition, &expr.Input{
+	program, err := compile(expr.MemberCondition, group.Spec.MemberCondition)
+	if err != nil {
+		return false, err
+	}
+	return program.Bool(&expr.Input{
 		Subject: expr.Subject{Type: e.req.Subject.Type, ID: e.id, Staff: e.staff, Attributes: e.attributes(), Properties: e.claims},
 		Context: e.req.Context,
 		Now:     e.now,
@@ -927,6 +959,15 @@ func (e *evaluation) permissionsFor(allow string) []*v1alpha1.UserPermission {
 	if e.anonymous {
 		return nil
 	}
+	in := e.groups
+	if only := e.only; only != nil {
+		e.only = nil
+		sure := e.permissionsFor(allow)
+		if e.only = only; len(sure) > 0 {
+			return nil
+		}
+		in = []*v1alpha1.Group{only}
+	}
 	var own, ofGroups []*v1alpha1.UserPermission
 	for _, permission := range objectsOf[*v1alpha1.UserPermission](e.Naive) {
 		spec := &permission.Spec
@@ -935,10 +976,10 @@ func (e *evaluation) permissionsFor(allow string) []*v1alpha1.UserPermission {
 			continue
 		}
 		if spec.User != "" {
-			if string(spec.User) == e.id {
+			if string(spec.User) == e.id && e.only == nil {
 				own = append(own, permission)
 			}
-		} else if slices.ContainsFunc(e.groups, func(g *v1alpha1.Group) bool { return g.Name == string(spec.Group) }) {
+		} else if slices.ContainsFunc(in, func(g *v1alpha1.Group) bool { return g.Name == string(spec.Group) }) {
 			ofGroups = append(ofGroups, permission)
 		}
 	}
@@ -997,20 +1038,27 @@ func restrictingLinks(t *v1alpha1.ResourceType) []v1alpha1.Field {
 
 // userPermissions is S9.
 func (e *evaluation) userPermissions() *engine.Decision {
-	var violations []engine.Violation
 	stored, proposed := e.stored(), e.proposedWith(e.presetsOf(e.live))
-	switch e.act.Class {
-	case v1alpha1.ClassCreate:
-		violations = append(e.parentViolations(proposed), e.linkViolations(proposed)...)
-	case v1alpha1.ClassUpdate:
-		violations = append(e.recordViolations(), e.linkViolations(stored)...)
-		violations = append(violations, e.linkViolations(proposed)...)
-		if parent := e.target.Spec.ParentField; parent != "" && differs(stored, proposed, parent) {
-			violations = append(violations, e.parentViolations(proposed)...)
+	check := func() []engine.Violation {
+		switch e.act.Class {
+		case v1alpha1.ClassCreate:
+			return append(e.parentViolations(proposed), e.linkViolations(proposed)...)
+		case v1alpha1.ClassUpdate:
+			violations := append(e.recordViolations(), e.linkViolations(stored)...)
+			violations = append(violations, e.linkViolations(proposed)...)
+			if parent := e.target.Spec.ParentField; parent != "" && differs(stored, proposed, parent) {
+				violations = append(violations, e.parentViolations(proposed)...)
+			}
+			return violations
 		}
-	default:
-		violations = append(e.recordViolations(), e.linkViolations(stored)...)
+		return append(e.recordViolations(), e.linkViolations(stored)...)
 	}
+	violations := check()
+	for _, group := range e.unsure { // each by itself
+		e.only = group
+		violations = append(violations, check()...)
+	}
+	e.only = nil
 	if len(violations) == 0 {
 		return nil
 	}
@@ -1140,7 +1188,7 @@ func (e *evaluation) linkViolations(properties map[string]any) []engine.Violatio
 	for _, field := range restrictingLinks(e.target) {
 		allow := field.LinksTo
 		permissions := e.permissionsFor(allow)
-		if len(permissions) == 0 && !e.strict(allow) {
+		if len(permissions) == 0 && (!e.strict(allow) || e.only != nil) {
 			continue
 		}
 		allowed := e.allowedBy(permissions, allow)

@@ -236,8 +236,11 @@ func access(t *v1alpha1.ResourceType, p *v1alpha1.EffectivePermission) v1alpha1.
 func (e *evaluation) restrictedBy() []string {
 	var by []string
 	restricts := func(allow string) {
-		for _, permission := range e.permissionsFor(allow) {
-			by = append(by, refOf(permission).String())
+		for _, group := range append(e.unsure, nil) {
+			e.only = group
+			for _, permission := range e.permissionsFor(allow) {
+				by = append(by, refOf(permission).String())
+			}
 		}
 	}
 	restricts(e.target.Name)

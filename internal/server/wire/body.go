@@ -28,6 +28,8 @@ type Evaluation struct {
 	Err error
 	// given are the parts that the evaluation has itself.
 	given members
+	// noObject is an element of a batch that is no evaluation at all.
+	noObject bool
 }
 
 // member is a member of a body, or of an object inside.
@@ -141,6 +143,9 @@ func Parse(text string, batch bool) (*Body, error) {
 
 // complete takes what an evaluation lacks from its batch, each part as a whole.
 func (e *Evaluation) complete(batch *Body) {
+	if e.noObject {
+		return
+	}
 	if !e.given.has(subject) {
 		e.Subject = batch.Subject
 	}
@@ -210,6 +215,7 @@ func (p *parser) evaluations(batch *[]Evaluation) bool {
 		*batch = append(*batch, Evaluation{})
 		e := &(*batch)[n]
 		if p.peek() != '{' {
+			e.noObject = true
 			e.Err = malformed(fmt.Sprintf("evaluations[%d]", n), "must be an object")
 			return p.discard()
 		}

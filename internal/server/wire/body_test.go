@@ -61,7 +61,7 @@ func TestParse(t *testing.T) {
 				Evaluation: Evaluation{Request: engine.Request{Action: read}, Err: errors.New("subject.id: must be a string")},
 				Batch: []Evaluation{
 					{Request: engine.Request{Action: read}, Err: errors.New("subject.id: must be a string")}, {Request: engine.Request{Action: read}},
-					{Request: engine.Request{Action: read}, Err: noObject("evaluations[2]")}, {Request: engine.Request{Action: read}, Err: noObject("action")},
+					{noObject: true, Err: noObject("evaluations[2]")}, {Request: engine.Request{Action: read}, Err: noObject("action")},
 					{Request: engine.Request{Action: read}, Err: noObject("context")},
 				},
 			},
@@ -174,7 +174,7 @@ func naive(text string, batch bool) (*Body, error) {
 			fields, ok := item.(map[string]any)
 			e := naiveEvaluation(fields, members)
 			if !ok {
-				e.Err = malformed(fmt.Sprintf("evaluations[%d]", i), "must be an object")
+				e = Evaluation{Err: malformed(fmt.Sprintf("evaluations[%d]", i), "must be an object"), noObject: true}
 			}
 			b.Batch = append(b.Batch, e)
 		}

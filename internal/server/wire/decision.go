@@ -123,6 +123,16 @@ func AppendDecision(to []byte, d *engine.Decision, trace []engine.TraceStage, re
 	return append(to, "}}"...), nil
 }
 
+// AppendBare appends a decision without its context, of which only the trace is left where there is one.
+func AppendBare(to []byte, d *engine.Decision, trace []engine.TraceStage) ([]byte, error) {
+	to = strconv.AppendBool(append(to, `{"decision":`...), d.Allow)
+	if len(trace) == 0 {
+		return append(to, '}'), nil
+	}
+	text, err := Encode(NewDecision(d, trace, "").Context.Trace)
+	return append(append(append(to, `,"context":{"trace":`...), text...), "}}"...), err
+}
+
 // AppendError appends the deny of an evaluation of a batch that could not be made.
 func AppendError(to []byte, status int, message string) []byte {
 	to = append(to, `{"decision":false,"context":{"error":{"status":`...)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 )
 
 // MaxDepth is how deep lists and objects may nest.
@@ -193,7 +195,47 @@ func (r *reader) string() (string, bool) {
 	r.pos = min(end+1, len(r.text))
 	var text string
 	err := json.Unmarshal([]byte(r.text[start:r.pos]), &text)
+	if err == nil && halfSurrogate(r.text[start:r.pos]) {
+		r.err = errorf("the body is not valid: half of a surrogate pair in %.40s is no character (RFC 7493)", r.text[start:r.pos])
+		return "", false
+	}
 	return text, err == nil
+}
+
+// halfSurrogate reports whether a JSON string has an escape that is half of a surrogate pair: to encoding/json they would
+// all be the same replacement character.
+func halfSurrogate(quoted string) bool {
+	for i := 0; i < len(quoted)-1; i++ {
+		if quoted[i] != '\\' {
+			continue
+		}
+		i++
+		if quoted[i] != 'u' {
+			continue
+		}
+		unit := escapedUnit(quoted[i-1:])
+		i += 4
+		if !utf16.IsSurrogate(unit) {
+			continue
+		}
+		if i+1 >= len(quoted) || utf16.DecodeRune(unit, escapedUnit(quoted[i+1:])) == unicode.ReplacementChar {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// escapedUnit is the code unit of an escape \uXXXX at the start of a text; 0 if there is none.
+func escapedUnit(text string) rune {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(text[2:6], 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
 }
 
 // number reads an integer as int64 where it fits, and any other number as float64.

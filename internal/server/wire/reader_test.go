@@ -25,7 +25,7 @@ func TestParseJSON(t *testing.T) {
 		"the largest integer":            {"9223372036854775807", int64(9223372036854775807)},
 		"an integer beyond 64 bits":      {"9223372036854775808", 9223372036854775808.0},
 		"a string":                       {` "a" `, "a"},
-		"escapes":                        {`{"\u0061\n": "\"\\\/\ud83d\ude00\ud800"}`, map[string]any{"a\n": "\"\\/😀\ufffd"}},
+		"escapes":                        {`{"\u0061\n": "\"\\\/\ud83d\ude00"}`, map[string]any{"a\n": "\"\\/😀"}},
 		"names that differ in case only": {`{"a": 1, "A": 2}`, map[string]any{"a": int64(1), "A": int64(2)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,6 +71,9 @@ func TestParseJSONRefuses(t *testing.T) {
 		"no fraction":             {"1.", invalid + "invalid character ' ' after decimal point in numeric literal"},
 		"no exponent":             {"1e", invalid + "invalid character ' ' in exponent of numeric literal"},
 		"a number out of range":   {"1e999", invalid + "number 1e999 is out of range"},
+		"half a pair":             {`"a\ud800"`, invalid + `half of a surrogate pair in "a\ud800" is no character (RFC 7493)`},
+		"the other half":          {`["\udc01\ud800"]`, invalid + `half of a surrogate pair in "\udc01\ud800" is no character (RFC 7493)`},
+		"half a pair in a name":   {`{"\ud83dx": 1}`, invalid + `half of a surrogate pair in "\ud83dx" is no character (RFC 7493)`},
 		"half a word":             {"tru", invalid + "invalid character ' ' in literal true (expecting 'e')"},
 		"another word":            {"True", invalid + "invalid character 'T' looking for beginning of value"},
 		"deeper than it may be":   {strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1), "the body is nested deeper than 64 levels"},
@@ -98,7 +101,7 @@ func FuzzParseJSON(f *testing.F) {
 			return // which is not a body
 		}
 		got, err := parseJSON(text)
-		if err != nil && strings.Contains(err.Error(), "nested deeper") {
+		if err != nil && (strings.Contains(err.Error(), "nested deeper") || strings.Contains(err.Error(), "surrogate")) {
 			return
 		}
 		var want any

@@ -215,14 +215,10 @@ func (d *Domain) Allowed(object *v1alpha1.UserPermission) []string {
 // Subject is what expressions see of the subject: its groups and roles, by name, whether it is staff, and
 // its attributes, which must not be changed.
 func (p *Principal) Subject() (groups, roles []string, staff bool, attributes map[string]any) {
-	for i := range p.e.roles {
-		roles = append(roles, p.e.roles[i].role.ref.Name)
-	}
-	slices.Sort(roles)
 	if account := p.e.account(); account != nil {
 		attributes = account.attributes.get()
 	}
-	return p.e.groupNames(), roles, p.e.staff, attributes
+	return p.e.groupNames(), p.e.roleNames(), p.e.staff, attributes
 }
 
 // DiffersOn are the resource types, sorted, on which two standings may give something else: all but those on
@@ -273,8 +269,7 @@ func (p *principal) ruleSets() []*ruleSet {
 
 // sameOutsideRules reports whether two principals differ in their rules at most.
 func sameOutsideRules(a, b *evaluation) bool {
-	flags := func(e *evaluation) [4]bool { return [4]bool{e.disabled(), e.superuser(), e.staff, e.user == nil} }
-	return a.policy == b.policy && flags(a) == flags(b) && a.account() == b.account() &&
+	return a.policy == b.policy && (a.user == nil) == (b.user == nil) && a.account() == b.account() &&
 		slices.EqualFunc(a.groups, b.groups, func(g, h *group) bool { return g.ref == h.ref }) &&
 		slices.EqualFunc(a.roles, b.roles, func(g, h heldRole) bool {
 			return g.role.ref == h.role.ref && g.direct == h.direct && g.role.adminAccess == h.role.adminAccess && g.role.appAccess == h.role.appAccess &&

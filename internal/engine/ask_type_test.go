@@ -57,6 +57,7 @@ func typeDomain(change func(*v1alpha1.PermissionPolicySpec)) *engine.Domain {
 		"having": "has(resource.properties.status)", "size": "resource.properties.size() == 0", "id": "resource.id != 'secret'",
 		"web": "context.channel == 'web'", "true": "true || resource.properties.x == 1", "listed": "resource.properties.territory in subject.groups",
 		"false": "resource.properties.x == 1 && subject.id == 'nobody'", "never": "false",
+		"unset": "!has(resource.properties.status)", "both": "resource.properties.owner == subject.id && resource.properties.status == 'open'",
 	}
 	for name, condition := range conditions {
 		objects = append(objects, MakeRole(name).Rule(MakeRule("note", "order").Access(v1alpha1.AccessFull).Condition(condition).Obj()).Obj(),
@@ -95,6 +96,7 @@ func TestAskType(t *testing.T) {
 		"an unrestricted type":             {user: "own", action: "update", resource: "memo", want: engine.Always, wantReason: engine.ReasonUnrestrictedType},
 		"a condition on the context":       {user: "web", action: "read", resource: "note", context: object{"channel": "web"}, want: engine.Always, wantReason: engine.ReasonRule},
 		"the same, not met":                {user: "web", action: "read", resource: "note", context: object{"channel": "app"}, want: engine.Never, wantReason: engine.ReasonConditionNotMet},
+		"an error whatever the record is":  {user: "web", action: "update", resource: "note", want: engine.Never, wantReason: engine.ReasonConditionNotMet},
 		"a condition that is always true":  {user: "true", action: "update", resource: "note", want: engine.Always, wantReason: engine.ReasonRule},
 		"a condition that is always false": {user: "never", action: "read", resource: "note", want: engine.Never, wantReason: engine.ReasonConditionNotMet},
 		"false whatever the record is":     {user: "false", action: "update", resource: "note", want: engine.Never, wantReason: engine.ReasonConditionNotMet, wantMissed: "[x]"},
@@ -118,6 +120,8 @@ func TestAskType(t *testing.T) {
 		"an optional":                    {user: "optional", action: "delete", resource: "note", want: engine.Some, wantReason: engine.ReasonConditionNotMet, wantMissed: "[status]", wantFilter: `(resource.properties.?status.orValue("open") == "open")`},
 		"in":                             {user: "lacking", action: "update", resource: "note", want: engine.Some, wantReason: engine.ReasonConditionNotMet, wantMissed: "[status]"},
 		"that a property is there":       {user: "having", action: "read", resource: "note", want: engine.Some, wantReason: engine.ReasonConditionNotMet, wantMissed: "[status]", wantNone: true},
+		"that a property is not there":   {user: "unset", action: "read", resource: "note", want: engine.Some, wantReason: engine.ReasonConditionNotMet, wantMissed: "[status]", wantNone: true},
+		"what one that is given leaves":  {user: "both", action: "read", resource: "note", properties: object{"status": "open"}, want: engine.Some, wantReason: engine.ReasonConditionNotMet, wantMissed: "[owner]", wantFilter: `resource.properties.owner == "both"`},
 		"the number of properties":       {user: "size", action: "read", resource: "note", want: engine.Some, wantReason: engine.ReasonConditionNotMet, wantNone: true},
 		"the id":                         {user: "id", action: "read", resource: "note", want: engine.Some, wantReason: engine.ReasonConditionNotMet, wantFilter: `resource.id != "secret"`},
 

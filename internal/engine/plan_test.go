@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -67,5 +68,43 @@ func TestPlanBelievesNoClaims(t *testing.T) {
 		if err != nil || got.Allow != want {
 			t.Errorf("%s: allow %t, %v; want %t", trust, got.Allow, err, want)
 		}
+	}
+}
+
+// More rules than a plan has bits for are left to the stages.
+func TestPlanOfManyRules(t *testing.T) {
+	role := testobjects.MakeRole("many")
+	const rules = 70
+	for i := range rules {
+		role.Rule(testobjects.MakeRule("doc").Actions("read").Fields(fmt.Sprintf("f%d", i)).Condition(fmt.Sprintf("resource.properties.n == %d", i)).Obj())
+	}
+	d := engine.Compile([]engine.Object{testobjects.MakeResourceType("doc").Obj(), role.Obj(), testobjects.MakeUser("ann").Roles("many").Obj()})
+	for _, n := range []int64{0, 63, 64, rules - 1, rules} {
+		decision, err := d.Decide(&engine.Request{
+			Subject: engine.Subject{Type: "user", ID: "ann"}, Action: engine.Action{Name: "read"},
+			Resource: engine.Resource{Type: "doc", ID: "d", Properties: map[string]any{"n": n}},
+		}, benchNow)
+		if err != nil || decision.Allow != (n < rules) || decision.Allow && decision.Fields[0] != fmt.Sprintf("f%d", n) {
+			t.Errorf("%d: %+v, %v", n, decision, err)
+		}
+	}
+}
+
+// Every user permission that restricts a value decides a denial of it.
+func TestUserPermissionsDenyTogether(t *testing.T) {
+	d := engine.Compile([]engine.Object{
+		testobjects.MakeResourceType("doc").Link("company", "company").Obj(), testobjects.MakeResourceType("company").Obj(),
+		testobjects.MakeRole("all").Rule(testobjects.Full("*")).Obj(), testobjects.MakeUser("ann").Roles("all").Obj(),
+		testobjects.MakeGroup("g").Members("ann").Obj(),
+		testobjects.MakeUserPermission("a", "company", "a").User("ann").Obj(), testobjects.MakeUserPermission("b", "company", "b").User("ann").Obj(),
+		testobjects.MakeUserPermission("c", "company", "c").Group("g").Obj(),
+		testobjects.MakeUserPermission("other", "company", "d").User("ann").ApplicableFor("company").Obj(),
+	})
+	decision, err := d.Decide(&engine.Request{
+		Subject: engine.Subject{Type: "user", ID: "ann"}, Action: engine.Action{Name: "read"},
+		Resource: engine.Resource{Type: "doc", ID: "d", Properties: map[string]any{"company": "d"}},
+	}, benchNow)
+	if got := fmt.Sprint(decision.DecidedBy); err != nil || got != "[UserPermission/a UserPermission/b UserPermission/c]" {
+		t.Errorf("decided by %s, %v", got, err)
 	}
 }

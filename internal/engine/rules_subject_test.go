@@ -308,6 +308,7 @@ func TestS3Eligible(t *testing.T) {
 		"a mapped network is IPv4":              {domain: networks("::ffff:10.0.0.0/104"), req: from("10.0.0.1"), want: eligible},
 		"a mapped single address is IPv4":       {domain: networks("::ffff:10.0.0.1"), req: from("10.0.0.1"), want: eligible},
 		"an address with a zone":                {domain: networks("fe80::/10"), req: from("fe80::1%eth0"), want: outside},
+		"a network with a zone":                 {domain: networks("fe80::1%eth0"), req: from("fe80::1"), want: outside},
 		"no context":                            {domain: networks("0.0.0.0/0"), req: ask("ann", "read", "doc/1"), want: outside},
 		"no address":                            {domain: networks("0.0.0.0/0"), req: from(nil), want: outside},
 		"an empty address":                      {domain: networks("0.0.0.0/0"), req: from(""), want: outside},

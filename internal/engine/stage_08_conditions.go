@@ -24,7 +24,6 @@ func (e *evaluation) conditions() bool {
 	// What is stored must itself be allowed. A case alone has passed with just its own presets.
 	for again := e.action.writes(); again && live > 1; {
 		together := storing{matched: e.matched}
-		e.proposed(&together) // now, before cases die in this round
 		again = false
 		for i := range e.matched {
 			if c := &e.matched[i]; !c.dead && !e.passes(c, &together, &failed) {

@@ -131,13 +131,11 @@ func (p *principal) groupNames() []string {
 	return names
 }
 
-// roleNames are those of the eligible roles, sorted.
+// roleNames are those of the held roles, sorted.
 func (p *principal) roleNames() []string {
 	var names []string
 	for i := range p.roles {
-		if p.roles[i].eligible() {
-			names = append(names, p.roles[i].role.ref.Name)
-		}
+		names = append(names, p.roles[i].role.ref.Name)
 	}
 	slices.Sort(names)
 	return names

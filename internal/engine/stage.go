@@ -129,7 +129,7 @@ func newEvaluation(d *Domain, req *Request, now time.Time, t *trace) *evaluation
 	return e
 }
 
-// release gives the evaluation back for another request, emptied but for the memory of its lists.
+// release returns the evaluation to the pool, emptied but for the memory of its lists.
 func (e *evaluation) release() {
 	clear(e.joined)
 	clear(e.unsure)

@@ -108,3 +108,25 @@ func TestUserPermissionsDenyTogether(t *testing.T) {
 		t.Errorf("decided by %s, %v", got, err)
 	}
 }
+
+// A member condition in error restricts by the groups around its group, too: the user may be in them (S3).
+func TestAnErrorRestrictsByGroupsAround(t *testing.T) {
+	d := engine.Compile([]engine.Object{
+		testobjects.MakeResourceType("company").Obj(), testobjects.MakeRole("all").Rule(testobjects.Full("*")).Obj(), testobjects.MakeUser("ann").Roles("all").Obj(),
+		testobjects.MakeGroup("inner").MemberCondition("subject.properties.tier == 'gold'").Obj(), testobjects.MakeGroup("outer").Groups("inner").Obj(),
+		testobjects.MakeUserPermission("a", "company", "a").Group("outer").Obj(),
+	})
+	for _, test := range []struct {
+		claims  map[string]any
+		id      string
+		allowed bool
+	}{{nil, "a", true}, {nil, "b", false}, {map[string]any{"tier": "gold"}, "b", false}, {map[string]any{"tier": "silver"}, "b", true}} {
+		decision, err := d.Decide(&engine.Request{
+			Subject: engine.Subject{Type: "user", ID: "ann", Properties: test.claims}, Action: engine.Action{Name: "read"},
+			Resource: engine.Resource{Type: "company", ID: test.id},
+		}, benchNow)
+		if err != nil || decision.Allow != test.allowed {
+			t.Errorf("%v on %s: %+v, %v", test.claims, test.id, decision, err)
+		}
+	}
+}

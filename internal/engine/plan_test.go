@@ -109,19 +109,27 @@ func TestUserPermissionsDenyTogether(t *testing.T) {
 	}
 }
 
-// A member condition in error restricts by the groups around its group, too: the user may be in them (S3).
+// A member condition in error restricts by the groups around its group, too, since the user may be in them. What a user
+// permission allows whether or not the user is in them stays allowed (S3, S9).
 func TestAnErrorRestrictsByGroupsAround(t *testing.T) {
-	d := engine.Compile([]engine.Object{
+	objects := []engine.Object{
 		testobjects.MakeResourceType("company").Obj(), testobjects.MakeRole("all").Rule(testobjects.Full("*")).Obj(), testobjects.MakeUser("ann").Roles("all").Obj(),
 		testobjects.MakeGroup("inner").MemberCondition("subject.properties.tier == 'gold'").Obj(), testobjects.MakeGroup("outer").Groups("inner").Obj(),
 		testobjects.MakeUserPermission("a", "company", "a").Group("outer").Obj(),
-	})
+	}
+	group := engine.Compile(objects)
+	both := engine.Compile(append(objects, testobjects.MakeUserPermission("b", "company", "b").User("ann").Obj()))
+	gold, silver := map[string]any{"tier": "gold"}, map[string]any{"tier": "silver"}
 	for _, test := range []struct {
+		domain  *engine.Domain
 		claims  map[string]any
 		id      string
 		allowed bool
-	}{{nil, "a", true}, {nil, "b", false}, {map[string]any{"tier": "gold"}, "b", false}, {map[string]any{"tier": "silver"}, "b", true}} {
-		decision, err := d.Decide(&engine.Request{
+	}{
+		{group, nil, "a", true}, {group, nil, "b", false}, {group, gold, "a", true}, {group, gold, "b", false}, {group, silver, "b", true},
+		{both, nil, "a", false}, {both, nil, "b", true}, {both, gold, "a", true}, {both, gold, "b", true}, {both, silver, "a", false}, {both, silver, "b", true},
+	} {
+		decision, err := test.domain.Decide(&engine.Request{
 			Subject: engine.Subject{Type: "user", ID: "ann", Properties: test.claims}, Action: engine.Action{Name: "read"},
 			Resource: engine.Resource{Type: "company", ID: test.id},
 		}, benchNow)

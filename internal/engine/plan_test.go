@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/testobjects"
@@ -136,5 +138,19 @@ func TestAnErrorRestrictsByGroupsAround(t *testing.T) {
 		if err != nil || decision.Allow != test.allowed {
 			t.Errorf("%v on %s: %+v, %v", test.claims, test.id, decision, err)
 		}
+	}
+}
+
+// A user permission that may restrict a user by a member condition in error changes something when its window opens.
+func TestTransitionOfWhatMayRestrict(t *testing.T) {
+	permission := testobjects.MakeUserPermission("a", "company", "a").Group("outer").Obj()
+	opens := metav1.NewTime(benchNow.Add(time.Hour))
+	permission.Spec.StartsAt = &opens
+	d := engine.Compile([]engine.Object{
+		testobjects.MakeResourceType("company").Obj(), testobjects.MakeUser("ann").Obj(), permission,
+		testobjects.MakeGroup("inner").MemberCondition("subject.properties.tier == 'gold'").Obj(), testobjects.MakeGroup("outer").Groups("inner").Obj(),
+	})
+	if next, ok := d.NextTransitionOf("ann", benchNow); !ok || !next.Equal(opens.Time) {
+		t.Errorf("%v, %t", next, ok)
 	}
 }

@@ -68,7 +68,7 @@ func (d *Domain) decideByPlan(req *Request, now time.Time, found *lookup, decisi
 		}
 	}
 	// S10: what the request names may be more than what is covered.
-	if len(req.Action.Properties) > 0 && p.action.class != v1alpha1.ClassDelete && !(len(answer.Fields) == 1 && answer.Fields[0] == v1alpha1.Any) {
+	if len(req.Action.Properties) > 0 && p.action.class != v1alpha1.ClassDelete && (len(answer.Fields) != 1 || answer.Fields[0] != v1alpha1.Any) {
 		return false
 	}
 	*decision = *answer

@@ -197,7 +197,7 @@ func inForce(reason string, window v1alpha1.TimeWindow, user v1alpha1.UserID) st
 	case reason == v1alpha1.ReasonExpired:
 		return "Ended at " + moment(window.ExpiresAt) + "."
 	case reason == v1alpha1.ReasonNoEffect:
-		return "It names no resource type that exists, and so decides nothing."
+		return "It decides nothing: it names no resource type that exists, or says NotApplicable of those that do."
 	case reason == v1alpha1.ReasonUserIsAdmin:
 		return fmt.Sprintf("Nothing limits %s, who is a superuser or holds a role with adminAccess.", user)
 	case window.ExpiresAt != nil:

@@ -71,7 +71,8 @@ const (
 	// ReasonUserIsAdmin means that the user is a superuser or holds a role with adminAccess, whom nothing
 	// limits (S4).
 	ReasonUserIsAdmin = "UserIsAdmin"
-	// ReasonNoEffect means that a special permission names no resource type that exists: it decides nothing.
+	// ReasonNoEffect means that a special permission decides nothing: it names no resource type that exists, or says
+	// NotApplicable of those that do.
 	ReasonNoEffect = "NoEffect"
 )
 

@@ -69,7 +69,7 @@ func (d *Domain) EmptyLinksHint() (Ref, Problem, bool) {
 			if !restricted[l.target] || l.ignored || l.parent || d.policy.strict(l.target) {
 				continue
 			}
-			hint := Problem{Message: fmt.Sprintf("emptyLinks is left open, so user permissions let through a %s whose %s is empty; "+
+			hint := Problem{Message: fmt.Sprintf("emptyLinks is left open, so user permissions let through records of %s whose %s is empty; "+
 				"set emptyLinks in the PermissionPolicy to Deny, or to Allow if that is meant", t.name, l.field)}
 			if d.policy.object != nil {
 				hint.Path = "spec"

@@ -321,7 +321,8 @@ func (c *nameChecker) linkFields(t *resourceType) {
 	}
 }
 
-// restricted tells of a user whom no other kind of object names: the restriction may bind nobody.
+// restricted tells of a user whom no other kind of object names, if one whom they name has nearly that id: the restriction
+// may bind nobody. Users whom nothing else names are nothing unusual otherwise.
 func (c *nameChecker) restricted(path, id string) {
 	if id == "" {
 		return
@@ -335,7 +336,9 @@ func (c *nameChecker) restricted(path, id string) {
 			return
 		}
 	}
-	c.tell(path, id, "no User and no Group names the user %q%s", id, didYouMean(c.nearestUser(id)))
+	if near := c.nearestUser(id); near != "" {
+		c.tell(path, id, "no User and no Group names the user %q%s", id, didYouMean(near))
+	}
 }
 
 // members tells of members of a group whom nothing else names, if a User has nearly that id.

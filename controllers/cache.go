@@ -123,7 +123,7 @@ func newPermissionsReader(ctx context.Context, from cache.Cache) (permissionsRea
 	return permissionsReader{indexed.GetIndexer()}, nil
 }
 
-// get gives an object, which must not be changed; nil if there is none.
+// get returns an object, which must not be changed; nil if there is none.
 func (r permissionsReader) get(namespace, name string) (*cachedPermissions, error) {
 	object, exists, err := r.indexer.GetByKey(namespace + "/" + name)
 	if err != nil || !exists {

@@ -46,7 +46,7 @@ type lastCensus struct {
 
 func newCensusCache() *censusCache { return &censusCache{last: map[string]*lastCensus{}} }
 
-// get gives a census of the domain. It may be that of an earlier state: then there is a newer one after a while.
+// get returns a census of the domain. It may be that of an earlier state: then there is a newer one after a while.
 func (c *censusCache) get(snapshot store.Snapshot, now time.Time) (_ *cachedCensus, newerAfter time.Duration) {
 	last := c.namespace(snapshot.Namespace)
 	last.mu.Lock()

@@ -36,7 +36,7 @@ type transition struct {
 	log string
 }
 
-// transitions gives those between the conditions that an object had and those that it has now: it is stalled, for
+// transitions returns those between the conditions that an object had and those that it has now: it is stalled, for
 // another reason than before or by a new generation; it is no longer stalled; every replica serves a new generation.
 func transitions(before, after []metav1.Condition) []transition {
 	var list []transition

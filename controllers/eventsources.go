@@ -60,7 +60,7 @@ func (u *update) users() iter.Seq[string] {
 	}
 }
 
-// affected gives the users whom any part of the update affects, sorted.
+// affected returns the users whom any part of the update affects, sorted.
 func (u *update) affected() engine.Affected {
 	if len(u.affects) == 1 {
 		return u.affects[0]()
@@ -215,7 +215,7 @@ func (s *domainUpdates[R]) take() map[string]*update {
 type objectWrites[R comparable] struct {
 	cache  cache.Cache
 	object client.Object
-	// requests gives the requests that a write calls for: before is nil for a new object, after for a deleted one.
+	// requests returns the requests that a write calls for: before is nil for a new object, after for a deleted one.
 	requests func(before, after client.Object) []R
 
 	registration toolscache.ResourceEventHandlerRegistration

@@ -17,7 +17,7 @@ import (
 	"github.com/remit-authz/remit/internal/testobjects"
 )
 
-// follow gives the updates of a domain that goes through some states.
+// follow returns the updates of a domain that goes through some states.
 func follow(states ...[]engine.Change) []store.Update {
 	var updates []store.Update
 	before := engine.Compile(nil)
@@ -33,7 +33,7 @@ func follow(states ...[]engine.Change) []store.Update {
 	return updates
 }
 
-// noted gives some updates as a source does that had no time for them before.
+// noted returns some updates as a source does that had no time for them before.
 func noted(updates ...store.Update) update {
 	u := newDomainUpdates[userRequest](&dependencies{domains: store.New(nil, logr.Discard()), slots: newComputeSlots()}, nil, nil)
 	for _, update := range updates {

@@ -32,7 +32,7 @@ type dependencies struct {
 	clock    clock.PassiveClock
 	censuses *censusCache
 	slots    computeSlots
-	// replicas gives the replicas that serve a namespace.
+	// replicas returns the replicas that serve a namespace.
 	replicas func(namespace string) []leader.ReplicaStatus
 	recorder events.EventRecorder
 }

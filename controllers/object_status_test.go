@@ -27,7 +27,7 @@ func censusOf(domain *engine.Domain, now time.Time) func() (*cachedCensus, time.
 	return func() (*cachedCensus, time.Duration) { return takeCensus(domain, now), 0 }
 }
 
-// described gives an object with the status that a domain of it and others gives it at noon.
+// described returns an object with the status that a domain of it and others gives it at noon.
 func described(object client.Object, others ...engine.Object) client.Object {
 	domain := engine.Compile(append(others, object))
 	kind, _ := engine.KindOf(object)

@@ -48,7 +48,7 @@ func (r *policyReconciler) createRoles(ctx context.Context, namespace string) er
 	return errors.Join(errs...)
 }
 
-// builtInRoles gives the built-in roles for which a domain has no object. Where both have the same name, there is only
+// builtInRoles returns the built-in roles for which a domain has no object. Where both have the same name, there is only
 // the public one: everybody would be admin otherwise. A name that no object can have needs none: decisions know the role
 // anyway.
 func builtInRoles(domain *engine.Domain) []*v1alpha1.Role {

@@ -41,7 +41,7 @@ func requestsFor(namespace string, names []string) []reconcile.Request {
 	return requests
 }
 
-// concerned gives the objects of a kind whose status an update may change. Of the kinds of which there may be one or
+// concerned returns the objects of a kind whose status an update may change. Of the kinds of which there may be one or
 // more for every user, they are those of the users who are affected; of the others they are all.
 func concerned(kind engine.Kind, u update) []string {
 	domain := u.snapshot.Domain

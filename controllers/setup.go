@@ -39,7 +39,7 @@ type Options struct {
 	// Lease configures leader election, so that one replica writes at a time. Nil: this replica always writes, and is
 	// the only one.
 	Lease *leader.Lease
-	// Clock gives the time for which status is computed. Nil: the real one.
+	// Clock returns the time for which status is computed. Nil: the real one.
 	Clock clock.PassiveClock
 }
 

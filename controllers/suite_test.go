@@ -138,13 +138,13 @@ func (d *domain) remove(ctx context.Context, objects ...client.Object) {
 	}
 }
 
-// reading gives an object as it is now, for Eventually.
+// reading returns an object as it is now, for Eventually.
 func reading[T client.Object](ctx context.Context, d *domain, object T) func() (T, error) {
 	object.SetNamespace(d.namespace)
 	return func() (T, error) { return object, d.Get(ctx, client.ObjectKeyFromObject(object), object) }
 }
 
-// effective gives the status of a user's EffectivePermissions as it is now, for Eventually.
+// effective returns the status of a user's EffectivePermissions as it is now, for Eventually.
 func (d *domain) effective(ctx context.Context, user string) func() (v1alpha1.EffectivePermissionsStatus, error) {
 	var object v1alpha1.EffectivePermissions
 	key := client.ObjectKey{Namespace: d.namespace, Name: v1alpha1.EffectivePermissionsName(user)}
@@ -154,7 +154,7 @@ func (d *domain) effective(ctx context.Context, user string) func() (v1alpha1.Ef
 	}
 }
 
-// users gives the users that have an EffectivePermissions object, for Eventually.
+// users returns the users that have an EffectivePermissions object, for Eventually.
 func (d *domain) users(ctx context.Context) func() ([]string, error) {
 	return func() ([]string, error) {
 		var list v1alpha1.EffectivePermissionsList

@@ -27,7 +27,7 @@ const (
 	Change Effect = "change"
 )
 
-// Access says whether an action is allowed.
+// Access is how far an action is allowed.
 type Access string
 
 // The levels: on every record that user permissions let through, depending on what the grants ask, or not.
@@ -92,7 +92,7 @@ type Result struct {
 	NextTransition *time.Time `json:"nextTransition,omitempty"`
 }
 
-// Has says whether something has an effect. A change that may be a gain or a loss counts as both, and so do
+// Has reports whether something has an effect. A change that may be a gain or a loss counts as both, and so do
 // records and settings that differ.
 func (r *Result) Has(effect Effect) bool {
 	return len(r.Records)+len(r.Settings) > 0 || slices.ContainsFunc(r.Changes, func(e Entry) bool {
@@ -172,7 +172,7 @@ func Compare(before, after *engine.Domain, objects []Object, now time.Time, adva
 	return result
 }
 
-// restrictsByClaims says whether an object restricts users of whom only their claims tell: a user permission for
+// restrictsByClaims reports whether an object restricts users of whom only their claims tell: a user permission for
 // a group, or a group, where the group or one in it takes in users by claims or circumstances.
 func (c *comparison) restrictsByClaims(o *Object) bool {
 	for _, side := range []struct {
@@ -352,7 +352,7 @@ func (c *comparison) compare(w *who) []*difference {
 				resource: resource, action: action,
 				before: newSide(was, refusedBefore), after: newSide(is, refusedAfter),
 			}
-			if d.judge(class, uncovered(was, is, class, restricted), uncovered(is, was, class, restricted), restrictions, subject); d.effect != "" {
+			if d.classify(class, uncovered(was, is, class, restricted), uncovered(is, was, class, restricted), restrictions, subject); d.effect != "" {
 				found = append(found, d)
 			}
 		}
@@ -368,7 +368,7 @@ func (c *comparison) all(given []engine.Grant, class v1alpha1.ActionClass) []*Gr
 	return found
 }
 
-// restrictionsOn gives what becomes of the restrictions on a type, for a user whom they bind, or do not, on each side.
+// restrictionsOn returns what becomes of the restrictions on a type, for a user whom they bind, or do not, on each side.
 func (c *comparison) restrictionsOn(before, after *engine.Principal, resource string) func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange {
 	was, is := before.Restrictions(resource), after.Restrictions(resource)
 	return func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange {
@@ -383,8 +383,8 @@ func (c *comparison) restrictionsOn(before, after *engine.Principal, resource st
 	}
 }
 
-// judge finds the effect, if there is one, and the key.
-func (d *difference) judge(class v1alpha1.ActionClass, lost, gained []*Grant, restrictions func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange, subject map[string][2]any) {
+// classify finds the effect, if there is one, and the key.
+func (d *difference) classify(class v1alpha1.ActionClass, lost, gained []*Grant, restrictions func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange, subject map[string][2]any) {
 	effect := direction(len(lost) == 0, len(gained) == 0)
 	if effect != "" && d.before.access != No && d.after.access != No {
 		// Presets of one grant are stored whatever grant gives the action, and may not pass what others ask.
@@ -439,7 +439,7 @@ func (d *difference) subjectRead(subject map[string][2]any) map[string][2]any {
 	return read
 }
 
-// compareSubjects gives what expressions see of the user and that differs, before and after.
+// compareSubjects returns what expressions see of the user and that differs, before and after.
 func compareSubjects(before, after *engine.Principal) map[string][2]any {
 	groupsBefore, rolesBefore, staffBefore, attributesBefore := before.Subject()
 	groupsAfter, rolesAfter, staffAfter, attributesAfter := after.Subject()

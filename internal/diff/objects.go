@@ -37,7 +37,7 @@ type Object struct {
 	before, after engine.Object
 }
 
-// Apply gives the domain after applying objects to it as of now, and what that changes. With prune, what the
+// Apply returns the domain after applying objects to it as of now, and what that changes. With prune, what the
 // objects do not have is deleted, but for the built-in roles of a domain with a policy: the operator makes
 // them, and admission keeps them (A1).
 func Apply(before *engine.Domain, objects []engine.Object, prune bool, now time.Time) (*engine.Domain, []Object) {

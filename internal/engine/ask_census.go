@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -197,5 +196,3 @@ func windowReason(w window, now int64) string {
 	}
 	return v1alpha1.ReasonActive
 }
-
-func sortedMapKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

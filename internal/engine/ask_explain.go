@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -355,7 +356,7 @@ func (e *evaluation) traceFields(refused []string) {
 }
 
 func (e *evaluation) tracePresets() {
-	for _, key := range sortedMapKeys(e.decision.Presets) {
+	for _, key := range slices.Sorted(maps.Keys(e.decision.Presets)) {
 		for i := range e.matched {
 			c := &e.matched[i]
 			if _, sets := c.presets[key]; sets {

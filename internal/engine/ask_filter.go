@@ -9,8 +9,7 @@ import (
 	"github.com/remit-authz/remit/internal/filter"
 )
 
-// Filter says under which condition on a record's stored properties the evaluation of a Read or Delete would
-// allow.
+// Filter is the condition on a record's stored properties under which a Read or Delete is allowed.
 type Filter struct {
 	// Condition is filter.True, filter.False, or anything in between.
 	Condition *filter.Tree
@@ -41,7 +40,7 @@ func (e *FilterError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Object, e.Field, e.Message)
 }
 
-// Filter gives the filter for the records of a type, as of now. The request's resource.id and
+// Filter returns the filter for the records of a type, as of now. The request's resource.id and
 // resource.properties do not count; to a filter every property is known, and one that a record lacks is
 // null. The error is a *RequestError, or a *FilterError where the condition cannot be expressed.
 func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {

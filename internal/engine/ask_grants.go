@@ -7,7 +7,7 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
-// Who is somebody, or everybody of a sort, whose standing is looked at without a request. The zero value is
+// Who is somebody, or everybody of a sort, whose permissions are looked at without a request. The zero value is
 // the anonymous subject.
 type Who struct {
 	// User is an id, of a known user or not.
@@ -22,7 +22,7 @@ type Who struct {
 // Principal is what somebody is in a domain at one moment, without a request: held roles count as eligible.
 type Principal struct{ e *evaluation }
 
-// Principal gives what somebody is as of now.
+// Principal returns who somebody is as of now.
 func (d *Domain) Principal(who Who, now time.Time) *Principal {
 	request := &Request{Subject: Subject{Type: AnonymousType}}
 	if who != (Who{}) {
@@ -221,7 +221,7 @@ func (p *Principal) Subject() (groups, roles []string, staff bool, attributes ma
 	return p.e.groupNames(), p.e.roleNames(), p.e.staff, attributes
 }
 
-// DiffersOn are the resource types, sorted, on which two standings may give something else: all but those on
+// DiffersOn are the resource types, sorted, on which two principals may have other permissions: all but those on
 // which everything that decides is the same. The domains of the two come from one another by With, which
 // keeps what no change touches.
 func (p *Principal) DiffersOn(other *Principal) []string {

@@ -5,9 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
-	"github.com/remit-authz/remit/internal/testobjects"
+	. "github.com/remit-authz/remit/internal/testobjects"
 )
 
 var benchNow = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
@@ -16,21 +15,18 @@ var benchNow = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 func modelSize(roles, types, users int) *engine.Domain {
 	var objects []engine.Object
 	for i := range types {
-		objects = append(objects, testobjects.MakeResourceType(fmt.Sprintf("type-%d", i)).Obj())
+		objects = append(objects, MakeResourceType(fmt.Sprintf("type-%d", i)).Obj())
 	}
 	for i := range roles {
-		role := testobjects.MakeRole(fmt.Sprintf("role-%d", i)).Obj()
-		role.Spec.Rules = []v1alpha1.Rule{{Resources: []v1alpha1.NameOrAny{v1alpha1.NameOrAny(fmt.Sprintf("type-%d", i%types))}, Access: v1alpha1.AccessReadOnly}}
-		objects = append(objects, role)
+		objects = append(objects, MakeRole(fmt.Sprintf("role-%d", i)).Rule(ReadOnly(fmt.Sprintf("type-%d", i%types))).Obj())
 	}
 	for i := range users {
-		user := testobjects.MakeUser(fmt.Sprintf("user-%d", i)).Obj()
-		user.Spec.Roles = []v1alpha1.RoleRef{{Name: v1alpha1.Name(fmt.Sprintf("role-%d", i%roles))}}
-		objects = append(objects, user)
+		objects = append(objects, MakeUser(fmt.Sprintf("user-%d", i)).Roles(fmt.Sprintf("role-%d", i%roles)).Obj())
 	}
 	return engine.Compile(objects)
 }
 
+// BenchmarkDecide decides by a rule without conditions, in domains of two sizes.
 func BenchmarkDecide(b *testing.B) {
 	for _, size := range []struct{ roles, types, users int }{{100, 10, 1000}, {1000, 100, 10000}} {
 		d := modelSize(size.roles, size.types, size.users)
@@ -39,13 +35,58 @@ func BenchmarkDecide(b *testing.B) {
 			Action:   engine.Action{Name: "read"},
 			Resource: engine.Resource{Type: fmt.Sprintf("type-%d", 501%size.roles%size.types), ID: "r1"},
 		}
-		b.Run(fmt.Sprintf("unconditional/users=%d", size.users), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if decision, err := d.Decide(req, benchNow); err != nil || !decision.Allow {
-					b.Fatal(decision, err)
-				}
-			}
-		})
+		b.Run(fmt.Sprintf("unconditional/users=%d", size.users), func(b *testing.B) { benchDecide(b, d, req, true) })
+	}
+}
+
+// BenchmarkDecideRecord decides by what user permissions let pass of a tree of records, three levels below the value.
+// Conditions are in BenchmarkDecideCondition.
+func BenchmarkDecideRecord(b *testing.B) {
+	tree := MakeRecordSet("companies", "company").Record("c0", "", nil)
+	for i := 1; i < 1000; i++ {
+		tree.Record(fmt.Sprintf("c%d", i), fmt.Sprintf("c%d", (i-1)/10), nil)
+	}
+	d := engine.Compile([]engine.Object{
+		MakeResourceType("company").Tree("parent").Obj(), MakeResourceType("order").Link("company", "company").Obj(), tree.Obj(),
+		MakeRole("all").Rule(Full("*")).Obj(), MakeUser("ann").Roles("all").Obj(),
+		MakeUserPermission("ann", "company", "c1").User("ann").Obj(),
+	})
+	ask := func(resourceType, id string, properties map[string]any) *engine.Request {
+		return &engine.Request{
+			Subject: engine.Subject{Type: "user", ID: "ann"}, Action: engine.Action{Name: "read"},
+			Resource: engine.Resource{Type: resourceType, ID: id, Properties: properties},
+		}
+	}
+	for name, bench := range map[string]struct {
+		req     *engine.Request
+		allowed bool
+	}{
+		"in a tree":              {ask("company", "c111", nil), true},
+		"in a tree, denied":      {ask("company", "c999", nil), false},
+		"by a link":              {ask("order", "o1", map[string]any{"company": "c111"}), true},
+		"by a link, denied":      {ask("order", "o1", map[string]any{"company": "c999"}), false},
+		"by a link, not in sets": {ask("order", "o1", map[string]any{"company": "elsewhere"}), false},
+	} {
+		b.Run(name, func(b *testing.B) { benchDecide(b, d, bench.req, bench.allowed) })
+	}
+}
+
+func benchDecide(b *testing.B, d *engine.Domain, req *engine.Request, allowed bool) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if decision, err := d.Decide(req, benchNow); err != nil || decision.Allow != allowed {
+			b.Fatal(decision, err)
+		}
+	}
+}
+
+// BenchmarkEffective works out the effective permissions of one user.
+func BenchmarkEffective(b *testing.B) {
+	d := modelSize(1000, 100, 10000)
+	b.ReportAllocs()
+	for b.Loop() {
+		if status, err := d.Effective("user-501", benchNow); err != nil || status.Summary.ReadOnly != 1 {
+			b.Fatal(status, err)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/expr"
@@ -107,13 +108,5 @@ func (d *Domain) GroupsWithin(names ...string) []string {
 }
 
 func sortGroups(groups []*group) {
-	slices.SortFunc(groups, func(a, b *group) int {
-		if a.ref.Name < b.ref.Name {
-			return -1
-		}
-		if a.ref.Name > b.ref.Name {
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(groups, func(a, b *group) int { return strings.Compare(a.ref.Name, b.ref.Name) })
 }

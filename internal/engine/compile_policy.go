@@ -48,13 +48,13 @@ func compilePolicy(object *v1alpha1.PermissionPolicy) *policy {
 	return p
 }
 
-// strict says whether links to a type are strict (S9).
+// strict reports whether links to a type are strict (S9).
 func (p *policy) strict(target string) bool {
 	return p.spec.StrictUserPermissions &&
 		(len(p.spec.StrictFor) == 0 || slices.Contains(p.spec.StrictFor, v1alpha1.Name(target)))
 }
 
-// deniesEmpty says whether an empty link to a type fails where the type is restricted (S9).
+// deniesEmpty reports whether an empty link to a type fails where the type is restricted (S9).
 func (p *policy) deniesEmpty(target string) bool {
 	if p.spec.EmptyLinks == "" {
 		return p.strict(target)

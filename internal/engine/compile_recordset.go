@@ -92,7 +92,7 @@ func (e recordsEdit) remove(r *record) {
 	e.set(r.id, slices.DeleteFunc(e.of(r.id), func(other *record) bool { return other == r }))
 }
 
-// of gives a copy of all records of an id, the one that counts first.
+// of returns a copy of all records of an id, the one that counts first.
 func (e recordsEdit) of(id string) []*record {
 	if several, ok := e.rivals.get(id); ok {
 		return slices.Clone(several)
@@ -183,7 +183,7 @@ func (r *records) ancestors(id string, see func(id string) (stop bool)) {
 	}
 }
 
-// cycles gives the problem of records in a set that are their own ancestors.
+// cycles returns the problem of records in a set that are their own ancestors.
 func (r *records) cycles(set *recordSet) []Problem {
 	var ids []string
 	for i := range set.records {
@@ -200,7 +200,7 @@ func (r *records) cycles(set *recordSet) []Problem {
 	}}
 }
 
-// cyclic says whether a record is its own ancestor. It leaves nothing behind: all records are asked about, for status.
+// cyclic reports whether a record is its own ancestor. It leaves nothing behind: all records are asked about, for status.
 func (r *records) cyclic(id string) bool {
 	slow, steps := r.get(id), 0 // the slow end of a race that detects cycles further up
 	for current := slow; current != nil; {
@@ -217,7 +217,7 @@ func (r *records) cyclic(id string) bool {
 	return false
 }
 
-// conflicts gives the problem of records in a set that an older set has too.
+// conflicts returns the problem of records in a set that an older set has too.
 func (r *records) conflicts(set *recordSet) []Problem {
 	var ids []string
 	sets := map[string]bool{}

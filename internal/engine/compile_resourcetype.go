@@ -144,7 +144,7 @@ func implied(actions []v1alpha1.Action, from v1alpha1.Token) map[v1alpha1.Token]
 	return reached
 }
 
-// validPath says whether a field path has names between its dots, and no white space.
+// validPath reports whether a field path has names between its dots, and no white space.
 func validPath(path string) bool {
 	for name := range strings.SplitSeq(path, ".") {
 		if name == "" || strings.ContainsAny(name, " \t\r\n") {

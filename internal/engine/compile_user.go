@@ -37,7 +37,7 @@ func (u *user) account() *account {
 	return u.first
 }
 
-// accounts gives a list of the User objects of the id, the one that counts first.
+// accounts returns a list of the User objects of the id, the one that counts first.
 func (u *user) accounts() []*account {
 	if u.account() == nil {
 		return nil

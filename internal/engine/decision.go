@@ -32,7 +32,7 @@ type Ref struct {
 	Name string
 }
 
-// String gives Kind/name.
+// String returns Kind/name.
 func (r Ref) String() string { return string(r.Kind) + "/" + r.Name }
 
 // The parts of StepUp: what a role that is not eligible lacks.

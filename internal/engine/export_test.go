@@ -2,7 +2,7 @@ package engine
 
 import "time"
 
-// DecideByPlan gives the decision of a well-formed request where a plan decides; false where the stages do.
+// DecideByPlan returns the decision of a well-formed request where a plan decides; false where the stages do.
 func (d *Domain) DecideByPlan(req *Request, now time.Time) (decision Decision, decided bool) {
 	decided = d.decideByPlan(req, now, &lookup{}, &decision)
 	return decision, decided

@@ -207,7 +207,7 @@ type planEntry struct {
 	plan                 *plan // nil: the slot is empty
 }
 
-// find gives nil for what nobody has asked about yet.
+// find returns nil for what nobody has asked about yet.
 func (t *planTable) find(resourceType, action string) *plan {
 	table := t.table.Load()
 	if table == nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"sync"
 	"time"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -75,9 +76,15 @@ func (d *Domain) decideByPlan(req *Request, now time.Time, found *lookup, decisi
 	return true
 }
 
+// principals are for reuse: user permissions remember roots, so that the compiler takes all that refers to them for
+// something that outlives the decision.
+var principals = sync.Pool{New: func() any { return new(principal) }}
+
 // violatesRestrictions is S9 for a request that stores nothing new; where something fails, the decision is made.
 func (d *Domain) violatesRestrictions(req *Request, u *user, roles *roleSet, t *resourceType, at int64, decision *Decision) bool {
-	who := principal{user: u, roleSet: roles, at: at, policy: d.policy}
+	who, _ := principals.Get().(*principal)
+	*who = principal{user: u, roleSet: roles, at: at, policy: d.policy}
+	defer principals.Put(who)
 	check := restrictionCheck{restrictions: who.restrictionsOn(t), domain: d, unread: req.Resource.ID}
 	check.record(decision, req.Resource.ID)
 	check.properties(decision, expr.Properties{Over: req.Resource.Properties}, false)

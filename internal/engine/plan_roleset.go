@@ -65,7 +65,7 @@ func (g *generation) count() {
 	clear(g.shared)
 }
 
-// find gives a role set that holds; nil if there is none yet.
+// find returns a role set that holds; nil if there is none yet.
 func (g *generation) find(key string, now int64) *roleSet {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,7 +83,7 @@ func (g *generation) share(key string, s *roleSet) {
 	}
 }
 
-// roleSetOf gives the role set of a user; of users that nothing names where it is nil.
+// roleSetOf returns the role set of a user; of users that nothing names where it is nil.
 func (d *Domain) roleSetOf(u *user, now int64) *roleSet {
 	last := &d.generation.nobody
 	if u != nil {

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/testobjects"
@@ -106,5 +108,49 @@ func TestUserPermissionsDenyTogether(t *testing.T) {
 	}, benchNow)
 	if got := fmt.Sprint(decision.DecidedBy); err != nil || got != "[UserPermission/a UserPermission/b UserPermission/c]" {
 		t.Errorf("decided by %s, %v", got, err)
+	}
+}
+
+// A member condition in error restricts by the groups around its group, too, since the user may be in them. What a user
+// permission allows whether or not the user is in them stays allowed (S3, S9).
+func TestAnErrorRestrictsByGroupsAround(t *testing.T) {
+	objects := []engine.Object{
+		testobjects.MakeResourceType("company").Obj(), testobjects.MakeRole("all").Rule(testobjects.Full("*")).Obj(), testobjects.MakeUser("ann").Roles("all").Obj(),
+		testobjects.MakeGroup("inner").MemberCondition("subject.properties.tier == 'gold'").Obj(), testobjects.MakeGroup("outer").Groups("inner").Obj(),
+		testobjects.MakeUserPermission("a", "company", "a").Group("outer").Obj(),
+	}
+	group := engine.Compile(objects)
+	both := engine.Compile(append(objects, testobjects.MakeUserPermission("b", "company", "b").User("ann").Obj()))
+	gold, silver := map[string]any{"tier": "gold"}, map[string]any{"tier": "silver"}
+	for _, test := range []struct {
+		domain  *engine.Domain
+		claims  map[string]any
+		id      string
+		allowed bool
+	}{
+		{group, nil, "a", true}, {group, nil, "b", false}, {group, gold, "a", true}, {group, gold, "b", false}, {group, silver, "b", true},
+		{both, nil, "a", false}, {both, nil, "b", true}, {both, gold, "a", true}, {both, gold, "b", true}, {both, silver, "a", false}, {both, silver, "b", true},
+	} {
+		decision, err := test.domain.Decide(&engine.Request{
+			Subject: engine.Subject{Type: "user", ID: "ann", Properties: test.claims}, Action: engine.Action{Name: "read"},
+			Resource: engine.Resource{Type: "company", ID: test.id},
+		}, benchNow)
+		if err != nil || decision.Allow != test.allowed {
+			t.Errorf("%v on %s: %+v, %v", test.claims, test.id, decision, err)
+		}
+	}
+}
+
+// A user permission that may restrict a user by a member condition in error changes something when its window opens.
+func TestTransitionOfWhatMayRestrict(t *testing.T) {
+	permission := testobjects.MakeUserPermission("a", "company", "a").Group("outer").Obj()
+	opens := metav1.NewTime(benchNow.Add(time.Hour))
+	permission.Spec.StartsAt = &opens
+	d := engine.Compile([]engine.Object{
+		testobjects.MakeResourceType("company").Obj(), testobjects.MakeUser("ann").Obj(), permission,
+		testobjects.MakeGroup("inner").MemberCondition("subject.properties.tier == 'gold'").Obj(), testobjects.MakeGroup("outer").Groups("inner").Obj(),
+	})
+	if next, ok := d.NextTransitionOf("ann", benchNow); !ok || !next.Equal(opens.Time) {
+		t.Errorf("%v, %t", next, ok)
 	}
 }

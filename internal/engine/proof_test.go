@@ -116,7 +116,7 @@ func differ(want, got any) error {
 	return nil
 }
 
-// errorsDiffer says whether just one is an error; which it is, the rules do not fix.
+// errorsDiffer reports whether just one is an error; which it is, the rules do not fix.
 func errorsDiffer(want, got error) error {
 	return differ(want != nil, got != nil)
 }
@@ -272,7 +272,7 @@ func TestProofExplain(t *testing.T) {
 	})
 }
 
-// traceFits says whether a trace tells of the stages up to the one that decided.
+// traceFits reports whether a trace tells of the stages up to the one that decided.
 func traceFits(d engine.Decision, trace []engine.TraceStage) error {
 	if len(trace) == 0 {
 		return fmt.Errorf("no trace")
@@ -521,7 +521,7 @@ func TestProofFilter(t *testing.T) {
 	}
 }
 
-// coveredBy says whether each of some fields is among those covered, itself or what is above it.
+// coveredBy reports whether each of some fields is among those covered, itself or what is above it.
 func coveredBy(fields, covered []string) bool {
 	return slices.Contains(covered, "*") || !slices.ContainsFunc(fields, func(field string) bool {
 		return !slices.ContainsFunc(covered, func(c string) bool { return c == field || strings.HasPrefix(field, c+".") })
@@ -643,7 +643,7 @@ func changesAreExact(s enginetest.Source, domain *engine.Domain, objects []engin
 	return nil
 }
 
-// affectedIsComplete says whether users that are not named have the same answers before and after.
+// affectedIsComplete reports whether users that are not named have the same answers before and after.
 func affectedIsComplete(before, after *engine.Domain, affected engine.Affected, now time.Time) error {
 	if affected.All {
 		return nil

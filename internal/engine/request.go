@@ -41,7 +41,7 @@ type Resource struct {
 	Properties map[string]any
 }
 
-// AnonymousType is the subject type of who is not signed in.
+// AnonymousType is the type of subjects that are not signed in.
 const AnonymousType = "anonymous"
 
 // RequestError is a malformed request: an error before any stage, never a decision.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -129,7 +130,7 @@ func newEvaluation(d *Domain, req *Request, now time.Time, t *trace) *evaluation
 	return e
 }
 
-// release gives the evaluation back for another request, emptied but for the memory of its lists.
+// release returns the evaluation to the pool, emptied but for the memory of its lists.
 func (e *evaluation) release() {
 	clear(e.joined)
 	clear(e.unsure)
@@ -197,10 +198,7 @@ func (e *evaluation) deny(reason Reason, by ...Ref) bool {
 // sortRefs sorts references as Kind/name reads, and drops repetitions.
 func sortRefs(list []Ref) []Ref {
 	slices.SortFunc(list, func(a, b Ref) int {
-		if a.Kind != b.Kind {
-			return strings.Compare(string(a.Kind), string(b.Kind))
-		}
-		return strings.Compare(a.Name, b.Name)
+		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Name, b.Name))
 	})
 	return slices.Compact(list)
 }

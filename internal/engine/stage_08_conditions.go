@@ -51,7 +51,7 @@ type failures struct {
 	missing      []string
 }
 
-// passes says whether a case's condition and validations hold, given what would be stored, and notes why not.
+// passes reports whether a case's condition and validations hold, given what would be stored, and notes why not.
 func (e *evaluation) passes(c *matchedRule, s *storing, failed *failures) bool {
 	r := c.rule
 	create := e.action.class == v1alpha1.ClassCreate

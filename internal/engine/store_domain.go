@@ -408,11 +408,11 @@ func (b *builder) specialPermission(name string, before, after *specialPermissio
 			continue
 		}
 		u := b.user(string(p.spec.User))
-		exceptions := slices.DeleteFunc(u.specialPermissions(), func(q *specialPermission) bool { return q.name == name })
+		specials := slices.DeleteFunc(u.specialPermissions(), func(q *specialPermission) bool { return q.name == name })
 		if p == after {
-			exceptions = insert(exceptions, after, func(a, b *specialPermission) int { return cmp.Compare(a.name, b.name) })
+			specials = insert(specials, after, func(a, b *specialPermission) int { return cmp.Compare(a.name, b.name) })
 		}
-		u.setSpecialPermissions(exceptions)
+		u.setSpecialPermissions(specials)
 	}
 }
 

@@ -90,7 +90,7 @@ func checkRuleLists(t *testing.T, want []kinds.RuleList, c compiled) {
 
 // TestWhatEndsAGeneration puts an object of each kind into a domain: role sets that are made of it must not outlive it.
 func TestWhatEndsAGeneration(t *testing.T) {
-	// Why profiles need not end with changes of the others.
+	// Why role sets need not end with changes of the others.
 	unshared := map[Kind]string{
 		KindUser:              "a user has its own, and its key has the User's roles",
 		KindUserPermission:    "those of a user are looked at in the user, those of groups end it by groupRestrictions",
@@ -108,7 +108,7 @@ func TestWhatEndsAGeneration(t *testing.T) {
 		after, _ := d.With(Put(object))
 		why, stays := unshared[row.Kind]
 		if ended := after.generation != d.generation; ended == stays {
-			t.Errorf("%s: a change ends the era: %t; profiles do not depend on it: %t %s", row.Kind, ended, stays, why)
+			t.Errorf("%s: a change ends the generation: %t; role sets do not depend on it: %t %s", row.Kind, ended, stays, why)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (t table[V]) get(key string) (V, bool) {
 	return none, false
 }
 
-// all gives the entries in no particular order.
+// all iterates over the entries in no particular order.
 func (t table[V]) all() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, s := range t.shards {
@@ -51,7 +51,7 @@ func (t table[V]) all() iter.Seq2[string, V] {
 	}
 }
 
-// keys gives the keys, sorted.
+// keys returns the keys, sorted.
 func (t table[V]) keys() []string {
 	keys := make([]string, 0, t.size)
 	for key := range t.all() {
@@ -61,7 +61,7 @@ func (t table[V]) keys() []string {
 	return keys
 }
 
-// sorted gives the entries by key.
+// sorted iterates over the entries by key.
 func (t table[V]) sorted() iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, key := range t.keys() {
@@ -101,7 +101,7 @@ func (e *tableEdit[V]) delete(key string) {
 	e.next.size--
 }
 
-// own gives the shard of a hash, copied.
+// own returns the shard of a hash, copied.
 func (e *tableEdit[V]) own(hash uint64) *shard[V] {
 	if !e.dirty {
 		e.dirty = true
@@ -142,7 +142,7 @@ func (s *shard[V]) clone() *shard[V] {
 	return &shard[V]{slices.Clone(s.marks), slices.Clone(s.entries), s.size}
 }
 
-// find gives where a key's entry is, or -1.
+// find returns the index of a key's entry, or -1.
 func (s *shard[V]) find(key string, hash uint64) int {
 	mark, last := markOf(hash), len(s.marks)-1
 	for i := placeOf(hash) & last; s.marks[i] != 0; i = (i + 1) & last {
@@ -153,7 +153,7 @@ func (s *shard[V]) find(key string, hash uint64) int {
 	return -1
 }
 
-// set says whether the key is new.
+// set reports whether the key is new.
 func (s *shard[V]) set(key string, hash uint64, value V) bool {
 	if i := s.find(key, hash); i >= 0 {
 		s.entries[i].value = value

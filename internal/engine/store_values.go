@@ -34,7 +34,7 @@ func (v *values) keep(written map[string]v1alpha1.JSON, wrong func(name string, 
 	v.written = string(text)
 }
 
-// get gives the parsed values; nil if there are none. They must not be changed.
+// get returns the parsed values; nil if there are none. They must not be changed.
 func (v *values) get() map[string]any {
 	if v.written == "" {
 		return nil
@@ -52,7 +52,7 @@ func (v *values) get() map[string]any {
 	return parsed
 }
 
-// source gives the values as they were written; nil if there are none.
+// source returns the values as they were written; nil if there are none.
 func (v *values) source() map[string]v1alpha1.JSON {
 	if v.written == "" {
 		return nil

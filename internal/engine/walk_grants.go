@@ -234,7 +234,7 @@ func (r *rule) unconditional(a *action) bool {
 		(r.fields.all || a.class == v1alpha1.ClassDelete)
 }
 
-// naming gives the rules that name the type, in their written order.
+// naming returns the rules that name the type, in their written order.
 func (s *ruleSet) naming(t *resourceType) []*rule {
 	var found []*rule
 	merged := false

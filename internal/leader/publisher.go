@@ -41,7 +41,7 @@ const (
 // Generations are the generations of the PermissionPolicies that decisions follow, by the policy's UID.
 type Generations map[types.UID]int64
 
-// served gives what a store serves of all namespaces, up to MaxPolicies by the order of their UIDs.
+// served returns what a store serves of all namespaces, up to MaxPolicies by the order of their UIDs.
 func served(domains *store.Store) Generations {
 	all := Generations{}
 	for _, namespace := range domains.Namespaces() {
@@ -50,7 +50,7 @@ func served(domains *store.Store) Generations {
 	return all.bounded()
 }
 
-// Served gives the generation of the policy that a store serves in one namespace.
+// Served returns the generation of the policy that a store serves in one namespace.
 func Served(domains *store.Store, namespace string) Generations {
 	policy, ok := policyOf(domains, namespace)
 	if !ok {

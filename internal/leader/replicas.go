@@ -32,7 +32,7 @@ type ReplicaStatus struct {
 	Serves Generations
 }
 
-// Generation gives the generation of a policy that the replica serves, 0 if none. It is not known where the replica
+// Generation returns the generation of a policy that the replica serves, 0 if none. It is not known where the replica
 // has more than MaxPolicies, and did not publish this one.
 func (s ReplicaStatus) Generation(policy types.UID) (generation int64, known bool) {
 	generation, known = s.Serves[policy]
@@ -129,7 +129,7 @@ func (r *Replicas) WaitForSync(ctx context.Context) error {
 	return nil
 }
 
-// Status gives the replicas that count, in no particular order.
+// Status returns the replicas that count, in no particular order.
 func (r *Replicas) Status() []ReplicaStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -172,7 +172,7 @@ func (r *Replicas) forget(name string) *observed {
 	return before
 }
 
-// expire gives the replicas whose Leases have run out, as they were. From now on they do not count.
+// expire returns the replicas whose Leases have run out, as they were. From now on they do not count.
 func (r *Replicas) expire(now time.Time) []*observed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -196,7 +196,7 @@ func (r *Replicas) delete(ctx context.Context, lease *coordinationv1.Lease) {
 	}
 }
 
-// requests gives a request for each policy of which a replica serves another generation than before; for every policy
+// requests returns a request for each policy of which a replica serves another generation than before; for every policy
 // when a replica comes or goes.
 func (r *Replicas) requests(before, after *observed) []reconcile.Request {
 	if before == nil && after == nil {

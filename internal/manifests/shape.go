@@ -96,7 +96,7 @@ func newShape(s *schema.Structural) *shape {
 	return f
 }
 
-// accepts says whether a value is surely sound. rules becomes true where CEL rules remain to be evaluated.
+// accepts reports whether a value is surely sound. rules becomes true where CEL rules remain to be evaluated.
 func (f *shape) accepts(value any, rules *bool) bool {
 	if f.anything {
 		return value != nil // of null the schema may think otherwise

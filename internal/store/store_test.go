@@ -36,7 +36,7 @@ func newFeed(t *testing.T) *feed {
 	return f
 }
 
-// stamp gives an object a namespace, an identity and the next resource version.
+// stamp returns an object a namespace, an identity and the next resource version.
 func (f *feed) stamp(namespace string, object engine.Object) engine.Object {
 	f.version++
 	object.SetNamespace(namespace)

@@ -573,7 +573,7 @@ func (e *evaluation) staffOnly() *engine.Decision {
 	return nil
 }
 
-// names says whether a list of resources, or of areas, names the type.
+// names reports whether a list of resources, or of areas, names the type.
 func names(resources []v1alpha1.NameOrAny, areas []v1alpha1.Token, t *v1alpha1.ResourceType) bool {
 	if slices.Contains(resources, v1alpha1.Any) || slices.Contains(resources, v1alpha1.NameOrAny(t.Name)) {
 		return true
@@ -629,7 +629,7 @@ func refsOf[T engine.Object](objects []T) []engine.Ref {
 	return refs
 }
 
-// gives says whether a rule gives an action of a type.
+// gives reports whether a rule gives an action of a type.
 func gives(rule *v1alpha1.Rule, t *v1alpha1.ResourceType, act v1alpha1.Action) bool {
 	if !names(rule.Resources, rule.Areas, t) {
 		return false
@@ -1078,7 +1078,7 @@ func (e *evaluation) userPermissions() *engine.Decision {
 	return d
 }
 
-// differs says whether two records differ in a property.
+// differs reports whether two records differ in a property.
 func differs(a, b map[string]any, key string) bool {
 	before, known := a[key]
 	after, stillKnown := b[key]
@@ -1218,7 +1218,7 @@ func (e *evaluation) linkViolations(properties map[string]any) []engine.Violatio
 	return violations
 }
 
-// covers says whether a case covers a field.
+// covers reports whether a case covers a field.
 func covers(c ruleCase, field string) bool {
 	if len(c.rule.Fields) == 0 {
 		return true

@@ -14,7 +14,7 @@ import (
 
 // Effective is the section "Effective permissions", without nextTransition.
 func (n *Naive) Effective(user string, now time.Time) v1alpha1.EffectivePermissionsStatus {
-	e := n.standing(user, now)
+	e := n.principal(user, now)
 	var status v1alpha1.EffectivePermissionsStatus
 	if e.account != nil {
 		status.Superuser = e.account.Spec.Superuser
@@ -52,12 +52,12 @@ func (n *Naive) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1.
 	if !ok {
 		return v1alpha1.EffectivePermission{}, false
 	}
-	permission, _ := n.standing(user, now).on(t)
+	permission, _ := n.principal(user, now).on(t)
 	return permission, true
 }
 
-// standing is a user without a request: its groups and roles by what the objects say alone.
-func (n *Naive) standing(user string, now time.Time) *evaluation {
+// principal is a user without a request: its groups and roles by what the objects say alone.
+func (n *Naive) principal(user string, now time.Time) *evaluation {
 	settings, _ := n.policy()
 	e := n.evaluation(&engine.Request{Subject: engine.Subject{Type: string(settings.SubjectTypes[0]), ID: user}}, now)
 	e.groupsAndRoles()
@@ -286,7 +286,7 @@ func (n *Naive) Users() []string {
 func (n *Naive) Admins(now time.Time) []string {
 	var admins []string
 	for _, user := range n.Users() {
-		e := n.standing(user, now)
+		e := n.principal(user, now)
 		is := e.account != nil && e.account.Spec.Superuser
 		for _, role := range e.held {
 			is = is || role.Spec.AdminAccess
@@ -306,7 +306,7 @@ func (n *Naive) Census(now time.Time) *engine.Census {
 		RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{},
 	}
 	for _, user := range users {
-		e := n.standing(user, now)
+		e := n.principal(user, now)
 		for _, role := range e.held {
 			c.RoleUsers[role.Name]++
 		}
@@ -328,7 +328,7 @@ func (n *Naive) Census(now time.Time) *engine.Census {
 func (n *Naive) RestrictedUsers(permission *v1alpha1.UserPermission, now time.Time) int {
 	count := 0
 	for _, user := range n.Users() {
-		inGroup := slices.ContainsFunc(n.standing(user, now).groups, func(g *v1alpha1.Group) bool { return g.Name == string(permission.Spec.Group) })
+		inGroup := slices.ContainsFunc(n.principal(user, now).groups, func(g *v1alpha1.Group) bool { return g.Name == string(permission.Spec.Group) })
 		if inForce(permission.Spec.TimeWindow, now) && (string(permission.Spec.User) == user || inGroup) {
 			count++
 		}
@@ -371,7 +371,7 @@ func (n *Naive) Instants() []time.Time {
 	return slices.CompactFunc(instants, time.Time.Equal)
 }
 
-// ReadsTime says whether a member condition of the domain mentions now.
+// ReadsTime reports whether a member condition of the domain mentions now.
 func (n *Naive) ReadsTime() bool {
 	return slices.ContainsFunc(objectsOf[*v1alpha1.Group](n), func(g *v1alpha1.Group) bool {
 		return strings.Contains(string(g.Spec.MemberCondition), "now")

@@ -143,10 +143,10 @@ func fieldUses(at string, r *rule) []fieldUse {
 	for i := range r.validations {
 		read(fmt.Sprintf("%s.validations[%d].expression", at, i), &r.validations[i].condition)
 	}
-	for _, key := range sortedMapKeys(r.source.Presets) {
+	for _, key := range slices.Sorted(maps.Keys(r.source.Presets)) {
 		uses = append(uses, fieldUse{at + ".presets[" + key + "]", key})
 	}
-	for _, key := range sortedMapKeys(r.source.PresetExpressions) {
+	for _, key := range slices.Sorted(maps.Keys(r.source.PresetExpressions)) {
 		uses = append(uses, fieldUse{at + ".presetExpressions[" + key + "]", key})
 	}
 	return uses

@@ -46,7 +46,7 @@ func TestReportsNamesThatMatchNothing(t *testing.T) {
 		"a pattern":        {role(v1alpha1.Rule{Resources: []v1alpha1.NameOrAny{"order"}, Actions: []v1alpha1.Token{"read:*"}}), []string{"spec.rules[0].actions[0]"}},
 		"an area":          {role(v1alpha1.Rule{Areas: []v1alpha1.Token{"slaes"}, Access: v1alpha1.AccessFull}), []string{"spec.rules[0].areas[0] sales"}},
 		"a type":           {role(on("ordr")), []string{"spec.rules[0].resources[0] order"}},
-		"a field":          {role(withFields(on("order"), "ammount")), []string{"spec.rules[0].fields[0] amount"}},
+		"a field":          {role(withFields(on("order"), "amountt")), []string{"spec.rules[0].fields[0] amount"}},
 		"a path":           {role(withFields(on("order"), "items.warehuse")), []string{"spec.rules[0].fields[0] items.warehouse"}},
 		"fields":           {role(withFields(on("order"), "amount", "items", "items.warehouse.city", "remark", "items.quantity")), nil},
 		"a property":       {role(withCondition(on("order"), "resource.properties.amuont < 5")), []string{"spec.rules[0].condition amount"}},

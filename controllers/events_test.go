@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -64,12 +65,12 @@ func TestTransitions(t *testing.T) {
 		"served still":                           {serving(metav1.ConditionTrue, v1alpha1.ReasonAllReplicas, 2), serving(metav1.ConditionTrue, v1alpha1.ReasonAllReplicas, 2), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ""
+			var got strings.Builder
 			for _, transition := range transitions(tc.before, tc.after) {
-				got += transition.eventType + " " + transition.reason + " " + transition.note
+				got.WriteString(transition.eventType + " " + transition.reason + " " + transition.note)
 			}
-			if got != tc.want {
-				t.Errorf("transitions = %q, want %q", got, tc.want)
+			if got.String() != tc.want {
+				t.Errorf("transitions = %q, want %q", got.String(), tc.want)
 			}
 		})
 	}

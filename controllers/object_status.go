@@ -120,7 +120,7 @@ func (v *statusInput) common(c *conditions) {
 		c.add(v1alpha1.ConditionReady, true, v1alpha1.ReasonServed, "Decisions follow this object.")
 	}
 	if missing := v.report.Missing; len(missing) > 0 {
-		c.add(v1alpha1.ConditionReferencesResolved, false, v1alpha1.ReasonNotFound, "Does not exist (yet): "+names(missing)+".")
+		c.add(v1alpha1.ConditionReferencesResolved, false, v1alpha1.ReasonNotFound, "Does not exist (yet): "+listed(missing, ", ", engine.MissingRef.String)+".")
 	} else {
 		c.add(v1alpha1.ConditionReferencesResolved, true, v1alpha1.ReasonAllFound, "Every object that it names exists.")
 	}
@@ -196,6 +196,8 @@ func inForce(reason string, window v1alpha1.TimeWindow, user v1alpha1.UserID) st
 		return "Takes effect at " + moment(window.StartsAt) + "."
 	case reason == v1alpha1.ReasonExpired:
 		return "Ended at " + moment(window.ExpiresAt) + "."
+	case reason == v1alpha1.ReasonNoEffect:
+		return "It decides nothing: it names no resource type that exists, or says NotApplicable of those that do."
 	case reason == v1alpha1.ReasonUserIsAdmin:
 		return fmt.Sprintf("Nothing limits %s, who is a superuser or holds a role with adminAccess.", user)
 	case window.ExpiresAt != nil:

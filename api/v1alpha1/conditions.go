@@ -74,6 +74,9 @@ const (
 	// ReasonUserIsAdmin means that the user is a superuser or holds a role with adminAccess, whom nothing
 	// limits (S4).
 	ReasonUserIsAdmin = "UserIsAdmin"
+	// ReasonNoEffect means that a special permission decides nothing: it names no resource type that exists, or says
+	// NotApplicable of those that do.
+	ReasonNoEffect = "NoEffect"
 )
 
 // Reasons of ConditionServed.
@@ -92,4 +95,7 @@ const (
 	ReasonPointlessRules = "PointlessRules"
 	// ReasonMissingReadFields means a read rule without a field in the type's requiredReadFields.
 	ReasonMissingReadFields = "MissingReadFields"
+	// ReasonMatchesNothing means a name that can never match: an area or an action that no resource type has, a field
+	// that is nearly another one, a user whom no other object names.
+	ReasonMatchesNothing = "MatchesNothing"
 )

@@ -18,8 +18,9 @@ func builtInRoles(r *review) field.ErrorList {
 		return builtInRole(r)
 	case engine.KindPermissionPolicy:
 		return builtInNames(r)
+	default:
+		return nil
 	}
-	return nil
 }
 
 func builtInRole(r *review) field.ErrorList {

@@ -59,6 +59,7 @@ func escalation(r *review) field.ErrorList {
 			e.userPermission()
 		case engine.KindSpecialPermission:
 			e.specialPermission()
+		default: // for admins
 		}
 	}
 	if len(e.errs) > 0 && r.User.MayEscalate != nil && r.User.MayEscalate() {

@@ -20,9 +20,10 @@ func (e *judge) forAdmins() bool {
 		return e.adminUser()
 	case engine.KindUserPermission, engine.KindSpecialPermission:
 		return false
+	default:
+		e.givesAll(objectName, e.ref.Name, fmt.Sprintf("a %s decides what the grants and restrictions of others mean", e.ref.Kind))
+		return true
 	}
-	e.givesAll(objectName, e.ref.Name, fmt.Sprintf("a %s decides what the grants and restrictions of others mean", e.ref.Kind))
-	return true
 }
 
 func (e *judge) adminRole() bool {

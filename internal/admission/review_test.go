@@ -106,7 +106,7 @@ func TestReviewWithoutADomain(t *testing.T) {
 	for name, d := range map[string]*engine.Domain{"nil": nil, "empty": engine.Compile(nil)} {
 		t.Run(name, func(t *testing.T) {
 			got := Review(d, create(MakeRole("clerk").Rule(Full("order")).Obj()))
-			want := []string{"ResourceType order does not exist; until it does, what refers to it here has no effect."}
+			want := []string{"spec.rules[0].resources[0]: ResourceType order does not exist; until it does, what refers to it here has no effect."}
 			if diff := cmp.Diff(want, got.Warnings); diff != "" || len(got.Errors) > 0 {
 				t.Errorf("errors %v; warnings (-want +got):\n%s", got.Errors, diff)
 			}

@@ -21,8 +21,12 @@ func warnings(r *review) []string {
 		return nil
 	}
 	var texts []string
-	for _, ref := range report.Missing {
-		texts = append(texts, fmt.Sprintf("%s %s does not exist; until it does, what refers to it here has no effect.", ref.Kind, ref.Name))
+	for _, missing := range report.Missing {
+		text := fmt.Sprintf("%s: %s %s does not exist; until it does, what refers to it here has no effect.", missing.Path, missing.Kind, missing.Name)
+		if missing.Nearest != "" {
+			text += fmt.Sprintf(" Did you mean %s?", missing.Nearest)
+		}
+		texts = append(texts, text)
 	}
 	for _, advice := range report.Advice {
 		texts = append(texts, fmt.Sprintf("%s: %s.", advice.Path, strings.TrimSuffix(advice.Message, ".")))

@@ -58,7 +58,7 @@ func TestWarnings(t *testing.T) {
 			[]string{"ResourceType box does not exist", "ResourceType parcel does not exist"}},
 		"a special permission on nothing": {people, create(MakeSpecialPermission("s", "x").On("None", "parcel", "order").Obj()),
 			[]string{"ResourceType parcel does not exist"}},
-		"an area of no type":   {people, create(MakeRole("r").Rule(MakeRule().Areas("nowhere").Access("Full").Obj()).Obj()), nil},
+		"an area of no type":   {people, create(MakeRole("r").Rule(MakeRule().Areas("nowhere").Access("Full").Obj()).Obj()), []string{`spec.rules[0].areas[0]: no resource type lists the area "nowhere"`}},
 		"an update":            {people, update(MakeUser("ann").Roles("nobody").Obj()), []string{"Role nobody does not exist"}},
 		"a deletion":           {people, remove(MakeRole("clerk").Obj()), nil},
 		"rules of an admin":    {people, create(MakeRole("r").AdminAccess().Rule(Full("order")).Obj()), []string{"spec.rules: a role with adminAccess gives everything"}},

@@ -24,6 +24,7 @@ type LintOptions struct {
 	Tool
 	filenames []string
 	namespace string
+	strict    bool
 	at        moment
 	output    output
 }
@@ -34,13 +35,18 @@ func (t Tool) newLint() *cobra.Command {
 		Use:   "lint -f DIR",
 		Short: "Check manifests by every rule of admission, offline",
 		Long: `Check manifests as the API server and Remit's admission would if they were applied to an empty cluster: the
-schema, the rules A1 to A6, and the warnings. Each finding names the file, the line, the object and the field.
+schema, the rules A1 to A6, and the warnings. Each finding names the file, the line, the object and the field. Hints
+are for what works, and may let through more than its author thinks of.
 
 A7 is about who writes, and A2 about what was before: diff, and the cluster, tell.
 
-Exit codes: 0 nothing that admission would reject, 1 something, 2 the files could not be read.`,
+Exit codes: 0 nothing that admission would reject, with --strict nothing that it would warn of, 1 something, 2 the
+files could not be read.`,
 		Example: `  # A folder, every namespace in it
   kubectl remit lint -f config/samples
+
+  # In CI: warnings fail, too
+  kubectl remit lint -f config/samples --strict
 
   # For other programs
   kubectl remit lint -f config/samples/erp -o json`,
@@ -50,6 +56,7 @@ Exit codes: 0 nothing that admission would reject, 1 something, 2 the files coul
 	addFilenames(c, &o.filenames)
 	c.Flags().Lookup("filename").Usage = "Manifests to check: a file, or a folder with everything below it; may be repeated"
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", metav1.NamespaceDefault, "The namespace of objects that name none")
+	c.Flags().BoolVar(&o.strict, "strict", false, "Fail on warnings, too (not on hints)")
 	o.at.addFlag(c)
 	o.output.addFlag(c)
 	return c
@@ -70,13 +77,14 @@ func (o *LintOptions) Validate() error {
 const (
 	severityError   = "error"
 	severityWarning = "warning"
+	severityHint    = "hint"
 )
 
 // finding is one thing that admission would say.
 type finding struct {
 	File string `json:"file"`
 	Line int    `json:"line,omitempty"`
-	// Severity is error or warning.
+	// Severity is error, warning or hint.
 	Severity string `json:"severity"`
 	// Code is the rule broken, such as A4; empty for the schema and for warnings.
 	Code   string `json:"code,omitempty"`
@@ -130,7 +138,9 @@ func (o *LintOptions) Run(ctx context.Context) error {
 		}
 	}
 	slices.SortStableFunc(l.findings, func(a, b finding) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })
-	failed := slices.ContainsFunc(l.findings, func(f finding) bool { return f.Severity == severityError })
+	failed := slices.ContainsFunc(l.findings, func(f finding) bool {
+		return f.Severity == severityError || o.strict && f.Severity == severityWarning
+	})
 	if o.output.format == outputTable {
 		o.print(l.findings, len(items))
 	} else if err := printValue(o.Out, o.output.format, map[string]any{"findings": append([]finding{}, l.findings...)}); err != nil {
@@ -144,18 +154,19 @@ func (o *LintOptions) Run(ctx context.Context) error {
 
 func (o *LintOptions) print(findings []finding, objects int) {
 	p := o.palette()
-	errs, warnings := 0, 0
+	colors := map[string]style{severityError: red, severityWarning: yellow, severityHint: faint}
+	counts := map[string]int{}
 	for i := range findings {
-		color := yellow
-		if findings[i].Severity == severityError {
-			errs++
-			color = red
-		} else {
-			warnings++
-		}
-		fmt.Fprintln(o.Out, strings.Replace(findings[i].String(), findings[i].Severity, p.paint(color, findings[i].Severity), 1))
+		severity := findings[i].Severity
+		counts[severity]++
+		fmt.Fprintln(o.Out, strings.Replace(findings[i].String(), severity, p.paint(colors[severity], severity), 1))
 	}
-	fmt.Fprintf(o.Out, "%s: %s, %s\n", countOf(objects, "object", "objects"), countOf(errs, "error", "errors"), countOf(warnings, "warning", "warnings"))
+	fmt.Fprintf(o.Out, "%s: %s, %s", countOf(objects, "object", "objects"), countOf(counts[severityError], "error", "errors"),
+		countOf(counts[severityWarning], "warning", "warnings"))
+	if hints := counts[severityHint]; hints > 0 {
+		fmt.Fprintf(o.Out, ", %s", countOf(hints, "hint", "hints"))
+	}
+	fmt.Fprintln(o.Out)
 }
 
 // linter judges objects as admission does.
@@ -181,6 +192,7 @@ func (l *linter) domain(ctx context.Context, items []manifests.Item) error {
 	}
 	slices.SortStableFunc(sorted, func(a, b manifests.Item) int { return rank(a) - rank(b) })
 	whole := engine.Compile(manifests.Objects(items))
+	emptyLinks, hintAtLinks, _ := whole.EmptyLinksHint()
 	d := engine.Compile(nil)
 	for _, item := range sorted {
 		if ctx.Err() != nil {
@@ -198,6 +210,14 @@ func (l *linter) domain(ctx context.Context, items []manifests.Item) error {
 				path, message = "", warning
 			}
 			l.add(item, severityWarning, path, message)
+		}
+		kind, _ := engine.KindOf(item.Object)
+		ref := engine.Ref{Kind: kind, Name: item.Object.GetName()}
+		for _, hint := range whole.Hints(ref) {
+			l.add(item, severityHint, hint.Path, hint.Message)
+		}
+		if ref == emptyLinks {
+			l.add(item, severityHint, hintAtLinks.Path, hintAtLinks.Message)
 		}
 		if len(rejected.Errors) == 0 {
 			l.stalls(whole, item)

@@ -267,7 +267,7 @@ func TestFindings(t *testing.T) {
 	for _, want := range []string{
 		"Known users 0 Admins 0 – nobody can do everything",
 		"Role/b Problem spec.rules[0].condition",
-		"Role/a Missing names ResourceType/gone, which does not exist",
+		"names ResourceType/gone, which does not exist",
 		"3 objects of the domain shop, read from here at 2026-05-31T23:59:00Z . Answers are as of 2026-06-01T00:00:00Z .",
 	} {
 		if !strings.Contains(got, want) {

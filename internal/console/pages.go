@@ -72,12 +72,20 @@ func findings(ref engine.Ref, report *engine.Report) []finding {
 		found = append(found, finding{ref, "Problem", p.Path, p.Message})
 	}
 	for _, missing := range report.Missing {
-		found = append(found, finding{ref, "Missing", "", "names " + missing.String() + ", which does not exist"})
+		found = append(found, finding{ref, "Missing", missing.Path, missingText(&missing)})
 	}
 	for _, p := range report.Advice {
 		found = append(found, finding{ref, "Advice", p.Path, p.Message})
 	}
 	return found
+}
+
+func missingText(missing *engine.MissingRef) string {
+	text := "names " + missing.Ref.String() + ", which does not exist"
+	if missing.Nearest != "" {
+		text += "; did you mean " + missing.Nearest + "?"
+	}
+	return text
 }
 
 // userLine is a user in the list.

@@ -143,7 +143,7 @@ func (d *Domain) IsUnlimited(user string, now time.Time) bool {
 
 // SpecialPermissionState is what a special permission does.
 type SpecialPermissionState struct {
-	// Reason is one of the API's reasons of InForce: Active, NotStarted, Expired, Overruled, UserIsAdmin.
+	// Reason is one of the API's reasons of InForce: Active, NotStarted, Expired, Overruled, UserIsAdmin, NoEffect.
 	Reason string
 	// ResourceTypes that it decides, alone or with others of the same level, sorted.
 	ResourceTypes []string
@@ -181,6 +181,8 @@ func (d *Domain) SpecialPermissionState(name string, now time.Time) (SpecialPerm
 	state.OverruledBy = sortRefs(state.OverruledBy)
 	if len(state.ResourceTypes) == 0 && len(state.OverruledBy) > 0 {
 		state.Reason = v1alpha1.ReasonOverruled
+	} else if len(state.ResourceTypes) == 0 {
+		state.Reason = v1alpha1.ReasonNoEffect
 	}
 	return state, true
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +28,8 @@ type Report struct {
 	Generation int64
 	// Problems keep the object, or the parts they name, from taking effect.
 	Problems []Problem
-	// Missing are objects that it names and that do not exist, sorted.
-	Missing []Ref
+	// Missing are objects that it names and that do not exist, sorted, each once.
+	Missing []MissingRef
 	// Advice is about parts that do nothing, or hurt clients.
 	Advice []Problem
 }
@@ -58,40 +59,45 @@ func (d *Domain) Report(ref Ref) (Report, bool) {
 	r := Report{Generation: generation, Problems: slices.Clone(c.faults())}
 	names := references{domain: d}
 	c.report(d, &r, &names)
-	r.Missing = sortRefs(names.missing)
+	r.Missing = names.sorted()
 	return r, true
 }
 
-func (t *resourceType) report(_ *Domain, _ *Report, names *references) {
-	for _, f := range t.object.Spec.Fields {
-		names.resourceType(f.LinksTo)
+func (t *resourceType) report(d *Domain, r *Report, names *references) {
+	for i, f := range t.object.Spec.Fields {
+		names.resourceType(fmt.Sprintf("spec.fields[%d].linksTo", i), f.LinksTo)
 	}
+	c := nameChecker{domain: d, of: Ref{KindResourceType, t.name}}
+	c.ownFields(t)
+	r.Advice = append(r.Advice, c.advice...)
 }
 
 func (r *role) report(d *Domain, report *Report, names *references) {
 	spec := &r.object.Spec
-	names.rules(spec.Rules)
+	names.rules("spec.rules", spec.Rules)
 	if spec.AdminAccess && (len(spec.Rules) > 0 || spec.AppAccess) {
 		report.Advice = append(report.Advice, Problem{
 			Reason: v1alpha1.ReasonPointlessRules, Path: "spec.rules",
 			Message: "a role with adminAccess gives everything; its rules and appAccess do nothing",
 		})
 	}
-	report.Advice = append(report.Advice, d.ruleAdvice("spec.rules", &r.rules)...)
+	report.Advice = append(report.Advice, d.ruleAdvice(r.ref, "spec.rules", &r.rules)...)
 }
 
 func (g *group) report(d *Domain, r *Report, names *references) {
 	spec := &g.object.Spec
-	names.rules(spec.Rules)
-	names.roles(g.roles)
-	for _, name := range spec.Groups {
-		names.group(string(name))
+	names.rules("spec.rules", spec.Rules)
+	names.roles("spec.roles", g.roles)
+	for i, name := range spec.Groups {
+		names.group(fmt.Sprintf("spec.groups[%d]", i), string(name))
 	}
-	r.Advice = d.ruleAdvice("spec.rules", &g.rules)
+	c := nameChecker{domain: d, of: g.ref}
+	c.members(g)
+	r.Advice = append(d.ruleAdvice(g.ref, "spec.rules", &g.rules), c.advice...)
 }
 
 func (a *account) report(d *Domain, r *Report, names *references) {
-	names.roles(a.roles)
+	names.roles("spec.roles", a.roles)
 	if winner := d.accountOf(a.id); winner != nil && winner.ref() != a.ref() {
 		r.Problems = append(r.Problems, Problem{
 			Reason: v1alpha1.ReasonConflict, Path: "spec.id", Value: a.id,
@@ -100,22 +106,31 @@ func (a *account) report(d *Domain, r *Report, names *references) {
 	}
 }
 
-func (p *userPermission) report(_ *Domain, _ *Report, names *references) {
-	names.group(p.group())
-	names.resourceType(p.allow)
-	for _, name := range p.applicableFor {
-		names.resourceType(name)
+func (p *userPermission) report(d *Domain, r *Report, names *references) {
+	names.group("spec.group", p.group())
+	names.resourceType("spec.allow", p.allow)
+	for i, name := range p.applicableFor {
+		names.resourceType(fmt.Sprintf("spec.applicableFor[%d]", i), name)
 	}
+	c := nameChecker{domain: d, of: p.ref()}
+	c.restricted("spec.user", p.user)
+	c.values(p)
+	r.Advice = append(r.Advice, c.advice...)
 }
 
-func (p *specialPermission) report(_ *Domain, _ *Report, names *references) {
-	for _, entry := range p.spec.Permissions {
-		names.resources(entry.Resources)
+func (p *specialPermission) report(d *Domain, r *Report, names *references) {
+	c := nameChecker{domain: d, of: p.ref()}
+	for i, entry := range p.spec.Permissions {
+		at := fmt.Sprintf("spec.permissions[%d]", i)
+		names.resources(at+".resources", entry.Resources)
+		c.areas(at+".areas", entry.Areas)
 	}
+	c.restricted("spec.user", string(p.spec.User))
+	r.Advice = append(r.Advice, c.advice...)
 }
 
 func (s *recordSet) report(d *Domain, r *Report, names *references) {
-	names.resourceType(s.resourceType)
+	names.resourceType("spec.resourceType", s.resourceType)
 	of, _ := d.records.get(s.resourceType)
 	r.Problems = append(r.Problems, of.conflicts(s)...)
 	r.Problems = append(r.Problems, of.cycles(s)...)
@@ -123,12 +138,12 @@ func (s *recordSet) report(d *Domain, r *Report, names *references) {
 
 func (p *policy) report(d *Domain, r *Report, names *references) {
 	spec := &p.object.Spec
-	names.rules(spec.AppAccessRules)
-	names.rules(spec.RecommendedRules)
-	for _, name := range spec.StrictFor {
-		names.resourceType(string(name))
+	names.rules("spec.appAccessRules", spec.AppAccessRules)
+	names.rules("spec.recommendedRules", spec.RecommendedRules)
+	for i, name := range spec.StrictFor {
+		names.resourceType(fmt.Sprintf("spec.strictFor[%d]", i), string(name))
 	}
-	r.Advice = append(d.ruleAdvice("spec.appAccessRules", &p.app), d.ruleAdvice("spec.recommendedRules", &p.recommended)...)
+	r.Advice = append(d.ruleAdvice(PolicyRef, "spec.appAccessRules", &p.app), d.ruleAdvice(PolicyRef, "spec.recommendedRules", &p.recommended)...)
 }
 
 func (d *Domain) accountOf(id string) *account {
@@ -233,46 +248,67 @@ func (d *Domain) givesListable(set *ruleSet, r *rule) bool {
 // references collects the names of objects that do not exist.
 type references struct {
 	domain  *Domain
-	missing []Ref
+	missing []MissingRef
 }
 
-func (r *references) resourceType(name string) {
+func (r *references) miss(kind Kind, path, name string) {
+	r.missing = append(r.missing, MissingRef{Ref: Ref{kind, name}, Path: path})
+}
+
+// sorted are those that are missing, each once.
+func (r *references) sorted() []MissingRef {
+	slices.SortStableFunc(r.missing, func(a, b MissingRef) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name))
+	})
+	missing := slices.CompactFunc(r.missing, func(a, b MissingRef) bool { return a.Ref == b.Ref })
+	for i := range missing {
+		if names := r.domain.objects(missing[i].Kind); names.len() <= mostNear {
+			missing[i].Nearest = Nearest(missing[i].Name, names.keys())
+		}
+	}
+	return missing
+}
+
+func (r *references) resourceType(path, name string) {
 	if _, ok := r.domain.types.get(name); !ok && name != "" {
-		r.missing = append(r.missing, Ref{KindResourceType, name})
+		r.miss(KindResourceType, path, name)
 	}
 }
 
-func (r *references) group(name string) {
+func (r *references) group(path, name string) {
 	if _, ok := r.domain.groups.get(name); !ok && name != "" {
-		r.missing = append(r.missing, Ref{KindGroup, name})
+		r.miss(KindGroup, path, name)
 	}
 }
 
-func (r *references) roles(refs []roleRef) {
-	for _, ref := range refs {
+func (r *references) roles(path string, refs []roleRef) {
+	for i, ref := range refs {
 		if r.domain.role(ref.name) == nil {
-			r.missing = append(r.missing, Ref{KindRole, ref.name})
+			r.miss(KindRole, fmt.Sprintf("%s[%d].name", path, i), ref.name)
 		}
 	}
 }
 
-func (r *references) resources(names []v1alpha1.NameOrAny) {
-	for _, name := range names {
+func (r *references) resources(path string, names []v1alpha1.NameOrAny) {
+	for i, name := range names {
 		if name != v1alpha1.Any {
-			r.resourceType(string(name))
+			r.resourceType(fmt.Sprintf("%s[%d]", path, i), string(name))
 		}
 	}
 }
 
-func (r *references) rules(rules []v1alpha1.Rule) {
+func (r *references) rules(path string, rules []v1alpha1.Rule) {
 	for i := range rules {
-		r.resources(rules[i].Resources)
+		r.resources(fmt.Sprintf("%s[%d].resources", path, i), rules[i].Resources)
 	}
 }
 
-// ruleAdvice returns advice about rules that give nothing, and about read rules that leave out fields which clients need.
-func (d *Domain) ruleAdvice(path string, set *ruleSet) []Problem {
-	var advice []Problem
+// ruleAdvice returns advice about rules that give nothing, that name what nothing matches, and about read rules that leave
+// out fields which clients need.
+func (d *Domain) ruleAdvice(of Ref, path string, set *ruleSet) []Problem {
+	c := nameChecker{domain: d, of: of}
+	c.rules(path, set)
+	advice := c.advice
 	for i, r := range set.rules {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if r.access == v1alpha1.AccessNone {

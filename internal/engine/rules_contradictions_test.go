@@ -131,7 +131,7 @@ func TestSpecialPermissionState(t *testing.T) {
 		"partly":    {Reason: v1alpha1.ReasonActive, ResourceTypes: []string{"part"}, OverruledBy: refs("SpecialPermission/active", "SpecialPermission/twin")},
 		"past":      {Reason: v1alpha1.ReasonExpired},
 		"future":    {Reason: v1alpha1.ReasonNotStarted},
-		"silent":    {Reason: v1alpha1.ReasonActive},
+		"silent":    {Reason: v1alpha1.ReasonNoEffect},
 		"of-root":   {Reason: v1alpha1.ReasonUserIsAdmin},
 		"of-boss":   {Reason: v1alpha1.ReasonUserIsAdmin},
 		"of-far":    {Reason: v1alpha1.ReasonActive, ResourceTypes: []string{"part"}},

@@ -98,8 +98,9 @@ func (c *chains) ways(to engine.Ref) [][]string {
 			ways = append(ways, append(start, to.String()))
 		}
 		return ways
+	default:
+		return [][]string{append(start, to.String())}
 	}
-	return [][]string{append(start, to.String())}
 }
 
 // groups are those that the user is in, according to the trace.

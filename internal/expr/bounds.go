@@ -626,7 +626,7 @@ func bindMatches(c *boundCall, pattern interpreter.InterpretableConst) (interpre
 	}
 	compiled, err := regexp.Compile(string(text))
 	if err != nil {
-		return nil, types.LabelErrNode(c.ID(), types.WrapErr(err)).(*types.Err)
+		return nil, fmt.Errorf("the regular expression %q: %w", string(text), err)
 	}
 	size := patternSize(string(text))
 	c.charges = func(_ *account, args []ref.Val) (cost, made int) {

@@ -18,7 +18,7 @@ import (
 // cel-go charges for.
 var constantWork = []string{
 	operators.Conditional, operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot,
-	operators.NotStrictlyFalse, operators.OldNotStrictlyFalse,
+	operators.NotStrictlyFalse, "__not_strictly_false__",
 	operators.Negate, operators.Subtract, operators.Multiply, operators.Divide, operators.Modulo,
 	operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals, // charged for the shorter text
 	overloads.StartsWith, overloads.EndsWith, // charged for the part

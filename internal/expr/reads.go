@@ -1,6 +1,9 @@
 package expr
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
@@ -20,6 +23,32 @@ func reads(e ast.Expr, path []string) bool {
 		found = true
 	})
 	return found
+}
+
+// Properties are the paths of the record's properties that the expression reads, stored or proposed, as far as they are
+// constant: joined by dots, sorted, each once.
+func (p *Program) Properties() []string {
+	var paths []string
+	visit(p.ast.NativeRep().Expr(), func(names []string, _ bool) {
+		if path, ok := propertyPath(names); ok {
+			paths = append(paths, path)
+		}
+	})
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
+// propertyPath is the path of a property among the names that select it.
+func propertyPath(names []string) (string, bool) {
+	switch {
+	case len(names) > 2 && names[0] == "resource" && names[1] == "properties":
+		names = names[2:]
+	case len(names) > 1 && names[0] == "proposed":
+		names = names[1:]
+	default:
+		return "", false
+	}
+	return strings.Join(names, "."), true
 }
 
 // visit calls found with the longest constant path of every chain of selections that starts at a variable;

@@ -760,6 +760,8 @@ func (d *directus) writePolicies() {
 		}
 		if object.Spec.AdminAccess && policy.AdminRole == "" {
 			policy.AdminRole, p = role.name, role.place
+			// adminAccess gives everything; the domain's admin role says nothing beside it (A1).
+			object.Spec.AppAccess, object.Spec.Rules = false, nil
 		}
 		d.add(object, role.place)
 	}

@@ -415,7 +415,7 @@ func naiveOperators(fieldType string) []string {
 
 // compared compares a column with a value as the database does; what the database does not take is refused.
 func (n *naive) compared(fieldType string, x, v any, holds func(order int) bool) truth {
-	order := 0
+	var order int
 	if v == nil {
 		return isUnknown
 	}

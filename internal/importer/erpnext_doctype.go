@@ -236,8 +236,9 @@ func (e *erpnext) setProperty(d, setter *reading, field, property string, v any,
 		found = true
 		if again {
 			values = maps.Clone(values)
-			d.values["fields"] = append(d.values["fields"].([]any), values)
-			e.added[d] = append(e.added[d], addedField{len(d.values["fields"].([]any)) - 1, setter.place})
+			all, _ := d.values["fields"].([]any)
+			d.values["fields"] = append(all, values)
+			e.added[d] = append(e.added[d], addedField{len(all), setter.place})
 		}
 		values[property] = v
 	}

@@ -872,7 +872,7 @@ func readNaiveSite(files []File) *naiveSite {
 	set := func(v any) bool { return fmt.Sprint(v) == "1" }
 	perm := func(v map[string]any) *naivePerm {
 		p := &naivePerm{role: text(v["role"]), owner: set(v["if_owner"]), mask: set(v["mask"])}
-		fmt.Sscan(fmt.Sprint(v["permlevel"]), &p.level)
+		_, _ = fmt.Sscan(fmt.Sprint(v["permlevel"]), &p.level)
 		for _, right := range erpnextRights {
 			if set(v[string(right.Name)]) {
 				p.rights = append(p.rights, string(right.Name))
@@ -903,7 +903,7 @@ func readNaiveSite(files []File) *naiveSite {
 			}
 			f := &naiveField{name: text(v["fieldname"]), kind: text(v["fieldtype"]), options: text(v["options"]), mask: set(v["mask"]),
 				ignore: set(v["ignore_user_permissions"]), afterSubmit: set(v["allow_on_submit"]), setOnce: set(v["set_only_once"])}
-			fmt.Sscan(fmt.Sprint(v["permlevel"]), &f.level)
+			_, _ = fmt.Sscan(fmt.Sprint(v["permlevel"]), &f.level)
 			if f.kind == "Table MultiSelect" {
 				f.kind = "Table"
 			}

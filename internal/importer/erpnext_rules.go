@@ -206,8 +206,6 @@ type typeCompiler struct {
 type fieldSet struct {
 	needs  needs
 	fields []string
-	// tables are those among the fields that have rows.
-	tables []*node
 }
 
 func (c *typeCompiler) compile() {
@@ -487,23 +485,23 @@ func (c *typeCompiler) given(role string, which func(*docPerm) bool) (condition 
 			plain = append(plain, name)
 		}
 	}
-	var any []string
+	var either []string
 	if len(plain) > 0 {
-		any = append(any, holds(plain))
+		either = append(either, holds(plain))
 	}
 	switch {
 	case slices.Contains(owned, ""):
-		any = append(any, isOwner)
+		either = append(either, isOwner)
 	case len(owned) > 0:
-		any = append(any, holds(owned)+" && "+isOwner)
+		either = append(either, holds(owned)+" && "+isOwner)
 	}
-	switch len(any) {
+	switch len(either) {
 	case 0:
 		return nil, false
 	case 1:
-		return any, true
+		return either, true
 	}
-	return []string{strings.Join(any, " || ")}, true
+	return []string{strings.Join(either, " || ")}, true
 }
 
 // holds is true for who has one of the roles.

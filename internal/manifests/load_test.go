@@ -145,7 +145,7 @@ func TestLoadRefuses(t *testing.T) {
 		"a value out of an enum":     {object("Role", "r", "{rules: [{resources: [a], access: full}]}"), `4: Role/r: spec.rules[0].access: Unsupported value: "full": supported values: "Full", "ReadOnly", "None"`},
 		"a pattern":                  {object("Role", "r", "{rules: [{resources: [a], access: Full, fields: [a..b]}]}"), `4: Role/r: spec.rules[0].fields[0]: Invalid value: "a..b": should match`},
 		"a required field":           {object("UserPermission", "u", "{user: x}"), "4: UserPermission/u: spec.allow: Required value"},
-		"a required spec":            {head + "kind: User\nmetadata: {name: u}\n", "1: User/u: spec: Required value"},
+		"a required spec":            {head + "kind: User\nmetadata: {name: u}\n", "1: User/u: spec: is required; every field in it may be left out: add `spec: {}`"},
 		"a number for a string":      {object("UserPermission", "u", "{user: 12, allow: a, forValues: [x]}"), `4: UserPermission/u: spec.user: Invalid value: "integer": must be of type string: "integer"; quote it`},
 		"the same list key twice":    {object("User", "u", "{roles: [{name: a}, {name: a}]}"), `4: User/u: spec.roles[1]: Duplicate value: {"name":"a"}`},
 		"a rule of the schema":       {object("Role", "r", "{rules: [{resources: [a], access: Full, actions: [read]}]}"), "4: Role/r: spec.rules[0]: a rule has exactly one of access, actions"},

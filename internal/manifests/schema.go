@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -143,6 +145,7 @@ func validate(s *kindSchema, data []byte, old engine.Object) field.ErrorList {
 	} else {
 		errs = validation.ValidateCustomResource(nil, object, s.values)
 		errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, object)...)
+		s.sayEmptySpec(object, errs)
 	}
 	if s.rules == nil || len(errs) > 0 { // rules may rely on the types
 		return errs
@@ -161,6 +164,24 @@ func validate(s *kindSchema, data []byte, old engine.Object) field.ErrorList {
 	ctx := context.Background() //nolint:forbidigo // nothing to cancel: CEL stops by its cost
 	ruleErrs, _ := s.rules.Validate(ctx, nil, s.structural, object, before, celconfig.RuntimeCELCostBudget)
 	return append(errs, ruleErrs...)
+}
+
+// sayEmptySpec adds to what is said of a missing spec how the shortest one is written, where every field of it may be left
+// out.
+func (s *kindSchema) sayEmptySpec(object map[string]any, errs field.ErrorList) {
+	for _, err := range errs {
+		if err.Type != field.ErrorTypeRequired || err.Field != "spec" {
+			continue
+		}
+		shortest := maps.Clone(object)
+		shortest["spec"] = map[string]any{}
+		wrong := validation.ValidateCustomResource(nil, shortest, s.values)
+		err.Detail = "is required"
+		if !slices.ContainsFunc(wrong, func(e *field.Error) bool { return strings.HasPrefix(e.Field, "spec") }) {
+			err.Detail += "; every field in it may be left out: add `spec: {}`"
+		}
+		err.BadValue = field.OmitValueType{}
+	}
 }
 
 // Path returns the path of a field error; empty for the object as a whole.

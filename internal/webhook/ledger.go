@@ -100,7 +100,11 @@ func (p *pending) settled(domain *engine.Domain) bool {
 }
 
 // expired reports whether the change can no longer be stored.
-func (p *pending) expired(now time.Time) bool { return now.Sub(p.Admitted).Abs() > pendingTTL }
+func (p *pending) expired(now time.Time) bool {
+	const behind = 2 * time.Minute // a clock that is further behind has been set back
+	waited := now.Sub(p.Admitted)
+	return waited > pendingTTL || waited < -behind
+}
 
 func (p *pending) conflictsWith(claims []admission.Claim) bool {
 	return slices.ContainsFunc(p.Claims, func(mine admission.Claim) bool { return slices.ContainsFunc(claims, mine.ConflictsWith) })

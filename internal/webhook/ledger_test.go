@@ -165,7 +165,7 @@ func TestExpire(t *testing.T) {
 		now                *metav1.PartialObjectMetadata // what the API server has
 		wantStays, wantFor bool
 	}{
-		"may still be stored":                       {entry(kinds.User, "", 0), time.Minute, nil, true, true},
+		"may still be stored":                       {entry(kinds.User, "", 0), time.Second, nil, true, true},
 		"was not created":                           {entry(kinds.User, "", 0), time.Hour, nil, false, false},
 		"was created, and is not seen":              {entry(kinds.User, "", 0), time.Hour, stored, true, true},
 		"was not changed":                           {entry(kinds.User, "1", 2), time.Hour, stored, false, false},

@@ -1050,8 +1050,9 @@ func (e *evaluation) userPermissions() *engine.Decision {
 				violations = append(violations, e.parentViolations(proposed)...)
 			}
 			return violations
+		default:
+			return append(e.recordViolations(), e.linkViolations(stored)...)
 		}
-		return append(e.recordViolations(), e.linkViolations(stored)...)
 	}
 	violations := check()
 	for _, group := range e.unsure { // each by itself

@@ -161,7 +161,7 @@ func naive(text string, batch bool) (*Body, error) {
 	}
 	b := &Body{Evaluation: naiveEvaluation(members, nil), Rest: Object{problem: new(error)}}
 	for name, value := range members {
-		if _, part := naiveParts[name]; !part && !(batch && name == "evaluations") {
+		if _, part := naiveParts[name]; !part && (!batch || name != "evaluations") {
 			if b.Rest.members == nil {
 				b.Rest.members = map[string]any{}
 			}

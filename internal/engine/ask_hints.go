@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Hints are about parts of an object that work as they are written, and may let through more than their author thinks of:
+// negations that hold for null, and links that may be empty. They are for who checks manifests, and in no status.
+func (d *Domain) Hints(ref Ref) []Problem {
+	c, ok := d.objects(ref.Kind).find(ref.Name)
+	if !ok {
+		return nil
+	}
+	var hints []Problem
+	if object, hasRules := c.(ruled); hasRules {
+		for _, list := range object.ruleLists() {
+			for _, r := range list.rules {
+				hints = append(hints, negationHints(fmt.Sprintf("%s[%d]", list.path, r.index), r)...)
+			}
+		}
+	}
+	return hints
+}
+
+func negationHints(at string, r *rule) []Problem {
+	var hints []Problem
+	hint := func(path string, c *condition) {
+		if c == nil || c.program == nil {
+			return
+		}
+		for _, property := range c.program.Negations() {
+			hints = append(hints, Problem{Path: path, Value: c.text, Message: fmt.Sprintf(
+				`holds, too, where %s is null or ""; if it must not, add %s != null (and != '')`, property, selected(c.text, property))})
+		}
+	}
+	hint(at+".condition", r.condition)
+	for i := range r.validations {
+		hint(fmt.Sprintf("%s.validations[%d].expression", at, i), &r.validations[i].condition)
+	}
+	return hints
+}
+
+// selected is a property as an expression selects it.
+func selected(text, property string) string {
+	if strings.Contains(text, "proposed."+property) {
+		return "proposed." + property
+	}
+	return "resource.properties." + property
+}
+
+// EmptyLinksHint is the hint at a domain that restricts records by links and leaves open what an empty link means, which is
+// to pass; false where there is nothing to hint at. It belongs to the policy, or without one to the first user permission.
+func (d *Domain) EmptyLinksHint() (Ref, Problem, bool) {
+	if d.policy.spec.EmptyLinks != "" {
+		return Ref{}, Problem{}, false
+	}
+	restricted := map[string]bool{}
+	first := ""
+	for name, p := range d.userPermissions.all() {
+		restricted[p.allow] = true
+		if first == "" || name < first {
+			first = name
+		}
+	}
+	for _, t := range d.typeList {
+		for i := range t.links {
+			l := &t.links[i]
+			if !restricted[l.target] || l.ignored || l.parent || d.policy.strict(l.target) {
+				continue
+			}
+			hint := Problem{Message: fmt.Sprintf("emptyLinks is left open, so user permissions let through records of %s whose %s is empty; "+
+				"set emptyLinks in the PermissionPolicy to Deny, or to Allow if that is meant", t.name, l.field)}
+			if d.policy.object != nil {
+				hint.Path = "spec"
+				return PolicyRef, hint, true
+			}
+			return Ref{KindUserPermission, first}, hint, true
+		}
+	}
+	return Ref{}, Problem{}, false
+}

@@ -435,6 +435,11 @@ func TestNobodyEndsUpWithMore(t *testing.T) {
 			}
 			d = r.after
 		}
+		// At the end wim gives on what is its own, so that there is something to look at.
+		if result := Review(d, create(MakeUser("stranger").Roles("own").Obj()).by("wim")); len(result.Errors) == 0 {
+			d, _ = d.With(engine.Put(MakeUser("stranger").Roles("own").Obj()))
+			made = append(made, "CREATE User/stranger")
+		}
 		sequences++
 		held := holdingsOf(start, "wim", june)
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))

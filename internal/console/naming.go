@@ -113,7 +113,7 @@ func userPermissionsNaming(d *engine.Domain, t *v1alpha1.ResourceType, now time.
 	var lines []userPermissionLine
 	for _, object := range d.Objects(engine.KindUserPermission) {
 		p, ok := object.(*v1alpha1.UserPermission)
-		if !ok || string(p.Spec.Allow) != t.Name {
+		if !ok || string(p.Spec.Allow) != t.TypeName() {
 			continue
 		}
 		values := joined(p.Spec.ForValues[:min(len(p.Spec.ForValues), mostValues)])

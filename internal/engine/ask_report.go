@@ -67,7 +67,13 @@ func (t *resourceType) report(d *Domain, r *Report, names *references) {
 	for i, f := range t.object.Spec.Fields {
 		names.resourceType(fmt.Sprintf("spec.fields[%d].linksTo", i), f.LinksTo)
 	}
-	c := nameChecker{domain: d, of: Ref{KindResourceType, t.name}}
+	if winner := d.typeIndex[t.name]; winner != t {
+		r.Problems = append(r.Problems, Problem{
+			Reason: v1alpha1.ReasonConflict, Path: "spec.type", Value: t.name,
+			Message: "the older " + winner.ref.String() + " is called so already, and it counts; delete one of the two",
+		})
+	}
+	c := nameChecker{domain: d, of: t.ref}
 	c.ownFields(t)
 	r.Advice = append(r.Advice, c.advice...)
 }
@@ -167,10 +173,10 @@ func (d *Domain) ServedRecords(set string) int {
 	return served
 }
 
-// Usage counts what refers to a resource type: its actions, the rules of roles, groups and the policy that
+// Usage counts what refers to a resource type, by the name that the domain calls it: its actions, the rules of roles, groups and the policy that
 // name it, and its records.
 func (d *Domain) Usage(resourceType string) (actions, rules, records int) {
-	t, ok := d.types.get(resourceType)
+	t, ok := d.typeIndex[resourceType]
 	if !ok {
 		return 0, 0, 0
 	}
@@ -262,15 +268,29 @@ func (r *references) sorted() []MissingRef {
 	})
 	missing := slices.CompactFunc(r.missing, func(a, b MissingRef) bool { return a.Ref == b.Ref })
 	for i := range missing {
-		if names := r.domain.objects(missing[i].Kind); names.len() <= mostNear {
-			missing[i].Nearest = Nearest(missing[i].Name, names.keys())
-		}
+		missing[i].Nearest = r.domain.nearest(missing[i].Ref)
 	}
 	return missing
 }
 
+// nearest is the existing name that is likely meant where an object names one that does not exist: of a resource type, what
+// the domain calls it.
+func (d *Domain) nearest(missing Ref) string {
+	names := d.objects(missing.Kind)
+	switch {
+	case missing.Kind == KindResourceType:
+		if t, ok := d.types.get(missing.Name); ok {
+			return t.name // the reference has the name of the object
+		}
+		return Nearest(missing.Name, d.ResourceTypes())
+	case names.len() > mostNear:
+		return ""
+	}
+	return Nearest(missing.Name, names.keys())
+}
+
 func (r *references) resourceType(path, name string) {
-	if _, ok := r.domain.types.get(name); !ok && name != "" {
+	if _, ok := r.domain.typeIndex[name]; !ok && name != "" {
 		r.miss(KindResourceType, path, name)
 	}
 }

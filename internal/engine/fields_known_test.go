@@ -89,7 +89,7 @@ var folds = map[string]func(d *engine.Domain) string{
 			p := d.Principal(who, enginetest.Start)
 			for _, resource := range d.ResourceTypes() {
 				grants, refused := p.Grants(resource)
-				all = append(all, grants, refused, p.Restrictions(resource))
+				all = append(all, grants, refused, p.Restrictions(resource, ""))
 			}
 		}
 		return asText(all)

@@ -4,6 +4,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:validation:XValidation:rule="(has(self.spec.type) && self.spec.type != '' ? self.spec.type : self.metadata.name) == (has(oldSelf.spec.type) && oldSelf.spec.type != '' ? oldSelf.spec.type : oldSelf.metadata.name)",message="what the type is called is immutable; create another ResourceType and delete this one",fieldPath=".spec.type"
 // +kubebuilder:resource:shortName=rtype,categories=remit
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Areas",type=string,JSONPath=`.spec.areas`
@@ -25,7 +26,6 @@ type ResourceType struct {
 }
 
 // ResourceTypeSpec says which actions and linked fields the type has.
-// +kubebuilder:validation:XValidation:rule="(has(self.type) ? self.type : '') == (has(oldSelf.type) ? oldSelf.type : '')",message="type is immutable; create another ResourceType and delete this one",fieldPath=".type"
 type ResourceTypeSpec struct {
 	// type is what applications and all references in the domain call the type: any text without control characters, but
 	// not "*". Empty: the object's name. It is unique in the domain, and immutable.

@@ -29,7 +29,7 @@ func rulesNaming(d *engine.Domain, t *v1alpha1.ResourceType) []ruleLine {
 			if rule := &rules[i]; engine.Names(rule.Resources, rule.Areas, t) {
 				lines = append(lines, ruleLine{
 					Object: object, Field: fmt.Sprintf("%s[%d]", path, i),
-					Grants: string(rule.Access) + joined(rule.Actions), Fields: joined(rule.Fields),
+					Grants: string(rule.Access) + joined(rule.Actions), Fields: fieldsOf(rule),
 					Condition: string(rule.Condition), More: besides(rule),
 				})
 			}
@@ -134,4 +134,12 @@ func joined[T ~string](list []T) string {
 		texts[i] = string(item)
 	}
 	return strings.Join(texts, ", ")
+}
+
+// fieldsOf are the fields that a rule covers, as written.
+func fieldsOf(rule *v1alpha1.Rule) string {
+	if len(rule.ExceptFields) > 0 {
+		return "all but " + joined(rule.ExceptFields)
+	}
+	return joined(rule.Fields)
 }

@@ -329,6 +329,25 @@ func (c *nameChecker) linkFields(t *resourceType) {
 	}
 }
 
+// guards tells of actions and fields that guards name and the type does not have.
+func (c *nameChecker) guards(t *resourceType) {
+	types := []*resourceType{t}
+	for i := range t.guards {
+		at := fmt.Sprintf("spec.guards[%d]", i)
+		c.actions(at+".actions", texts(t.object.Spec.Guards[i].Actions), types)
+		if program := t.guards[i].program; program != nil {
+			for _, field := range program.Properties() {
+				c.field(fieldUse{at + ".condition", field}, types)
+			}
+		}
+	}
+}
+
+// typesActedOn are the types on which a user permission may act.
+func (d *Domain) typesActedOn(p *userPermission) []*resourceType {
+	return slices.DeleteFunc(slices.Clone(d.typeList), func(t *resourceType) bool { return !p.actsOn(t.name, nil) })
+}
+
 // restricted tells of a user whom no other kind of object names, if one whom they name has nearly that id: the restriction
 // may bind nobody. Users whom nothing else names are nothing unusual otherwise.
 func (c *nameChecker) restricted(path, id string) {

@@ -75,6 +75,7 @@ func (t *resourceType) report(d *Domain, r *Report, names *references) {
 	}
 	c := nameChecker{domain: d, of: t.ref}
 	c.ownFields(t)
+	c.guards(t)
 	r.Advice = append(r.Advice, c.advice...)
 }
 
@@ -119,6 +120,12 @@ func (p *userPermission) report(d *Domain, r *Report, names *references) {
 		names.resourceType(fmt.Sprintf("spec.applicableFor[%d]", i), name)
 	}
 	c := nameChecker{domain: d, of: p.ref()}
+	if p.rare != nil {
+		for i, name := range p.rare.exceptFor {
+			names.resourceType(fmt.Sprintf("spec.exceptFor[%d]", i), name)
+		}
+		c.actions("spec.actions", p.rare.actions, d.typesActedOn(p))
+	}
 	c.restricted("spec.user", p.user)
 	c.values(p)
 	r.Advice = append(r.Advice, c.advice...)
@@ -133,6 +140,12 @@ func (p *specialPermission) report(d *Domain, r *Report, names *references) {
 	}
 	c.restricted("spec.user", string(p.spec.User))
 	r.Advice = append(r.Advice, c.advice...)
+	if !slices.ContainsFunc(p.spec.Permissions, func(entry v1alpha1.SpecialPermissionEntry) bool { return severity(entry.Access) >= 0 }) {
+		r.Advice = append(r.Advice, Problem{
+			Reason: v1alpha1.ReasonMatchesNothing, Path: "spec.permissions",
+			Message: "decides nothing: every entry is NotApplicable, which leaves the roles to decide; set another access, or delete the special permission",
+		})
+	}
 }
 
 func (s *recordSet) report(d *Domain, r *Report, names *references) {
@@ -214,10 +227,28 @@ func (r *role) ruleLists() []ruleList   { return []ruleList{{"spec.rules", &r.ru
 func (g *group) ruleLists() []ruleList  { return []ruleList{{"spec.rules", &g.rules}} }
 func (p *policy) ruleLists() []ruleList { return []ruleList{{"spec.appAccessRules", &p.app}} }
 
+// conditional is implemented by the compiled form of kinds with conditions besides those of rules.
+type conditional interface {
+	// otherConditions yields them by their paths.
+	otherConditions(yield func(path string, c *condition) bool)
+}
+
+// otherConditions are the guards.
+func (t *resourceType) otherConditions(yield func(path string, c *condition) bool) {
+	for i := range t.guards {
+		if !yield(fmt.Sprintf("spec.guards[%d].condition", i), &t.guards[i].condition) {
+			return
+		}
+	}
+}
+
 // NotFilterable returns the paths of conditions in an object that no query language can express, of rules that give reading
-// or deleting.
+// or deleting and of guards of them.
 func (d *Domain) NotFilterable(ref Ref) []string {
 	c, found := d.objects(ref.Kind).find(ref.Name)
+	if t, ok := c.(*resourceType); ok {
+		return t.guardsNotFilterable()
+	}
 	object, hasRules := c.(ruled)
 	if !found || !hasRules {
 		return nil
@@ -231,6 +262,18 @@ func (d *Domain) NotFilterable(ref Ref) []string {
 			if d.givesListable(list.ruleSet, r) {
 				paths = append(paths, fmt.Sprintf("%s[%d].condition", list.path, r.index))
 			}
+		}
+	}
+	return paths
+}
+
+func (t *resourceType) guardsNotFilterable() []string {
+	var paths []string
+	for i := range t.guards {
+		g := &t.guards[i]
+		listable := slices.ContainsFunc(t.names, func(name string) bool { return !t.actions[name].writes() && g.actions.name(name) })
+		if listable && g.program != nil && !g.program.Filterable() {
+			paths = append(paths, fmt.Sprintf("spec.guards[%d].condition", i))
 		}
 	}
 	return paths
@@ -351,7 +394,7 @@ func (d *Domain) ruleAdvice(of Ref, path string, set *ruleSet) []Problem {
 			}
 			if len(left) > 0 {
 				advice = append(advice, Problem{
-					Reason: v1alpha1.ReasonMissingReadFields, Path: at + ".fields", Value: strings.Join(r.fields.names, ", "),
+					Reason: v1alpha1.ReasonMissingReadFields, Path: at + "." + r.fields.member(), Value: strings.Join(r.fields.listed(), ", "),
 					Message: fmt.Sprintf("leaves out %s, which clients of %s always need; add it", strings.Join(left, ", "), t.name),
 				})
 			}

@@ -63,9 +63,27 @@ func (p *plan) onlyConditions() bool {
 	if p.resourceType.guarded(p.action) || p.resourceType.staffOnly || p.resourceType.unrestricted || p.action.class == v1alpha1.ClassCreate || len(p.matched) > most {
 		return false
 	}
+	if !p.fieldsByOne() {
+		return false
+	}
 	return !p.action.writes() || !slices.ContainsFunc(p.matched, func(m matchedRule) bool {
 		return len(m.rule.validations)+len(m.rule.presets)+len(m.rule.computed) > 0
 	})
+}
+
+// fieldsByOne reports whether the fields that a decision lists are covered as if one rule covered them (S10): "*" is not,
+// and neither is what contains a field that a rule excepts, where several rules cover everything only together.
+func (p *plan) fieldsByOne() bool {
+	excepting, naming := 0, 0
+	for i := range p.matched {
+		switch fields := &p.matched[i].rule.fields; {
+		case !fields.all:
+			naming++
+		case !fields.everything():
+			excepting++
+		}
+	}
+	return excepting == 0 || excepting == 1 && naming == 0
 }
 
 // prepare makes the decisions that do not depend on which conditions hold.

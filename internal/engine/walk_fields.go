@@ -48,6 +48,21 @@ func topmost(paths []string) []string {
 	})
 }
 
+// member is the field of a Rule that the set comes from, listed what stands there.
+func (s fieldSet) member() string {
+	if s.all {
+		return "exceptFields"
+	}
+	return "fields"
+}
+
+func (s fieldSet) listed() []string {
+	if s.all {
+		return s.except
+	}
+	return s.names
+}
+
 // everything reports whether all fields are covered.
 func (s fieldSet) everything() bool { return s.all && len(s.except) == 0 }
 

@@ -19,6 +19,8 @@ func (s *search) expand(from *attempt) []*attempt {
 	switch from.decision.Reason {
 	case engine.ReasonUserDisabled:
 		e.enable()
+	case engine.ReasonGuard: // which no permission gets around
+		e.otherRecord()
 	case engine.ReasonStaffRequired:
 		e.makeStaff()
 	case engine.ReasonSpecialPermission:

@@ -278,6 +278,18 @@ func (b *UserPermissionBuilder) ApplicableFor(types ...string) *UserPermissionBu
 	return b
 }
 
+// ExceptFor adds types on which it does not act.
+func (b *UserPermissionBuilder) ExceptFor(types ...string) *UserPermissionBuilder {
+	b.obj.Spec.ExceptFor = append(b.obj.Spec.ExceptFor, as[v1alpha1.Name](types)...)
+	return b
+}
+
+// Actions adds actions that it restricts.
+func (b *UserPermissionBuilder) Actions(actions ...string) *UserPermissionBuilder {
+	b.obj.Spec.Actions = append(b.obj.Spec.Actions, as[v1alpha1.Token](actions)...)
+	return b
+}
+
 // HideDescendants sets the flag.
 func (b *UserPermissionBuilder) HideDescendants() *UserPermissionBuilder {
 	b.obj.Spec.HideDescendants = true

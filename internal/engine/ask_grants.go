@@ -282,7 +282,14 @@ func sameOutsideRules(a, b *evaluation) bool {
 		slices.Equal(slices.Collect(a.special), slices.Collect(b.special)) && slices.Equal(a.permissionsInForce(), b.permissionsInForce())
 }
 
+// permissionsInForce are the user permissions that restrict the principal, surely or by themselves.
 func (p *principal) permissionsInForce() []*userPermission {
 	lists := p.permissionLists()
-	return slices.DeleteFunc(slices.Concat(lists[:]...), func(permission *userPermission) bool { return !permission.window.inForce(p.at) })
+	all := slices.Concat(lists[:]...)
+	for _, also := range p.alsoRestricted {
+		all = append(append(all, nil), also.roleSet.permissions...) // apart from the others
+	}
+	return slices.DeleteFunc(all, func(permission *userPermission) bool {
+		return permission != nil && !permission.window.inForce(p.at)
+	})
 }

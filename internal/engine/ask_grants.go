@@ -198,7 +198,7 @@ func (p *Principal) Restrictions(resourceType, action string) []Restriction {
 		return nil
 	}
 	var found []Restriction
-	for r := range p.e.restrictionsOn(t, t.actions[action]).each {
+	for r := range p.e.restrictionsOn(p.e.domain, t, t.actions[action]).each {
 		restriction := Restriction{Field: r.field(), Allow: r.target(), Strict: r.strict(), DeniesEmpty: r.deniesEmpty()}
 		for permission := range r.permissions {
 			restriction.UserPermissions = append(restriction.UserPermissions, permission.object())

@@ -281,6 +281,7 @@ var environments = sync.OnceValue(func() map[Place]*cel.Env {
 		cel.DefaultUTCTimeZone(true),
 		cel.EnableMacroCallTracking(), // filters print parts of expressions
 		ext.Strings(),
+		cel.Lib(linkLibrary{}),
 		cel.Variable("context", properties),
 		cel.Variable("now", cel.TimestampType),
 	}

@@ -350,7 +350,7 @@ func (n *fastNode) inNodes(in *Input, r *fastRun) fastValue {
 // function evaluates a function of a text or a time.
 func (n *fastNode) function(a fastValue) fastValue {
 	switch {
-	case n.op == fastLength && a.kind == fastText:
+	case n.op == fastLength && a.kind == fastText && !a.isLarge():
 		return fastInteger(utf8.RuneCountInString(a.text))
 	case n.op == fastLength && a.kind >= fastTexts:
 		return fastInteger(int(a.bits))
@@ -361,7 +361,7 @@ func (n *fastNode) function(a fastValue) fastValue {
 			}
 			return letter
 		}, a.text)}
-	case n.op == fastParse && a.kind == fastText:
+	case n.op == fastParse && a.kind == fastText && !a.isLarge():
 		return fastParseTime(a.text)
 	case n.op == fastParse && a.kind == fastInstant:
 		return a

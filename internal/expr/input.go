@@ -53,6 +53,8 @@ type Action struct {
 type Resource struct {
 	Type, ID   string
 	Properties Properties
+	// Records are those that links and trees lead to; nil: none.
+	Records Records
 	// Unknown is set where the input is about every record of the type: the id, and the properties that are not
 	// given, are unknown.
 	Unknown *Unknown
@@ -134,6 +136,8 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return types.Timestamp{Time: in.Now}, true
 	case accountName:
 		return &in.account, true
+	case recordsName:
+		return recordsValue{in.Resource.Records}, true
 	case unknownName:
 		return in.Resource.Unknown.look(), true
 	}
@@ -189,7 +193,7 @@ var (
 			"groups": names, "roles": names,
 		},
 		actionType:   {"name": types.StringType, "properties": properties},
-		resourceType: {"type": types.StringType, "id": types.StringType, "properties": properties},
+		resourceType: {"type": types.StringType, "id": types.StringType, "properties": properties, "links": properties},
 	}
 )
 
@@ -241,6 +245,8 @@ func (r *Resource) field(name string) any {
 		return r.ID
 	case "properties":
 		return propertiesValue{r.Properties, &r.whole}
+	case "links":
+		return r.links()
 	}
 	return nil
 }

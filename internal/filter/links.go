@@ -57,9 +57,12 @@ func WalkLink(value any, path []string, visit func(found Found, value any)) {
 	WalkLink(member, path[1:], visit)
 }
 
-// LinkText is the text by which links are compared: a string itself, a number by its shortest JSON text.
-// Other values, and the empty string, have none.
+// LinkText is the text by which links are compared: a string itself, a number by its shortest JSON text, a record by its
+// id. Other values, and the empty string, have none.
 func LinkText(value any) (string, bool) {
+	if record, ok := value.(map[string]any); ok {
+		value = record["id"]
+	}
 	switch v := value.(type) {
 	case string:
 		return v, v != ""

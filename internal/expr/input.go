@@ -27,6 +27,8 @@ type Input struct {
 	// Budget is that of the request; nil: it has no limit. TryBool does not ask it.
 	Budget *Budget
 
+	filterErr error // of the filter that is made
+
 	account account       // of the evaluation that runs
 	whole   traits.Mapper // Proposed merged, during an evaluation that has asked for it
 }

@@ -141,6 +141,18 @@ func (t *Tree) linkIDs() (ids []string, numbers []any) {
 	return ids, numbers
 }
 
+// IDValues are the values that name some records: their ids as text, and as numbers those that are the text of one.
+func IDValues(ids []string) []any {
+	values := make([]any, 0, len(ids))
+	for _, id := range ids {
+		values = append(values, id)
+		if number, ok := numberOf(id); ok {
+			values = append(values, number)
+		}
+	}
+	return values
+}
+
 // numberOf gives the number whose LinkText an id is.
 func numberOf(id string) (any, bool) {
 	var number any

@@ -33,7 +33,8 @@ done
 diff <(bin/kustomize build config/default | awk '/^kind: / { kind = $2 } /^metadata:/ { meta = 1 } meta && /^  name: / { print kind "/" $2; meta = 0 }' |
   grep -v '^Namespace/' | sort) <(kinds) || no "the chart installs other objects than config/default"
 
-[[ $(kinds --set certificates.issuer=cert-manager) != *Secret/* ]] || no "a Secret in spite of cert-manager"
+[[ $(kinds --set certificates.issuer=cert-manager) != *Secret/remit-certs* ]] || no "a Secret in spite of cert-manager"
+[[ $(kinds --set certificates.issuer=cert-manager) == *Secret/remit-webhook-path* ]] || no "no Secret for the webhooks' path"
 [[ $(render --set metrics.enabled=true,metrics.prometheusRule=true) == *'{{ $labels.pod }} does not serve decisions.'* ]] || no "alerts lost their templates"
 [[ $(render --set autoscaling.enabled=true) != *"  replicas: "* ]] || no "replicas in spite of autoscaling"
 

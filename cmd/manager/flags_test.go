@@ -44,6 +44,8 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 		"--namespace=a/b":                                        `--namespace is "a/b"`,
 		"--cert-secret=certs":                                    "--cert-secret needs --webhook-cert-dir",
 		"--cert-secret=a --webhook-cert-dir=/a --cert-services=": "--cert-secret needs --cert-services",
+		"--webhook-path-secret=a --webhook-configuration=":       "--webhook-path-secret needs --webhook-configuration",
+		"--webhook-client-ca=/ca.crt":                            "--webhook-client-ca needs --webhook-cert-dir",
 		"--decision-port=1":                                      "flag provided but not defined",
 		"--webhook-port=70000 --default-domain=A":                "--default-domain",
 	} {

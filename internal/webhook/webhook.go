@@ -33,7 +33,7 @@ import (
 	"github.com/remit-authz/remit/internal/store"
 )
 
-// path is where the webhook of all kinds is served.
+// path is where the webhook of all kinds is served, below a token where PathOptions say so.
 const path = "/validate-permissions-remit-dev-v1alpha1"
 
 // The API server skips two kinds of requests by itself: updates that leave the spec as it is (labels, annotations, owners
@@ -46,6 +46,8 @@ const path = "/validate-permissions-remit-dev-v1alpha1"
 type Options struct {
 	// Namespace is the operator's own, in which replicas record for each other what they admit.
 	Namespace string
+	// Path keeps the webhook's URL from everybody but the API server.
+	Path PathOptions
 	// Clock gives the time. Nil: the real one.
 	Clock clock.PassiveClock
 }
@@ -78,7 +80,11 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 			domains: domains, leases: coordination.Leases(opts.Namespace), live: mgr.GetAPIReader(), clock: opts.Clock, locks: map[string]*sync.Mutex{},
 		},
 	}
-	mgr.GetWebhookServer().Register(path, &ctrladmission.Webhook{Handler: r})
+	answers := &ctrladmission.Webhook{Handler: r}
+	if opts.Path.Secret != "" {
+		return setupPath(mgr, answers, opts)
+	}
+	mgr.GetWebhookServer().Register(path, answers)
 	return nil
 }
 

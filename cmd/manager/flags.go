@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -68,6 +69,8 @@ type config struct {
 	webhookPathSecret    string
 	webhookClientCA      string
 
+	domainMemoryLimit int64 // bytes; 0: none
+
 	decisionBindAddress  string
 	decisionCertDir      string
 	decisionAuthn        string
@@ -109,6 +112,8 @@ func parse(args []string, out io.Writer) (*config, error) {
 		"each day and gives it to the API server; empty: a path that anybody can guess")
 	flags.StringVar(&cfg.webhookClientCA, "webhook-client-ca", "", "`file` with the authority that has to have signed the certificate of whoever calls the webhooks; "+
 		"empty: no certificate is asked for")
+	flags.Func("domain-memory-limit", "how much `memory` a domain may take, such as 64Mi, as remit_domain_memory_bytes estimates it: "+
+		"changes that would make one larger are refused; empty: no limit", cfg.setDomainMemoryLimit)
 	flags.StringVar(&cfg.decisionBindAddress, "decision-bind-address", server.DefaultBindAddress, "`host:port` of the decision server; 0 turns it off")
 	flags.StringVar(&cfg.decisionCertDir, "decision-cert-dir", "", "`folder` with tls.crt and tls.key of the decision server, read again when they change; "+
 		"empty: a certificate that it makes for itself")
@@ -174,6 +179,19 @@ func (c *config) validateWebhooks() error {
 	case c.webhookClientCA != "" && c.webhookCertDir == "":
 		return errors.New("--webhook-client-ca needs --webhook-cert-dir")
 	}
+	return nil
+}
+
+// setDomainMemoryLimit reads a quantity of bytes.
+func (c *config) setDomainMemoryLimit(text string) error {
+	if c.domainMemoryLimit = 0; text == "" {
+		return nil
+	}
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil || quantity.Sign() <= 0 {
+		return errors.New("it must be a quantity such as 64Mi, or empty for no limit")
+	}
+	c.domainMemoryLimit = quantity.Value()
 	return nil
 }
 

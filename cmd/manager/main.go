@@ -134,7 +134,7 @@ func run(asked context.Context, cfg *config) error {
 	}
 	if cfg.webhookPort != 0 {
 		namespace, err := cfg.ownNamespace()
-		errs = append(errs, err, webhook.SetupWithManager(mgr, domains, webhook.Options{Namespace: namespace, Path: path}))
+		errs = append(errs, err, webhook.SetupWithManager(mgr, domains, webhook.Options{Namespace: namespace, Path: path, MemoryLimit: cfg.domainMemoryLimit}))
 		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
 	}
 	if cfg.decisionBindAddress != off {

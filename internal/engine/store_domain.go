@@ -28,6 +28,8 @@ type Domain struct {
 
 	// What follows is derived from the above.
 
+	specSize int64 // of all objects
+
 	users   table[*user] // known users by id
 	records table[*records]
 	// recordState identifies one state of all records.
@@ -292,6 +294,7 @@ type builder struct {
 	records            *tableEdit[*records]
 	groupRestrictions  *tableEdit[[]*userPermission]
 
+	specSize      int64
 	ownUsers      map[string]*user // copies that the builder may change
 	recordEdits   map[string]recordsEdit
 	all           bool            // everybody is affected
@@ -302,6 +305,7 @@ type builder struct {
 func newBuilder(d *Domain) *builder {
 	b := &builder{
 		old:               d,
+		specSize:          d.specSize,
 		users:             edit(d.users),
 		records:           edit(d.records),
 		groupRestrictions: edit(d.groupRestrictions),
@@ -485,6 +489,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		}
 	}
 	d := &Domain{
+		specSize:          b.specSize,
 		users:             b.users.next,
 		records:           b.records.next,
 		groupRestrictions: b.groupRestrictions.next,

@@ -95,7 +95,7 @@ hack/adapters/node_modules: hack/adapters/package.json hack/adapters/package-loc
 
 .PHONY: fuzz
 fuzz: ## Run the fuzz targets of expressions, objects, manifests and requests (FUZZTIME each).
-	@for target in expr:FuzzFastAgainstCEL engine:FuzzCompile engine:FuzzDecide manifests:FuzzParse server:FuzzEvaluation server/wire:FuzzParseJSON server/wire:FuzzParse server/wire:FuzzAppendDecision \
+	@for target in expr:FuzzFastAgainstCEL expr:FuzzBounds engine:FuzzCompile engine:FuzzDecide manifests:FuzzParse server:FuzzEvaluation server/wire:FuzzParseJSON server/wire:FuzzParse server/wire:FuzzAppendDecision \
 		importer:FuzzDirectus importer:FuzzInvenTree importer:FuzzERPNext importer:FuzzERPNextNeverWider importer:FuzzCin7; do \
 		echo "Fuzzing $${target#*:} in internal/$${target%%:*}, $(FUZZTIME)"; \
 		go test "./internal/$${target%%:*}" -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME); \

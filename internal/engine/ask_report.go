@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/expr"
 )
 
 // Problem is something about one object that its author should know.
@@ -94,6 +95,9 @@ func (g *group) report(d *Domain, r *Report, names *references) {
 	c := nameChecker{domain: d, of: g.ref}
 	c.members(g)
 	r.Advice = append(d.ruleAdvice(g.ref, "spec.rules", &g.rules), c.advice...)
+	if g.condition != nil {
+		r.Advice = append(r.Advice, costAdvice("spec.memberCondition", g.condition.program)...)
+	}
 }
 
 func (a *account) report(d *Domain, r *Report, names *references) {
@@ -303,7 +307,23 @@ func (r *references) rules(path string, rules []v1alpha1.Rule) {
 	}
 }
 
-// ruleAdvice returns advice about rules that give nothing, that name what nothing matches, and about read rules that leave
+// costAdvice returns advice about an expression that can become costly. program is nil for one that does not compile.
+func costAdvice(path string, program *expr.Program) []Problem {
+	if program == nil {
+		return nil
+	}
+	var advice []Problem
+	for _, over := range program.NestedLoops() {
+		advice = append(advice, Problem{
+			Reason: v1alpha1.ReasonCostlyExpression, Path: path, Value: program.Source(),
+			Message: fmt.Sprintf("loops over %s inside of another loop, which takes as many steps as the product of both lengths and is an error beyond %d; "+
+				"ask with `in` instead of the inner loop, or bound it first: %s.size() <= 100 && …", over, expr.CostLimit, over),
+		})
+	}
+	return advice
+}
+
+// ruleAdvice returns advice about expressions that can become costly, about rules that give nothing, that name what nothing matches, and about read rules that leave
 // out fields which clients need.
 func (d *Domain) ruleAdvice(of Ref, path string, set *ruleSet) []Problem {
 	c := nameChecker{domain: d, of: of}
@@ -311,6 +331,9 @@ func (d *Domain) ruleAdvice(of Ref, path string, set *ruleSet) []Problem {
 	advice := c.advice
 	for i, r := range set.rules {
 		at := fmt.Sprintf("%s[%d]", path, i)
+		for expression, program := range r.expressions() {
+			advice = append(advice, costAdvice(at+expression, program)...)
+		}
 		if r.access == v1alpha1.AccessNone {
 			advice = append(advice, Problem{
 				Reason: v1alpha1.ReasonPointlessRules, Path: at + ".access", Value: string(r.access),

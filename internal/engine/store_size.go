@@ -37,14 +37,8 @@ func (d *Domain) Size() int64 {
 	}
 	rules := func(set ruleSet) {
 		for _, r := range set.rules {
-			if r.condition != nil {
-				add(r.condition.program)
-			}
-			for _, v := range r.validations {
-				add(v.program)
-			}
-			for _, p := range r.computed {
-				add(p.program)
+			for _, program := range r.expressions() {
+				add(program)
 			}
 		}
 	}

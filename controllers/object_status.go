@@ -131,7 +131,7 @@ func (v *statusInput) common(c *conditions) {
 }
 
 func (v *statusInput) resourceType(o *v1alpha1.ResourceType, _ *conditions) {
-	actions, rules, records := v.domain.Usage(o.Name)
+	actions, rules, records := v.domain.Usage(o.TypeName())
 	o.Status.Actions, o.Status.Rules, o.Status.Records = int32(actions), int32(rules), int32(records)
 }
 

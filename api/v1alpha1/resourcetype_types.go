@@ -4,7 +4,9 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:validation:XValidation:rule="(has(self.spec.type) && self.spec.type != '' ? self.spec.type : self.metadata.name) == (has(oldSelf.spec.type) && oldSelf.spec.type != '' ? oldSelf.spec.type : oldSelf.metadata.name)",message="what the type is called is immutable; create another ResourceType and delete this one",fieldPath=".spec.type"
 // +kubebuilder:resource:shortName=rtype,categories=remit
+// +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.type`
 // +kubebuilder:printcolumn:name="Areas",type=string,JSONPath=`.spec.areas`
 // +kubebuilder:printcolumn:name="Actions",type=integer,JSONPath=`.status.actions`
 // +kubebuilder:printcolumn:name="Rules",type=integer,JSONPath=`.status.rules`
@@ -25,6 +27,11 @@ type ResourceType struct {
 
 // ResourceTypeSpec says which actions and linked fields the type has.
 type ResourceTypeSpec struct {
+	// type is what applications and all references in the domain call the type: any text without control characters, but
+	// not "*". Empty: the object's name. It is unique in the domain, and immutable.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="self != '*'",message="\"*\" stands for every type"
+	Type TypeName `json:"type,omitempty"`
 	// displayName for people. Empty: the object's name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
@@ -46,6 +53,11 @@ type ResourceTypeSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=512
 	Fields []Field `json:"fields,omitempty"`
+	// guards bind everybody, superusers and admins too: each that names an action must be true for it (S3a).
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Guards []Guard `json:"guards,omitempty"`
 	// parentField makes the type a tree: the property that holds the id of a record's parent.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
@@ -83,15 +95,42 @@ type Action struct {
 	Implies []Token `json:"implies,omitempty"`
 }
 
+// Guard is a condition on an action that nobody is exempt from: four eyes, closed periods (S3a).
+type Guard struct {
+	// actions that it guards. Empty, or "*" among them: every action. A name that ends in ":*" stands for every action whose
+	// name begins so.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	Actions []Token `json:"actions,omitempty"`
+	// condition is CEL that gives a bool over what conditions of rules see, and proposed. False, and an error such as an
+	// unknown property, denies.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	Condition Expression `json:"condition"`
+	// message tells a person why it denies. Empty: the condition.
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	Message string `json:"message,omitempty"`
+}
+
 // Field declares a property that links to records of another type.
+// +kubebuilder:validation:XValidation:rule="!has(self.linksTo) || self.linksTo == '' || !has(self.linksToField)",message="a field has linksTo or linksToField, not both",fieldPath=".linksToField"
 type Field struct {
 	// name, a path; through a list it stands for every element.
 	// +required
 	Name FieldPath `json:"name"`
-	// linksTo names the ResourceType whose record ids the field holds. Empty: the field is no link.
+	// linksTo names the ResourceType whose record ids the field holds. Empty: the field is no link, unless linksToField is
+	// given.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	LinksTo string `json:"linksTo,omitempty"`
+	// linksToField makes a dynamic link: the name of the field beside it, in the same object, that holds the name of the
+	// ResourceType whose record the value is.
+	// +optional
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:Pattern=`^[^.\s]+$`
+	LinksToField string `json:"linksToField,omitempty"`
 	// ignoreUserPermissions leaves the field out when user permissions restrict records (S9).
 	// +optional
 	IgnoreUserPermissions bool `json:"ignoreUserPermissions,omitempty"`
@@ -109,6 +148,14 @@ type ResourceTypeStatus struct {
 	// records of the type that the domain knows.
 	// +optional
 	Records int32 `json:"records"`
+}
+
+// TypeName returns what the domain calls the type: spec.type, or the object's name where that is empty.
+func (t *ResourceType) TypeName() string {
+	if t.Spec.Type != "" {
+		return string(t.Spec.Type)
+	}
+	return t.Name
 }
 
 // +kubebuilder:object:root=true

@@ -45,6 +45,11 @@ type Name string
 // +kubebuilder:validation:MaxLength=253
 type NameOrAny string
 
+// TypeName is what applications and all references in the domain call a resource type.
+// +kubebuilder:validation:MaxLength=253
+// +kubebuilder:validation:Pattern=`^[^\x00-\x1f\x7f-\x9f]*$`
+type TypeName string
+
 // Token is a short name that its object defines: an area, an action.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=128
@@ -118,8 +123,9 @@ type RoleRef struct {
 // Rule gives actions on resource types, under conditions.
 // +kubebuilder:validation:XValidation:rule="has(self.resources) && size(self.resources) > 0 || has(self.areas) && size(self.areas) > 0",message="a rule names at least one of resources, areas"
 // +kubebuilder:validation:XValidation:rule="has(self.access) != (has(self.actions) && size(self.actions) > 0)",message="a rule has exactly one of access, actions"
+// +kubebuilder:validation:XValidation:rule="!has(self.fields) || size(self.fields) == 0 || !has(self.exceptFields) || size(self.exceptFields) == 0",message="a rule has fields or exceptFields, not both",fieldPath=".exceptFields"
 type Rule struct {
-	// resources are names of resource types, or "*" for every type, including future ones.
+	// resources are names of resource types, as their spec.type has them, or "*" for every type, including future ones.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
@@ -134,7 +140,8 @@ type Rule struct {
 	// +optional
 	// +kubebuilder:validation:Enum=Full;ReadOnly;None
 	Access Access `json:"access,omitempty"`
-	// actions are names of actions, with what they imply, or "*" for all.
+	// actions are names of actions, with what they imply, or "*" for all. A name that ends in ":*", such as "get:*", stands
+	// for every action whose name begins so.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
@@ -149,6 +156,12 @@ type Rule struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	Fields []FieldPath `json:"fields,omitempty"`
+	// exceptFields are the properties that the rule does not cover, nor what is below them; it covers all others. At most
+	// one of fields and exceptFields is given.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	ExceptFields []FieldPath `json:"exceptFields,omitempty"`
 	// validations must all hold for what a Create or Update would store.
 	// +optional
 	// +listType=atomic

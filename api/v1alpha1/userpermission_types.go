@@ -30,6 +30,7 @@ type UserPermission struct {
 // +kubebuilder:validation:XValidation:rule="has(self.user) != has(self.group)",message="give exactly one of user, group"
 // +kubebuilder:validation:XValidation:rule="!has(self.default) || self.forValues.exists(v, v == self.default)",message="default must be one of forValues",fieldPath=".default"
 // +kubebuilder:validation:XValidation:rule="!has(self.startsAt) || !has(self.expiresAt) || self.startsAt < self.expiresAt",message="expiresAt must be after startsAt",fieldPath=".expiresAt"
+// +kubebuilder:validation:XValidation:rule="!has(self.applicableFor) || size(self.applicableFor) == 0 || !has(self.exceptFor) || size(self.exceptFor) == 0",message="give applicableFor or exceptFor, not both",fieldPath=".exceptFor"
 type UserPermissionSpec struct {
 	// user is the id of the user that is restricted.
 	// +optional
@@ -54,6 +55,18 @@ type UserPermissionSpec struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	ApplicableFor []Name `json:"applicableFor,omitempty"`
+	// exceptFor are resource types on which the permission does not act; it acts on all others. At most one of
+	// applicableFor and exceptFor is given.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=256
+	ExceptFor []Name `json:"exceptFor,omitempty"`
+	// actions that the permission restricts. Empty: all.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:XValidation:rule="self.all(a, a != '*')",message="leave actions empty for all; \"*\" is not written"
+	Actions []Token `json:"actions,omitempty"`
 	// hideDescendants allows exactly the records of forValues, not what stands below them.
 	// +optional
 	HideDescendants bool `json:"hideDescendants,omitempty"`

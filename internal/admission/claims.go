@@ -23,11 +23,9 @@ func (c Claim) ConflictsWith(other Claim) bool {
 // adminsKey is the claim on who is admin, and on what the built-in roles are (A1, A2).
 const adminsKey = "admins"
 
-// Independent reports whether no change of a kind can break A1 to A5, alone or together with others: types and records
-// make nobody known, and nobody admin.
-func Independent(kind engine.Kind) bool {
-	return kind == engine.KindResourceType || kind == engine.KindRecordSet
-}
+// Independent reports whether no change of a kind can break A1 to A5, alone or together with others: records make nobody
+// known, and nobody admin.
+func Independent(kind engine.Kind) bool { return kind == engine.KindRecordSet }
 
 // claims are those of a change.
 //
@@ -35,8 +33,12 @@ func Independent(kind engine.Kind) bool {
 // so in the state that it is judged by, or the state after it, else shared. So a change that takes an admin away is
 // judged by a state with every change admitted before it, and every other change by one that has the same admins.
 func claims(r *review) []Claim {
-	if Independent(r.ref.Kind) {
+	switch r.ref.Kind {
+	case engine.KindRecordSet:
 		return nil
+	case engine.KindResourceType:
+		return typeClaims(r)
+	default:
 	}
 	back := *r
 	back.before, back.after = r.after, r.before
@@ -58,4 +60,17 @@ func claims(r *review) []Claim {
 		}
 	}
 	return all
+}
+
+// typeClaims are those of a change to a resource type, which makes nobody admin: what it is called (A3).
+func typeClaims(r *review) []Claim {
+	if r.Operation == Update { // which leaves the name as it is
+		return nil
+	}
+	for _, object := range []engine.Object{r.Object, r.Old} {
+		if t, ok := object.(*v1alpha1.ResourceType); ok {
+			return []Claim{{Key: "type " + t.TypeName()}}
+		}
+	}
+	return nil
 }

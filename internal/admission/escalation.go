@@ -43,7 +43,7 @@ func escalation(r *review) field.ErrorList {
 	e := &judge{
 		review:       r,
 		held:         holdingsOf(extended, r.User.Name, r.Now),
-		types:        append(objectsOf[*v1alpha1.ResourceType](r.after, engine.KindResourceType), toCome...),
+		types:        append(resourceTypes(r.after), toCome...),
 		restrictions: map[*engine.Domain][]*v1alpha1.UserPermission{},
 	}
 	e.probe = newProber(e.types, r.after.Policy().AppAccessRules, r.Now)
@@ -116,7 +116,7 @@ func (e *judge) typeNames(holds func(*v1alpha1.ResourceType) bool) map[string]bo
 	found := map[string]bool{}
 	for _, t := range e.types {
 		if holds == nil || holds(t) {
-			found[t.Name] = true
+			found[t.TypeName()] = true
 		}
 	}
 	return found

@@ -36,8 +36,8 @@ func (e *judge) fallback(was, is *v1alpha1.UserPermission) {
 	if is != nil && !over(is.Spec.TimeWindow, e.Now) {
 		after = is.Spec.Default
 	}
-	same := was != nil && is != nil && sameSubject(was, is) && appliesWithin(is.Spec.ApplicableFor, was.Spec.ApplicableFor) &&
-		appliesWithin(was.Spec.ApplicableFor, is.Spec.ApplicableFor) && within(is.Spec.TimeWindow, was.Spec.TimeWindow, e.Now) && within(was.Spec.TimeWindow, is.Spec.TimeWindow, e.Now)
+	same := was != nil && is != nil && sameSubject(was, is) && appliesWithin(is, was) &&
+		appliesWithin(was, is) && within(is.Spec.TimeWindow, was.Spec.TimeWindow, e.Now) && within(was.Spec.TimeWindow, is.Spec.TimeWindow, e.Now)
 	if before == after && (same || after == "") {
 		return
 	}
@@ -59,7 +59,7 @@ func (e *judge) fallback(was, is *v1alpha1.UserPermission) {
 // isCreate reports whether an action of a type is of class Create.
 func (e *judge) isCreate(resourceType, action string) bool {
 	return slices.ContainsFunc(e.types, func(t *v1alpha1.ResourceType) bool {
-		return t.Name == resourceType && engine.ActionClass(t, action) == v1alpha1.ClassCreate
+		return t.TypeName() == resourceType && engine.ActionClass(t, action) == v1alpha1.ClassCreate
 	})
 }
 
@@ -68,7 +68,7 @@ func (e *judge) isCreate(resourceType, action string) bool {
 func (e *judge) restrictsAsMuch(was, is *v1alpha1.UserPermission) bool {
 	return is != nil && sameSubject(was, is) && valuesWithin(is, was) &&
 		within(was.Spec.TimeWindow, is.Spec.TimeWindow, e.Now) &&
-		appliesWithin(was.Spec.ApplicableFor, is.Spec.ApplicableFor)
+		appliesWithin(was, is)
 }
 
 // allowsNoMore says whether the new permission, which beside others adds its records to theirs, adds none
@@ -76,7 +76,7 @@ func (e *judge) restrictsAsMuch(was, is *v1alpha1.UserPermission) bool {
 func (e *judge) allowsNoMore(was, is *v1alpha1.UserPermission) bool {
 	return was != nil && sameSubject(was, is) && valuesWithin(is, was) &&
 		within(is.Spec.TimeWindow, was.Spec.TimeWindow, e.Now) &&
-		appliesWithin(is.Spec.ApplicableFor, was.Spec.ApplicableFor)
+		appliesWithin(is, was)
 }
 
 func sameSubject(a, b *v1alpha1.UserPermission) bool {
@@ -92,9 +92,20 @@ func valuesWithin(inner, outer *v1alpha1.UserPermission) bool {
 	})
 }
 
-// appliesWithin says whether one applicableFor has no type that another has not; an empty one has all.
-func appliesWithin(inner, outer []v1alpha1.Name) bool {
-	return len(outer) == 0 || len(inner) > 0 && !slices.ContainsFunc(inner, func(name v1alpha1.Name) bool { return !slices.Contains(outer, name) })
+// appliesWithin reports whether one user permission acts on no type and no action on which another does not.
+func appliesWithin(inner, outer *v1alpha1.UserPermission) bool {
+	is, around := &inner.Spec, &outer.Spec
+	if len(around.Actions) > 0 && (len(is.Actions) == 0 || !isSubset(is.Actions, around.Actions)) {
+		return false
+	}
+	if len(is.ApplicableFor) > 0 {
+		return !slices.ContainsFunc(is.ApplicableFor, func(name v1alpha1.Name) bool { return actsOn(is, name) && !actsOn(around, name) })
+	}
+	return len(around.ApplicableFor) == 0 && isSubset(around.ExceptFor, is.ExceptFor)
+}
+
+func isSubset[T comparable](list, of []T) bool {
+	return !slices.ContainsFunc(list, func(element T) bool { return !slices.Contains(of, element) })
 }
 
 // opens reports that a user permission no longer restricts a user, or anybody (""): who takes it away holds,
@@ -123,7 +134,7 @@ func (e *judge) isBeside(p *v1alpha1.UserPermission, user string) bool {
 	return slices.ContainsFunc(e.userPermissions(e.after), func(other *v1alpha1.UserPermission) bool {
 		binds := user == "" || string(other.Spec.User) == user || slices.Contains(in, string(other.Spec.Group))
 		return binds && other.Name != p.Name && other.Spec.Allow == p.Spec.Allow &&
-			overlap(other.Spec.ApplicableFor, p.Spec.ApplicableFor)
+			overlap(other, p)
 	})
 }
 

@@ -149,7 +149,7 @@ func (p *prober) ask(objects ...engine.Object) (given grants, decided map[string
 func typesToCome(domains ...*engine.Domain) []*v1alpha1.ResourceType {
 	areas, names, actions := map[v1alpha1.Token]bool{}, map[string]bool{}, map[v1alpha1.Token]bool{}
 	exists := func(name string) bool {
-		_, ok := domains[0].Lookup(engine.Ref{Kind: engine.KindResourceType, Name: name})
+		_, ok := domains[0].ResourceType(name)
 		return ok
 	}
 	see := func(resources []v1alpha1.NameOrAny, of []v1alpha1.Token) {

@@ -54,7 +54,7 @@ func (r *review) concernsAdmins() bool {
 		return true // whoever has no other role is admin; A1 keeps it from being so
 	}
 	switch {
-	case Independent(r.ref.Kind):
+	case Independent(r.ref.Kind), r.ref.Kind == engine.KindResourceType:
 		return false
 	case r.ref.Kind == engine.KindRole:
 		was, _ := r.before.RoleSpec(r.ref.Name)

@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/kinds"
 )
@@ -69,7 +70,7 @@ var rules = []struct {
 }{
 	{"A1", builtInRoles},
 	{"A2", lastAdmin},
-	{"A3", userIDs},
+	{"A3", identities},
 	{"A4", defaults},
 	{"A5", duplicates},
 	{"A6", objectAlone},
@@ -187,6 +188,16 @@ var collectors = []string{
 // garbage collector.
 func (c *Change) Exempt() bool {
 	return c.Operation == Delete && (c.NamespaceTerminating || slices.Contains(collectors, c.User.Name))
+}
+
+// resourceTypes are those of a domain that count, sorted by what it calls them.
+func resourceTypes(d *engine.Domain) []*v1alpha1.ResourceType {
+	var types []*v1alpha1.ResourceType
+	for _, name := range d.ResourceTypes() {
+		t, _ := d.ResourceType(name)
+		types = append(types, t)
+	}
+	return types
 }
 
 // objectsOf returns the objects of a kind, sorted by name.

@@ -84,16 +84,26 @@ func rivals(d *engine.Domain, p *v1alpha1.UserPermission) []*v1alpha1.UserPermis
 	var found []*v1alpha1.UserPermission
 	for _, other := range all {
 		if other.Name != p.Name && other.Spec.User == p.Spec.User && other.Spec.Group == p.Spec.Group &&
-			other.Spec.Allow == p.Spec.Allow && overlap(other.Spec.ApplicableFor, p.Spec.ApplicableFor) {
+			other.Spec.Allow == p.Spec.Allow && overlap(other, p) {
 			found = append(found, other)
 		}
 	}
 	return found
 }
 
-// overlap says whether two lists of applicableFor have a type in common; an empty list has all.
-func overlap(a, b []v1alpha1.Name) bool {
-	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(name v1alpha1.Name) bool { return slices.Contains(b, name) })
+// overlap reports whether there may be a type on which two permissions both act.
+func overlap(a, b *v1alpha1.UserPermission) bool {
+	if len(a.Spec.ApplicableFor) == 0 {
+		a, b = b, a
+	}
+	return len(a.Spec.ApplicableFor) == 0 || slices.ContainsFunc(a.Spec.ApplicableFor, func(name v1alpha1.Name) bool {
+		return actsOn(&a.Spec, name) && actsOn(&b.Spec, name)
+	})
+}
+
+// actsOn reports whether a permission acts on a type (S9).
+func actsOn(p *v1alpha1.UserPermissionSpec, name v1alpha1.Name) bool {
+	return (len(p.ApplicableFor) == 0 || slices.Contains(p.ApplicableFor, name)) && !slices.Contains(p.ExceptFor, name)
 }
 
 // subject is whom a permission restricts, for messages.
@@ -106,7 +116,11 @@ func subject(p *v1alpha1.UserPermission) string {
 
 // scope is where a permission applies, for messages.
 func scope(p *v1alpha1.UserPermission) string {
-	if len(p.Spec.ApplicableFor) == 0 {
+	switch {
+	case len(p.Spec.ApplicableFor) > 0:
+	case len(p.Spec.ExceptFor) > 0:
+		return fmt.Sprintf(" on every type but %s", joinNames(p.Spec.ExceptFor))
+	default:
 		return " on every type"
 	}
 	return fmt.Sprintf(" on %s", joinNames(p.Spec.ApplicableFor))

@@ -40,3 +40,22 @@ func TestUserIDMessages(t *testing.T) {
 		t.Errorf("got %v", got.Errors)
 	}
 }
+
+func TestTypeNames(t *testing.T) {
+	domain := objects{MakeResourceType("order").Obj(), MakeResourceType("so").Type("Sales Order").Obj()}
+	run(t, map[string]reviewCase{
+		"a name that another object has":       {domain, create(MakeResourceType("sales-order").Type("Sales Order").Obj()), []string{"spec.type A3"}},
+		"a name that is another object's name": {domain, create(MakeResourceType("o").Type("order").Obj()), []string{"spec.type A3"}},
+		"an object called like another type":   {objects{MakeResourceType("o").Type("order").Obj()}, create(MakeResourceType("order").Obj()), []string{"metadata.name A3"}},
+		"the name of an object with a type":    {domain, create(MakeResourceType("x").Type("so").Obj()), nil},
+		"another type":                         {domain, update(MakeResourceType("so").Type("Order").Obj()), []string{"spec.type A3"}},
+		"no type any more":                     {domain, update(MakeResourceType("so").Obj()), []string{"spec.type A3"}},
+		"the name as the type":                 {domain, update(MakeResourceType("order").Type("order").Obj()), nil},
+		"other fields":                         {domain, update(MakeResourceType("so").Type("Sales Order").StaffOnly().Obj()), nil},
+		"deleting":                             {domain, remove(MakeResourceType("so").Type("Sales Order").Obj()), nil},
+	})
+	change := create(MakeResourceType("x").Type("Sales Order").Obj())
+	if got := Review(engine.Compile(nil), change).Claims; len(got) != 1 || got[0].Key != "type Sales Order" {
+		t.Errorf("the claims of a new type are %v", got)
+	}
+}

@@ -76,7 +76,7 @@ func TestWarnings(t *testing.T) {
 		"special, that widens":                  {people, create(MakeSpecialPermission("s", "ann").On("Full", "order").Obj()), []string{"user ann: read, update on order will be"}},
 		"special, that widens two types":        {people, create(MakeSpecialPermission("s", "ann").OnAreas("ReadOnly", "sales").Obj()), []string{"read on bill", "read on order"}},
 		"special, that takes":                   {people, create(MakeSpecialPermission("s", "ann").On("None", "order").Obj()), nil},
-		"special, that says nothing":            {people, create(MakeSpecialPermission("s", "ann").On("NotApplicable", "order").Obj()), nil},
+		"special, that says nothing":            {people, create(MakeSpecialPermission("s", "ann").On("NotApplicable", "order").Obj()), []string{"decides nothing"}},
 		"special, that gives what was not":      {people, create(MakeSpecialPermission("s", "new").On("Full", "order").Obj()), nil},
 		"special, that widens what is to come":  {people, create(MakeSpecialPermission("s", "new").On("Full", "order").In(nextMonth, "").Obj()), []string{"read, update on order"}},
 		"special, that is over":                 {people, create(MakeSpecialPermission("s", "ann").On("Full", "order").In("", lastMonth).Obj()), nil},

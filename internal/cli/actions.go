@@ -30,18 +30,15 @@ type actionTable struct {
 
 func newActionTable(d domain) *actionTable {
 	t := &actionTable{byType: map[string][]v1alpha1.Action{}}
-	for _, object := range d.Objects(engine.KindResourceType) {
-		resourceType, ok := object.(*v1alpha1.ResourceType)
-		if !ok {
-			continue
-		}
+	for _, name := range d.ResourceTypes() {
+		resourceType, _ := d.ResourceType(name)
 		actions := engine.ActionsOf(resourceType)
 		for i := range actions {
 			if name := string(actions[i].Name); !slices.Contains(t.names, name) {
 				t.names = append(t.names, name)
 			}
 		}
-		t.byType[resourceType.Name] = actions
+		t.byType[name] = actions
 	}
 	return t
 }

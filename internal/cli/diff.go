@@ -309,6 +309,12 @@ func grantText(w *diff.Grant) string {
 	if len(w.Fields) > 0 {
 		terms = append(terms, "fields "+strings.Join(w.Fields, ", "))
 	}
+	if len(w.ExceptFields) > 0 {
+		terms = append(terms, "all fields but "+strings.Join(w.ExceptFields, ", "))
+	}
+	for _, guard := range w.Guards {
+		terms = append(terms, "guarded by "+strings.Join(strings.Fields(guard), " "))
+	}
 	for _, validation := range w.Validations {
 		terms = append(terms, "provided that "+strings.Join(strings.Fields(validation), " "))
 	}

@@ -115,6 +115,9 @@ func (o *FilterOptions) answer(found *engine.Filter, encoded filter.Encoded) map
 	}
 	if len(found.Fields) > 0 && encoded.Kind != filter.KindNever {
 		answer["fields"] = found.Fields
+		if len(found.ExceptFields) > 0 {
+			answer["except_fields"] = found.ExceptFields
+		}
 	}
 	if encoded.Condition != nil {
 		answer[o.format] = encoded.Condition
@@ -150,6 +153,9 @@ func (o *FilterOptions) print(found *engine.Filter, encoded filter.Encoded) erro
 	}
 	if len(found.Fields) > 0 && encoded.Kind != filter.KindNever {
 		fmt.Fprintf(o.Out, "  fields: %s\n", strings.Join(found.Fields, ", "))
+		if len(found.ExceptFields) > 0 {
+			fmt.Fprintf(o.Out, "  but not: %s\n", strings.Join(found.ExceptFields, ", "))
+		}
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func rulesNaming(d *engine.Domain, t *v1alpha1.ResourceType) []ruleLine {
 			if rule := &rules[i]; engine.Names(rule.Resources, rule.Areas, t) {
 				lines = append(lines, ruleLine{
 					Object: object, Field: fmt.Sprintf("%s[%d]", path, i),
-					Grants: string(rule.Access) + joined(rule.Actions), Fields: joined(rule.Fields),
+					Grants: string(rule.Access) + joined(rule.Actions), Fields: fieldsOf(rule),
 					Condition: string(rule.Condition), More: besides(rule),
 				})
 			}
@@ -113,7 +113,7 @@ func userPermissionsNaming(d *engine.Domain, t *v1alpha1.ResourceType, now time.
 	var lines []userPermissionLine
 	for _, object := range d.Objects(engine.KindUserPermission) {
 		p, ok := object.(*v1alpha1.UserPermission)
-		if !ok || string(p.Spec.Allow) != t.Name {
+		if !ok || string(p.Spec.Allow) != t.TypeName() {
 			continue
 		}
 		values := joined(p.Spec.ForValues[:min(len(p.Spec.ForValues), mostValues)])
@@ -134,4 +134,12 @@ func joined[T ~string](list []T) string {
 		texts[i] = string(item)
 	}
 	return strings.Join(texts, ", ")
+}
+
+// fieldsOf are the fields that a rule covers, as written.
+func fieldsOf(rule *v1alpha1.Rule) string {
+	if len(rule.ExceptFields) > 0 {
+		return "all but " + joined(rule.ExceptFields)
+	}
+	return joined(rule.Fields)
 }

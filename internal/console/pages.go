@@ -216,7 +216,7 @@ type typeLine struct {
 
 func describe(d *engine.Domain, t *v1alpha1.ResourceType) typeLine {
 	line := typeLine{ResourceType: t}
-	line.Actions, line.Rules, line.Records = d.Usage(t.Name)
+	line.Actions, line.Rules, line.Records = d.Usage(t.TypeName())
 	for _, flag := range []struct {
 		name string
 		set  bool
@@ -231,10 +231,9 @@ func describe(d *engine.Domain, t *v1alpha1.ResourceType) typeLine {
 // types lists the resource types.
 func (c *Console) types(v *view, _ *http.Request) error {
 	var lines []typeLine
-	for _, object := range v.State.Objects(engine.KindResourceType) {
-		if t, ok := object.(*v1alpha1.ResourceType); ok {
-			lines = append(lines, describe(v.State.Domain, t))
-		}
+	for _, name := range v.State.ResourceTypes() {
+		t, _ := v.State.ResourceType(name)
+		lines = append(lines, describe(v.State.Domain, t))
 	}
 	v.Title, v.Body = "Resource types", lines
 	return nil
@@ -243,8 +242,7 @@ func (c *Console) types(v *view, _ *http.Request) error {
 // resourceType shows a type, what names it, and who can take an action on it.
 func (c *Console) resourceType(v *view, r *http.Request) error {
 	name := r.URL.Query().Get("name")
-	object, _ := v.State.Lookup(engine.Ref{Kind: engine.KindResourceType, Name: name})
-	t, ok := object.(*v1alpha1.ResourceType)
+	t, ok := v.State.ResourceType(name)
 	if !ok {
 		message := fmt.Sprintf("The domain %s has no resource type %q.", v.State.Namespace, name)
 		if near := engine.Nearest(name, v.State.ResourceTypes()); near != "" {

@@ -216,21 +216,18 @@ func changedSettings(before, after v1alpha1.PermissionPolicySpec) []string {
 
 // lookAtTypes notes the classes of actions, and which types depend on records that differ.
 func (c *comparison) lookAtTypes(d *engine.Domain) {
-	for _, object := range d.Objects(engine.KindResourceType) {
-		t, ok := object.(*v1alpha1.ResourceType)
-		if !ok {
-			continue
-		}
-		classes := c.classes[t.Name]
+	for _, name := range d.ResourceTypes() {
+		t, _ := d.ResourceType(name)
+		classes := c.classes[name]
 		if classes == nil {
 			classes = map[string]v1alpha1.ActionClass{}
-			c.classes[t.Name] = classes
+			c.classes[name] = classes
 		}
 		for _, action := range engine.ActionsOf(t) {
 			classes[string(action.Name)] = action.Class
 		}
-		if c.recordTypes[t.Name] || slices.ContainsFunc(t.Spec.Fields, func(f v1alpha1.Field) bool { return c.recordTypes[f.LinksTo] }) {
-			c.linking = append(c.linking, t.Name)
+		if c.recordTypes[name] || slices.ContainsFunc(t.Spec.Fields, func(f v1alpha1.Field) bool { return c.recordTypes[f.LinksTo] }) {
+			c.linking = append(c.linking, name)
 		}
 	}
 }
@@ -344,9 +341,9 @@ func (c *comparison) compare(w *who) []*difference {
 		if len(grantsBefore)+len(grantsAfter) == 0 {
 			continue
 		}
-		restrictions := c.restrictionsOn(before, after, resource)
-		restricted := len(before.Restrictions(resource))+len(after.Restrictions(resource)) > 0
 		for action, class := range c.classes[resource] {
+			restrictions := c.restrictionsOn(before, after, resource, action)
+			restricted := len(before.Restrictions(resource, action))+len(after.Restrictions(resource, action)) > 0
 			was, is := c.all(grantsBefore[action], class), c.all(grantsAfter[action], class)
 			d := &difference{
 				resource: resource, action: action,
@@ -368,9 +365,9 @@ func (c *comparison) all(given []engine.Grant, class v1alpha1.ActionClass) []*Gr
 	return found
 }
 
-// restrictionsOn returns what becomes of the restrictions on a type, for a user whom they bind, or do not, on each side.
-func (c *comparison) restrictionsOn(before, after *engine.Principal, resource string) func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange {
-	was, is := before.Restrictions(resource), after.Restrictions(resource)
+// restrictionsOn returns what becomes of the restrictions on an action of a type, for a user whom they bind, or do not, on each side.
+func (c *comparison) restrictionsOn(before, after *engine.Principal, resource, action string) func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange {
+	was, is := before.Restrictions(resource, action), after.Restrictions(resource, action)
 	return func(exemptBefore, exemptAfter bool, class v1alpha1.ActionClass) []restrictionChange {
 		was, is := was, is
 		if exemptBefore {

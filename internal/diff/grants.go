@@ -3,6 +3,7 @@ package diff
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -15,8 +16,11 @@ type Grant struct {
 	By string `json:"by"`
 	// If is the rule's condition on the record.
 	If string `json:"if,omitempty"`
-	// Fields that the rule covers; empty: all.
-	Fields []string `json:"fields,omitempty"`
+	// Fields that the rule covers; empty: all, or all but ExceptFields.
+	Fields       []string `json:"fields,omitempty"`
+	ExceptFields []string `json:"exceptFields,omitempty"`
+	// Guards that bind everybody.
+	Guards []string `json:"guards,omitempty"`
 	// Validations that what is stored must pass.
 	Validations []string `json:"validations,omitempty"`
 	// Networks and MFA are the role's restrictions; StaffScope is a scope that makes the user staff.
@@ -40,10 +44,11 @@ type grantKey struct {
 	restrictions *v1alpha1.Restrictions
 	scope        bool
 	class        v1alpha1.ActionClass
+	guards       string
 }
 
 func (g *grants) of(given *engine.Grant, class v1alpha1.ActionClass) *Grant {
-	key := grantKey{given.Source, given.Rule, given.Restrictions, given.StaffScope, class}
+	key := grantKey{given.Source, given.Rule, given.Restrictions, given.StaffScope, class, strings.Join(given.Guards, "\x00")}
 	if known, ok := g.known.Load(key); ok {
 		return known.(*Grant) //nolint:forcetypeassert // nothing else is stored
 	}
@@ -53,7 +58,7 @@ func (g *grants) of(given *engine.Grant, class v1alpha1.ActionClass) *Grant {
 
 func newGrant(given *engine.Grant, class v1alpha1.ActionClass) *Grant {
 	grant := &Grant{
-		By: given.Source.String(), StaffScope: given.StaffScope,
+		By: given.Source.String(), StaffScope: given.StaffScope, Guards: given.Guards,
 		unconditional: given.Unconditional(class), given: *given,
 	}
 	if r := given.Restrictions; r != nil {
@@ -63,7 +68,7 @@ func newGrant(given *engine.Grant, class v1alpha1.ActionClass) *Grant {
 	if r := given.Rule; r != nil {
 		grant.If = string(r.Condition)
 		if class != v1alpha1.ClassDelete && !slices.Contains(r.Fields, v1alpha1.Any) {
-			grant.Fields = texts(r.Fields)
+			grant.Fields, grant.ExceptFields = texts(r.Fields), texts(r.ExceptFields)
 		}
 		if class == v1alpha1.ClassCreate || class == v1alpha1.ClassUpdate {
 			for _, v := range r.Validations {

@@ -54,7 +54,7 @@ func (d *Domain) Effective(user string, now time.Time) (v1alpha1.EffectivePermis
 // EffectiveOn is Effective for one resource type, given even where access is None; false if there is no
 // such type.
 func (d *Domain) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1.EffectivePermission, bool, error) {
-	t, ok := d.types.get(resourceType)
+	t, ok := d.typeIndex[resourceType]
 	if !ok {
 		return v1alpha1.EffectivePermission{}, false, nil
 	}
@@ -141,7 +141,7 @@ func (e *evaluation) permissionOn(t *resourceType, l *level) v1alpha1.EffectiveP
 		Overridden:  refTexts(l.overridden),
 	}
 	if !l.exempt {
-		p.RestrictedBy = refTexts(e.restrictedBy(t))
+		p.RestrictedBy = refTexts(e.restrictedBy(t, nil))
 	}
 	return p
 }
@@ -174,7 +174,7 @@ func (l *level) take(g grant, t *resourceType) bool {
 	some := false
 	for _, name := range t.names {
 		if a := t.actions[name]; g.rule.grants(a) {
-			l.give(name, g.held == nil && g.rule.unconditional(a))
+			l.give(name, g.held == nil && g.rule.unconditional(a) && !t.guarded(a))
 			some = true
 		}
 	}
@@ -199,10 +199,10 @@ func (l *level) access(t *resourceType) v1alpha1.Access {
 	return v1alpha1.AccessReadOnly
 }
 
-// restrictedBy are the user permissions and strict types that act on a type (S9).
-func (e *evaluation) restrictedBy(t *resourceType) []Ref {
+// restrictedBy are the user permissions and strict types that act on an action of a type (S9); nil is any action.
+func (e *evaluation) restrictedBy(t *resourceType, a *action) []Ref {
 	var by []Ref
-	for r := range e.restrictionsOn(t).each {
+	for r := range e.restrictionsOn(t, a).each {
 		for p := range r.permissions {
 			by = append(by, p.ref())
 		}

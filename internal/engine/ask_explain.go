@@ -77,6 +77,18 @@ const (
 	// TraceRoleMissing: the object assigns Role, which does not exist (S3).
 	TraceRoleMissing TraceCode = "role_missing"
 
+	// TraceGuardTrue, TraceGuardFalse: the result of a guard, which has Message (S3a).
+	TraceGuardTrue  TraceCode = "guard_true"
+	TraceGuardFalse TraceCode = "guard_false"
+	// TraceGuardMissing: the guard looked up Properties and Context that are unknown (S3a).
+	TraceGuardMissing TraceCode = "guard_missing"
+	// TraceGuardUnknown: the question is about every record, and the guard depends on the record (S3a).
+	TraceGuardUnknown TraceCode = "guard_unknown"
+	// TraceGuardError: evaluating the guard failed, so it counts as false (S3a).
+	TraceGuardError TraceCode = "guard_error"
+	// TraceGuardInvalid: the guard does not compile, so it counts as false (S3a).
+	TraceGuardInvalid TraceCode = "guard_invalid"
+
 	// TraceSpecialPermissionApplies: the special permission sets Access on the type (S6).
 	TraceSpecialPermissionApplies TraceCode = "special_permission_applies"
 	// TraceSpecialPermissionOutranked: it sets Access, but another one sets Stricter (S6).
@@ -96,7 +108,7 @@ const (
 	// TraceConditionTrue, TraceConditionFalse: the result of a condition (S8).
 	TraceConditionTrue  TraceCode = "condition_true"
 	TraceConditionFalse TraceCode = "condition_false"
-	// TraceConditionMissing: the condition looked up Properties that are unknown (S8).
+	// TraceConditionMissing: the condition looked up Properties and Context that are unknown (S8).
 	TraceConditionMissing TraceCode = "condition_missing"
 	// TraceConditionUnknown: the question is about every record, and the condition depends on the record (S8).
 	TraceConditionUnknown TraceCode = "condition_unknown"
@@ -147,12 +159,12 @@ type TraceDetails struct {
 	Access, Stricter v1alpha1.Access
 
 	// Conditional and Validated say that a rule has a condition, or validations that apply to the action. Fields
-	// are those that it covers; empty for all.
+	// are those that it covers; empty for all, or for all but ExceptFields.
 	Conditional, Validated bool
-	Fields                 []string
+	Fields, ExceptFields   []string
 
-	// Properties that an expression looked up and that are unknown, sorted.
-	Properties []string
+	// Properties that an expression looked up and that are unknown, and names that the context lacks, sorted.
+	Properties, Context []string
 	// Message of a validation.
 	Message string
 
@@ -291,27 +303,48 @@ func (e *evaluation) traceGrant(g grant, granted bool) {
 		details.Conditional = g.rule.condition != nil
 		details.Validated = len(g.rule.validations) > 0 && e.action.writes()
 		if e.action.class != v1alpha1.ClassDelete {
-			details.Fields = g.rule.fields.names
+			details.Fields, details.ExceptFields = g.rule.fields.names, g.rule.fields.except
 		}
 	}
 	e.trace.add(code, g.source.source[0], rulePath(g.source, g.rule), details)
 }
 
-func (e *evaluation) traceCondition(c *matchedRule, holds bool, err error, missed []string) {
-	code, details := TraceConditionFalse, TraceDetails{}
+// outcomes are the codes of what comes of an expression.
+type outcomes struct{ holds, fails, invalid, missing, unknown, failed TraceCode }
+
+var (
+	ofCondition = outcomes{
+		TraceConditionTrue, TraceConditionFalse, TraceConditionInvalid, TraceConditionMissing, TraceConditionUnknown, TraceConditionError,
+	}
+	ofGuard = outcomes{TraceGuardTrue, TraceGuardFalse, TraceGuardInvalid, TraceGuardMissing, TraceGuardUnknown, TraceGuardError}
+)
+
+// traceOutcome adds what came of an expression that has just been evaluated.
+func (e *evaluation) traceOutcome(codes outcomes, c *condition, holds bool, err error, object Ref, field string, details TraceDetails) {
+	code := codes.fails
 	switch {
 	case holds:
-		code = TraceConditionTrue
-	case c.rule.condition.program == nil:
-		code = TraceConditionInvalid
-	case len(missed) > 0:
-		code, details.Properties = TraceConditionMissing, sortedUnique(slices.Clone(missed))
+		code = codes.holds
+	case c.program == nil:
+		code = codes.invalid
+	case len(e.missed)+len(e.missedContext) > 0:
+		code = codes.missing
+		details.Properties, details.Context = sortedUnique(slices.Clone(e.missed)), sortedUnique(slices.Clone(e.missedContext))
 	case err != nil && e.unknown.Met():
-		code = TraceConditionUnknown
+		code = codes.unknown
 	case err != nil:
-		code = TraceConditionError
+		code = codes.failed
 	}
-	e.trace.add(code, c.source.source[0], c.path()+".condition", details)
+	e.trace.add(code, object, field, details)
+}
+
+func (e *evaluation) traceCondition(c *matchedRule, holds bool, err error) {
+	e.traceOutcome(ofCondition, c.rule.condition, holds, err, c.source.source[0], c.path()+".condition", TraceDetails{})
+}
+
+func (e *evaluation) traceGuard(g *guard, holds bool, err error) {
+	at := fmt.Sprintf("spec.guards[%d]", g.index)
+	e.traceOutcome(ofGuard, &g.condition, holds, err, e.resourceType.ref, at, TraceDetails{Message: g.message})
 }
 
 func (e *evaluation) traceValidation(c *matchedRule, i int, holds bool, err error) {
@@ -350,7 +383,7 @@ func (c *restrictionCheck) traceViolation(r *restriction, v Violation) {
 func (e *evaluation) traceFields(refused []string) {
 	for i := range e.matched {
 		c := &e.matched[i]
-		e.trace.add(TraceFieldsCovered, c.source.source[0], c.path()+".fields", TraceDetails{Fields: c.rule.fields.names})
+		e.trace.add(TraceFieldsCovered, c.source.source[0], c.path()+".fields", TraceDetails{Fields: c.rule.fields.names, ExceptFields: c.rule.fields.except})
 	}
 	e.trace.add(TraceFieldsNotCovered, Ref{}, "", TraceDetails{Fields: refused})
 }
@@ -365,7 +398,7 @@ func (e *evaluation) tracePresets() {
 		}
 	}
 	for _, l := range e.resourceType.links {
-		for p := range e.userPermissions(l.target, e.resourceType.name) {
+		for p := range e.userPermissions(l.target, e.resourceType, e.action) {
 			if value, ok := e.defaultValues[l.field]; ok && value == p.fallback() {
 				e.trace.add(TraceDefaultSet, p.ref(), "spec.default", TraceDetails{Link: l.field, LinkedType: l.target})
 				break

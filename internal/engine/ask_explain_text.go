@@ -31,6 +31,19 @@ func (e *TraceEntry) Text() string {
 	case TraceRoleMissing:
 		return fmt.Sprintf("assigns role %s, which does not exist", e.Role)
 
+	case TraceGuardTrue:
+		return "is true"
+	case TraceGuardFalse:
+		return "is false, for everybody: " + e.Message
+	case TraceGuardMissing:
+		return fmt.Sprintf("cannot be true, for anybody, while %s: %s", e.missingText(), e.Message)
+	case TraceGuardUnknown:
+		return "depends on the record: " + e.Message
+	case TraceGuardError:
+		return "failed to evaluate, so it counts as false for everybody: " + e.Message
+	case TraceGuardInvalid:
+		return "does not compile, so it counts as false for everybody"
+
 	case TraceSpecialPermissionApplies:
 		return fmt.Sprintf("sets access %s, which replaces what roles grant", e.Access)
 	case TraceSpecialPermissionOutranked:
@@ -52,7 +65,7 @@ func (e *TraceEntry) Text() string {
 	case TraceConditionFalse:
 		return "is false"
 	case TraceConditionMissing:
-		return "cannot be true while these properties are unknown: " + strings.Join(e.Properties, ", ")
+		return "cannot be true while " + e.missingText()
 	case TraceConditionUnknown:
 		return "depends on the record"
 	case TraceConditionError:
@@ -78,7 +91,7 @@ func (e *TraceEntry) Text() string {
 		return "needs to know " + e.linkText("the id of the record", "the property ")
 
 	case TraceFieldsCovered:
-		return "covers " + strings.Join(e.Fields, ", ")
+		return "covers " + e.fieldsText()
 	case TraceFieldsNotCovered:
 		return "includes fields that no rule covers: " + strings.Join(e.Fields, ", ")
 
@@ -88,6 +101,29 @@ func (e *TraceEntry) Text() string {
 		return "is the default of " + e.Link
 	}
 	return string(e.Code)
+}
+
+// missingText says what an expression looked up and did not find.
+func (e *TraceEntry) missingText() string {
+	var parts []string
+	if len(e.Properties) > 0 {
+		parts = append(parts, "these properties are unknown: "+strings.Join(e.Properties, ", "))
+	}
+	if len(e.Context) > 0 {
+		parts = append(parts, "the context lacks "+strings.Join(e.Context, ", "))
+	}
+	return strings.Join(parts, ", and ")
+}
+
+// fieldsText are the fields that a rule covers.
+func (e *TraceEntry) fieldsText() string {
+	switch {
+	case len(e.ExceptFields) > 0:
+		return "all fields but " + strings.Join(e.ExceptFields, ", ")
+	case len(e.Fields) == 0:
+		return "all fields"
+	}
+	return strings.Join(e.Fields, ", ")
 }
 
 func (e *TraceEntry) heldText() string {
@@ -110,8 +146,11 @@ func (e *TraceEntry) grantText() string {
 	default:
 		text += " on every record"
 	}
-	if len(e.Fields) > 0 {
-		text += ", for the fields " + strings.Join(e.Fields, ", ")
+	switch {
+	case len(e.ExceptFields) > 0:
+		text += ", for " + e.fieldsText()
+	case len(e.Fields) > 0:
+		text += ", for the fields " + e.fieldsText()
 	}
 	return text
 }

@@ -18,6 +18,8 @@ type Filter struct {
 	// Fields are those that may be read of every record that passes; ["*"] for all. A Read may ask for
 	// fields (action.properties.fields): the filter then lets through the records of which all may be read.
 	Fields []string
+	// ExceptFields are, beside Fields of ["*"], those that may not be read, nor what is below them.
+	ExceptFields []string
 	// DecidedBy are the objects that the condition comes from.
 	DecidedBy []Ref
 }
@@ -50,17 +52,11 @@ func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
 	record := *req
 	record.Resource.ID, record.Resource.Properties = "", nil
 	e := newEvaluation(d, &record, now, nil)
-	for i := range stages {
-		if stages[i].record {
-			break
-		}
-		decided := stages[i].run(e)
-		if err := e.failure(); err != nil {
-			return Filter{}, err
-		}
-		if !decided {
-			continue
-		}
+	decided := e.runStages(func(s *stage) bool { return !s.record })
+	if err := e.failure(); err != nil {
+		return Filter{}, err
+	}
+	if decided && !(e.decision.Allow && e.resourceType.guarded(e.action)) {
 		return Filter{
 			Condition: filter.Constant(e.decision.Allow), Reason: e.decision.Reason,
 			Fields: e.decision.Fields, DecidedBy: e.decision.DecidedBy,
@@ -69,11 +65,43 @@ func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
 	if e.action.writes() {
 		return Filter{}, &RequestError{"action.name", fmt.Sprintf("must be an action of class Read or Delete, %s is of class %s", e.action.name, e.action.class)}
 	}
-	found, err := e.filter()
+	found, err := e.filterGuarded(decided)
 	if failure := e.budget.Err(); failure != nil {
 		return Filter{}, failure
 	}
 	return found, err
+}
+
+// filterGuarded carries S3a over to all records at once, and where S4 has not decided, the stages below it.
+func (e *evaluation) filterGuarded(decided bool) (Filter, error) {
+	var guards []*filter.Tree
+	for g := range e.resourceType.guardsOf(e.action) {
+		tree, err := e.conditionFilter(&g.condition, e.resourceType.ref, fmt.Sprintf("spec.guards[%d].condition", g.index))
+		if err != nil {
+			return Filter{}, err
+		}
+		guards = append(guards, tree)
+	}
+	guarded := filter.All(guards...)
+	if guarded.Op == filter.False {
+		return Filter{Condition: guarded, Reason: ReasonGuard, DecidedBy: []Ref{e.resourceType.ref}}, nil
+	}
+	f := Filter{Condition: filter.Constant(true), Reason: e.decision.Reason, Fields: e.decision.Fields, DecidedBy: e.decision.DecidedBy}
+	if !decided {
+		var err error
+		if f, err = e.filter(); err != nil {
+			return Filter{}, err
+		}
+	}
+	if guarded.Op == filter.True || f.Condition.Op == filter.False {
+		return f, nil
+	}
+	f.Condition, f.Reason = filter.All(guarded, f.Condition), ""
+	if f.Condition.Op == filter.False {
+		f.Reason = ReasonConditionNotMet
+	}
+	f.DecidedBy = sortRefs(append(slices.Clone(f.DecidedBy), e.resourceType.ref))
+	return f, nil
 }
 
 // filter carries S8, S9 and S10 over to all records at once.
@@ -112,7 +140,7 @@ func (e *evaluation) filter() (Filter, error) {
 		f.Reason = e.decision.Reason
 	}
 	if e.action.class == v1alpha1.ClassRead {
-		f.Fields = e.fieldsOfAll(conditions)
+		f.Fields, f.ExceptFields = e.fieldsOfAll(conditions)
 	}
 	return f, nil
 }
@@ -122,26 +150,33 @@ func (e *evaluation) conditionFilters() ([]*filter.Tree, error) {
 	conditions := make([]*filter.Tree, len(e.matched))
 	for i := range e.matched {
 		c := &e.matched[i]
-		switch {
-		case c.rule.condition == nil:
-			conditions[i] = filter.Constant(true)
-		case c.rule.condition.program == nil:
-			conditions[i] = filter.Constant(false)
-		default:
-			tree, err := c.rule.condition.program.Filter(e.expressionInput())
-			if err != nil {
-				return nil, &FilterError{c.source.source[0], c.path() + ".condition", err.Error()}
-			}
-			conditions[i] = tree
+		var err error
+		if conditions[i], err = e.conditionFilter(c.rule.condition, c.source.source[0], c.path()+".condition"); err != nil {
+			return nil, err
 		}
 	}
 	return conditions, nil
 }
 
+// conditionFilter is the filter that a condition at a field of an object comes to; nil holds for every record.
+func (e *evaluation) conditionFilter(c *condition, object Ref, field string) (*filter.Tree, error) {
+	switch {
+	case c == nil:
+		return filter.Constant(true), nil
+	case c.program == nil:
+		return filter.Constant(false), nil
+	}
+	tree, err := c.program.Filter(e.expressionInput())
+	if err != nil {
+		return nil, &FilterError{object, field, err.Error()}
+	}
+	return tree, nil
+}
+
 // linkFilters are what user permissions and strict types ask of the id and the link fields (S9).
 func (e *evaluation) linkFilters() (*filter.Tree, error) {
 	var links []*filter.Tree
-	for r := range e.restrictionsOn(e.resourceType).each {
+	for r := range e.restrictionsOn(e.resourceType, e.action).each {
 		ids, err := r.ids(e.domain)
 		if err != nil {
 			return nil, err
@@ -169,20 +204,19 @@ func (e *evaluation) refusal(conditions, covered []*filter.Tree) Reason {
 
 // fieldsOfAll are the fields that every case covers which can be live: those that may be read of whatever
 // record passes. A case without a condition is always live, so what it covers may be read too.
-func (e *evaluation) fieldsOfAll(conditions []*filter.Tree) []string {
-	var always fieldSet
-	var sometimes []fieldSet
+func (e *evaluation) fieldsOfAll(conditions []*filter.Tree) (fields, except []string) {
+	var always, sometimes fieldUnion
 	for i := range e.matched {
 		switch conditions[i].Op {
 		case filter.True:
-			always.add(e.matched[i].rule.fields)
+			always = append(always, e.matched[i].rule.fields)
 		case filter.False:
 		default:
 			sometimes = append(sometimes, e.matched[i].rule.fields)
 		}
 	}
-	if !always.all && always.names == nil {
-		always = fieldIntersection(sometimes)
+	if len(always) == 0 {
+		always = fieldUnion{fieldIntersection(sometimes)}
 	}
 	return always.list()
 }

@@ -104,6 +104,8 @@ type Grant struct {
 	Restrictions *v1alpha1.Restrictions
 	// StaffScope means that the subject must have a staff scope, because the type is for staff and the user is not.
 	StaffScope bool
+	// Guards are the conditions of the guards that name the action (S3a).
+	Guards []string
 	// Exempt means that user permissions do not bind the subject.
 	Exempt bool
 
@@ -112,7 +114,7 @@ type Grant struct {
 
 // Unconditional reports whether the grant is for every record, all fields, whatever is submitted.
 func (g *Grant) Unconditional(class v1alpha1.ActionClass) bool {
-	return g.Restrictions == nil && !g.StaffScope && g.rule.unconditional(&action{class: class})
+	return g.Restrictions == nil && !g.StaffScope && len(g.Guards) == 0 && g.rule.unconditional(&action{class: class})
 }
 
 // Reads reports whether an expression of the grant's rule reads something, as in Reads("subject", "roles").
@@ -127,13 +129,13 @@ func (g *Grant) Reads(path ...string) bool {
 // that none of them covers alone.
 func (g *Grant) CoveredBy(others []*Grant, class v1alpha1.ActionClass) bool {
 	a := &action{class: class}
-	var fields fieldSet
+	var fields fieldUnion
 	for _, other := range others {
-		if (!other.StaffScope || g.StaffScope) && RestrictionsCover(other.Restrictions, g.Restrictions) && other.rule.asksNoMore(g.rule, a) {
+		if (!other.StaffScope || g.StaffScope) && isSubset(other.Guards, g.Guards) && RestrictionsCover(other.Restrictions, g.Restrictions) && other.rule.asksNoMore(g.rule, a) {
 			if class == v1alpha1.ClassDelete {
 				return true
 			}
-			fields.add(other.rule.fields)
+			fields = append(fields, other.rule.fields)
 		}
 	}
 	return fields.includes(g.rule.fields)
@@ -142,7 +144,7 @@ func (g *Grant) CoveredBy(others []*Grant, class v1alpha1.ActionClass) bool {
 // Grants are what gives each action of a type; and where no grant is left because of them, the objects that refuse: a
 // special permission, the User object, the type.
 func (p *Principal) Grants(resourceType string) (grants map[string][]Grant, refusedBy []Ref) {
-	t, ok := p.e.domain.types.get(resourceType)
+	t, ok := p.e.domain.typeIndex[resourceType]
 	if !ok {
 		return nil, nil
 	}
@@ -161,7 +163,8 @@ func (p *Principal) Grants(resourceType string) (grants map[string][]Grant, refu
 			given.Restrictions = g.held.role.object.Spec.Restrictions
 		}
 		for _, name := range t.names {
-			if g.rule.grants(t.actions[name]) {
+			if a := t.actions[name]; g.rule.grants(a) {
+				given.Guards = t.guardTexts(a)
 				grants[name] = append(grants[name], given)
 			}
 		}
@@ -188,14 +191,14 @@ type Restriction struct {
 	DeniesEmpty bool
 }
 
-// Restrictions are those on the records of a type, whatever grants the action.
-func (p *Principal) Restrictions(resourceType string) []Restriction {
-	t, ok := p.e.domain.types.get(resourceType)
+// Restrictions are those on the records of a type for an action, whatever grants it; "" is any action.
+func (p *Principal) Restrictions(resourceType, action string) []Restriction {
+	t, ok := p.e.domain.typeIndex[resourceType]
 	if !ok {
 		return nil
 	}
 	var found []Restriction
-	for r := range p.e.restrictionsOn(t).each {
+	for r := range p.e.restrictionsOn(t, t.actions[action]).each {
 		restriction := Restriction{Field: r.field(), Allow: r.target(), Strict: r.strict(), DeniesEmpty: r.deniesEmpty()}
 		for permission := range r.permissions {
 			restriction.UserPermissions = append(restriction.UserPermissions, permission.object())
@@ -241,7 +244,7 @@ func (p *Principal) DiffersOn(other *Principal) []string {
 	for _, pair := range [][2]*evaluation{{a, b}, {b, a}} {
 		here, there := pair[0], pair[1]
 		for _, t := range here.domain.typeList {
-			if same, _ := there.domain.types.get(t.name); same != t {
+			if there.domain.typeIndex[t.name] != t {
 				types[t.name] = true
 			}
 		}
@@ -271,6 +274,7 @@ func (p *principal) ruleSets() []*ruleSet {
 func sameOutsideRules(a, b *evaluation) bool {
 	return a.policy == b.policy && (a.user == nil) == (b.user == nil) && a.account() == b.account() &&
 		slices.EqualFunc(a.groups, b.groups, func(g, h *group) bool { return g.ref == h.ref }) &&
+		slices.EqualFunc(a.roleSet.outward, b.roleSet.outward, func(g, h *group) bool { return g.ref == h.ref }) &&
 		slices.EqualFunc(a.roles, b.roles, func(g, h heldRole) bool {
 			return g.role.ref == h.role.ref && g.direct == h.direct && g.role.adminAccess == h.role.adminAccess && g.role.appAccess == h.role.appAccess &&
 				g.lacks == h.lacks && slices.Equal(g.role.allowedCIDRs, h.role.allowedCIDRs)
@@ -278,7 +282,14 @@ func sameOutsideRules(a, b *evaluation) bool {
 		slices.Equal(slices.Collect(a.special), slices.Collect(b.special)) && slices.Equal(a.permissionsInForce(), b.permissionsInForce())
 }
 
+// permissionsInForce are the user permissions that restrict the principal, surely or by themselves.
 func (p *principal) permissionsInForce() []*userPermission {
 	lists := p.permissionLists()
-	return slices.DeleteFunc(slices.Concat(lists[:]...), func(permission *userPermission) bool { return !permission.window.inForce(p.at) })
+	all := slices.Concat(lists[:]...)
+	for _, also := range p.alsoRestricted {
+		all = append(append(all, nil), also.roleSet.permissions...) // apart from the others
+	}
+	return slices.DeleteFunc(all, func(permission *userPermission) bool {
+		return permission != nil && !permission.window.inForce(p.at)
+	})
 }

@@ -21,10 +21,11 @@ func TestProofGrants(t *testing.T) {
 	p.each(t, func(s *rand.Rand, objects []engine.Object) error {
 		d, now := engine.Compile(objects), enginetest.Now(s)
 		classes := map[string]map[string]v1alpha1.ActionClass{}
-		for _, object := range d.Objects(engine.KindResourceType) {
-			classes[object.GetName()] = map[string]v1alpha1.ActionClass{}
-			for _, a := range engine.ActionsOf(object.(*v1alpha1.ResourceType)) {
-				classes[object.GetName()][string(a.Name)] = a.Class
+		for _, name := range d.ResourceTypes() {
+			classes[name] = map[string]v1alpha1.ActionClass{}
+			object, _ := d.ResourceType(name)
+			for _, a := range engine.ActionsOf(object) {
+				classes[name][string(a.Name)] = a.Class
 			}
 		}
 		for _, user := range d.Users() {

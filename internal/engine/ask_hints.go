@@ -13,6 +13,11 @@ func (d *Domain) Hints(ref Ref) []Problem {
 		return nil
 	}
 	var hints []Problem
+	if object, ok := c.(conditional); ok {
+		for path, condition := range object.otherConditions {
+			hints = append(hints, negationHint(path, condition)...)
+		}
+	}
 	if object, hasRules := c.(ruled); hasRules {
 		for _, list := range object.ruleLists() {
 			for _, r := range list.rules {
@@ -24,19 +29,21 @@ func (d *Domain) Hints(ref Ref) []Problem {
 }
 
 func negationHints(at string, r *rule) []Problem {
-	var hints []Problem
-	hint := func(path string, c *condition) {
-		if c == nil || c.program == nil {
-			return
-		}
-		for _, property := range c.program.Negations() {
-			hints = append(hints, Problem{Path: path, Value: c.text, Message: fmt.Sprintf(
-				`holds, too, where %s is null or ""; if it must not, add %s != null (and != '')`, property, selected(c.text, property))})
-		}
-	}
-	hint(at+".condition", r.condition)
+	hints := negationHint(at+".condition", r.condition)
 	for i := range r.validations {
-		hint(fmt.Sprintf("%s.validations[%d].expression", at, i), &r.validations[i].condition)
+		hints = append(hints, negationHint(fmt.Sprintf("%s.validations[%d].expression", at, i), &r.validations[i].condition)...)
+	}
+	return hints
+}
+
+func negationHint(path string, c *condition) []Problem {
+	if c == nil || c.program == nil {
+		return nil
+	}
+	var hints []Problem
+	for _, property := range c.program.Negations() {
+		hints = append(hints, Problem{Path: path, Value: c.text, Message: fmt.Sprintf(
+			`holds, too, where %s is null or ""; if it must not, add %s != null (and != '')`, property, selected(c.text, property))})
 	}
 	return hints
 }

@@ -65,7 +65,7 @@ func (c *nameChecker) rules(path string, set *ruleSet) {
 		if len(types) == 0 {
 			continue // the areas and the missing types are told
 		}
-		c.actions(at+".actions", r.actions, types)
+		c.actions(at+".actions", texts(r.source.Actions), types)
 		for _, use := range fieldUses(at, r) {
 			c.field(use, types)
 		}
@@ -104,12 +104,17 @@ func (c *nameChecker) areas(path string, areas []v1alpha1.Token) {
 // actions tells of actions that none of some types has.
 func (c *nameChecker) actions(path string, actions []string, types []*resourceType) {
 	for i, action := range actions {
-		if action == v1alpha1.Any || slices.ContainsFunc(types, func(t *resourceType) bool { return t.actions[action] != nil }) {
+		named := namesOfActions([]v1alpha1.Token{v1alpha1.Token(action)})
+		if named.any || slices.ContainsFunc(types, func(t *resourceType) bool { return slices.ContainsFunc(t.names, named.name) }) {
 			continue
 		}
 		at := fmt.Sprintf("%s[%d]", path, i)
+		if prefix, ok := strings.CutSuffix(action, ":"+v1alpha1.Any); ok {
+			c.tell(at, action, "no resource type named here has an action that begins with %q", prefix+":")
+			continue
+		}
 		if strings.Contains(action, v1alpha1.Any) {
-			c.tell(at, action, `the action %q is no pattern: "*" alone stands for every action; list the names`, action)
+			c.tell(at, action, `the action %q is no pattern: "*" alone stands for every action, and at the end after a colon for all that begin so; list the names`, action)
 			continue
 		}
 		declared := map[string]bool{}
@@ -130,6 +135,9 @@ func fieldUses(at string, r *rule) []fieldUse {
 	var uses []fieldUse
 	for i, field := range r.source.Fields {
 		uses = append(uses, fieldUse{fmt.Sprintf("%s.fields[%d]", at, i), string(field)})
+	}
+	for i, field := range r.source.ExceptFields {
+		uses = append(uses, fieldUse{fmt.Sprintf("%s.exceptFields[%d]", at, i), string(field)})
 	}
 	read := func(path string, c *condition) {
 		if c == nil || c.program == nil {
@@ -319,6 +327,25 @@ func (c *nameChecker) linkFields(t *resourceType) {
 			c.tell(fmt.Sprintf("spec.fields[%d].name", i), string(f.Name), "no record of the resource type has the link field %q%s", top, didYouMean(near))
 		}
 	}
+}
+
+// guards tells of actions and fields that guards name and the type does not have.
+func (c *nameChecker) guards(t *resourceType) {
+	types := []*resourceType{t}
+	for i := range t.guards {
+		at := fmt.Sprintf("spec.guards[%d]", i)
+		c.actions(at+".actions", texts(t.object.Spec.Guards[i].Actions), types)
+		if program := t.guards[i].program; program != nil {
+			for _, field := range program.Properties() {
+				c.field(fieldUse{at + ".condition", field}, types)
+			}
+		}
+	}
+}
+
+// typesActedOn are the types on which a user permission may act.
+func (d *Domain) typesActedOn(p *userPermission) []*resourceType {
+	return slices.DeleteFunc(slices.Clone(d.typeList), func(t *resourceType) bool { return !p.actsOn(t.name, nil) })
 }
 
 // restricted tells of a user whom no other kind of object names, if one whom they name has nearly that id: the restriction

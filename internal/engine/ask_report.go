@@ -68,8 +68,15 @@ func (t *resourceType) report(d *Domain, r *Report, names *references) {
 	for i, f := range t.object.Spec.Fields {
 		names.resourceType(fmt.Sprintf("spec.fields[%d].linksTo", i), f.LinksTo)
 	}
-	c := nameChecker{domain: d, of: Ref{KindResourceType, t.name}}
+	if winner := d.typeIndex[t.name]; winner != t {
+		r.Problems = append(r.Problems, Problem{
+			Reason: v1alpha1.ReasonConflict, Path: "spec.type", Value: t.name,
+			Message: "the older " + winner.ref.String() + " is called so already, and it counts; delete one of the two",
+		})
+	}
+	c := nameChecker{domain: d, of: t.ref}
 	c.ownFields(t)
+	c.guards(t)
 	r.Advice = append(r.Advice, c.advice...)
 }
 
@@ -117,6 +124,12 @@ func (p *userPermission) report(d *Domain, r *Report, names *references) {
 		names.resourceType(fmt.Sprintf("spec.applicableFor[%d]", i), name)
 	}
 	c := nameChecker{domain: d, of: p.ref()}
+	if p.rare != nil {
+		for i, name := range p.rare.exceptFor {
+			names.resourceType(fmt.Sprintf("spec.exceptFor[%d]", i), name)
+		}
+		c.actions("spec.actions", p.rare.actions, d.typesActedOn(p))
+	}
 	c.restricted("spec.user", p.user)
 	c.values(p)
 	r.Advice = append(r.Advice, c.advice...)
@@ -131,6 +144,12 @@ func (p *specialPermission) report(d *Domain, r *Report, names *references) {
 	}
 	c.restricted("spec.user", string(p.spec.User))
 	r.Advice = append(r.Advice, c.advice...)
+	if !slices.ContainsFunc(p.spec.Permissions, func(entry v1alpha1.SpecialPermissionEntry) bool { return severity(entry.Access) >= 0 }) {
+		r.Advice = append(r.Advice, Problem{
+			Reason: v1alpha1.ReasonMatchesNothing, Path: "spec.permissions",
+			Message: "decides nothing: every entry is NotApplicable, which leaves the roles to decide; set another access, or delete the special permission",
+		})
+	}
 }
 
 func (s *recordSet) report(d *Domain, r *Report, names *references) {
@@ -171,10 +190,10 @@ func (d *Domain) ServedRecords(set string) int {
 	return served
 }
 
-// Usage counts what refers to a resource type: its actions, the rules of roles, groups and the policy that
+// Usage counts what refers to a resource type, by the name that the domain calls it: its actions, the rules of roles, groups and the policy that
 // name it, and its records.
 func (d *Domain) Usage(resourceType string) (actions, rules, records int) {
-	t, ok := d.types.get(resourceType)
+	t, ok := d.typeIndex[resourceType]
 	if !ok {
 		return 0, 0, 0
 	}
@@ -212,10 +231,28 @@ func (r *role) ruleLists() []ruleList   { return []ruleList{{"spec.rules", &r.ru
 func (g *group) ruleLists() []ruleList  { return []ruleList{{"spec.rules", &g.rules}} }
 func (p *policy) ruleLists() []ruleList { return []ruleList{{"spec.appAccessRules", &p.app}} }
 
+// conditional is implemented by the compiled form of kinds with conditions besides those of rules.
+type conditional interface {
+	// otherConditions yields them by their paths.
+	otherConditions(yield func(path string, c *condition) bool)
+}
+
+// otherConditions are the guards.
+func (t *resourceType) otherConditions(yield func(path string, c *condition) bool) {
+	for i := range t.guards {
+		if !yield(fmt.Sprintf("spec.guards[%d].condition", i), &t.guards[i].condition) {
+			return
+		}
+	}
+}
+
 // NotFilterable returns the paths of conditions in an object that no query language can express, of rules that give reading
-// or deleting.
+// or deleting and of guards of them.
 func (d *Domain) NotFilterable(ref Ref) []string {
 	c, found := d.objects(ref.Kind).find(ref.Name)
+	if t, ok := c.(*resourceType); ok {
+		return t.guardsNotFilterable()
+	}
 	object, hasRules := c.(ruled)
 	if !found || !hasRules {
 		return nil
@@ -229,6 +266,18 @@ func (d *Domain) NotFilterable(ref Ref) []string {
 			if d.givesListable(list.ruleSet, r) {
 				paths = append(paths, fmt.Sprintf("%s[%d].condition", list.path, r.index))
 			}
+		}
+	}
+	return paths
+}
+
+func (t *resourceType) guardsNotFilterable() []string {
+	var paths []string
+	for i := range t.guards {
+		g := &t.guards[i]
+		listable := slices.ContainsFunc(t.names, func(name string) bool { return !t.actions[name].writes() && g.actions.name(name) })
+		if listable && g.program != nil && !g.program.Filterable() {
+			paths = append(paths, fmt.Sprintf("spec.guards[%d].condition", i))
 		}
 	}
 	return paths
@@ -266,15 +315,29 @@ func (r *references) sorted() []MissingRef {
 	})
 	missing := slices.CompactFunc(r.missing, func(a, b MissingRef) bool { return a.Ref == b.Ref })
 	for i := range missing {
-		if names := r.domain.objects(missing[i].Kind); names.len() <= mostNear {
-			missing[i].Nearest = Nearest(missing[i].Name, names.keys())
-		}
+		missing[i].Nearest = r.domain.nearest(missing[i].Ref)
 	}
 	return missing
 }
 
+// nearest is the existing name that is likely meant where an object names one that does not exist: of a resource type, what
+// the domain calls it.
+func (d *Domain) nearest(missing Ref) string {
+	names := d.objects(missing.Kind)
+	switch {
+	case missing.Kind == KindResourceType:
+		if t, ok := d.types.get(missing.Name); ok {
+			return t.name // the reference has the name of the object
+		}
+		return Nearest(missing.Name, d.ResourceTypes())
+	case names.len() > mostNear:
+		return ""
+	}
+	return Nearest(missing.Name, names.keys())
+}
+
 func (r *references) resourceType(path, name string) {
-	if _, ok := r.domain.types.get(name); !ok && name != "" {
+	if _, ok := r.domain.typeIndex[name]; !ok && name != "" {
 		r.miss(KindResourceType, path, name)
 	}
 }
@@ -354,7 +417,7 @@ func (d *Domain) ruleAdvice(of Ref, path string, set *ruleSet) []Problem {
 			}
 			if len(left) > 0 {
 				advice = append(advice, Problem{
-					Reason: v1alpha1.ReasonMissingReadFields, Path: at + ".fields", Value: strings.Join(r.fields.names, ", "),
+					Reason: v1alpha1.ReasonMissingReadFields, Path: at + "." + r.fields.member(), Value: strings.Join(r.fields.listed(), ", "),
 					Message: fmt.Sprintf("leaves out %s, which clients of %s always need; add it", strings.Join(left, ", "), t.name),
 				})
 			}

@@ -41,7 +41,7 @@ func (d *Domain) SearchActions(req *Request, now time.Time) ([]string, error) {
 	if err := req.validate(requirements{subject: true}); err != nil {
 		return nil, err
 	}
-	t, ok := d.types.get(req.Resource.Type)
+	t, ok := d.typeIndex[req.Resource.Type]
 	if !ok {
 		return nil, nil
 	}
@@ -82,7 +82,7 @@ func (d *Domain) search(candidates []string, now time.Time, request func(candida
 
 // checkSubmitted finds a malformed submission whether or not there is a candidate to try it on.
 func (d *Domain) checkSubmitted(req *Request) error {
-	t, _ := d.types.get(req.Resource.Type)
+	t := d.typeIndex[req.Resource.Type]
 	if t == nil {
 		return nil
 	}

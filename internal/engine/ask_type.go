@@ -53,7 +53,9 @@ func (d *Domain) AskType(req *Request, now time.Time) (TypeAnswer, error) {
 	if err != nil {
 		return TypeAnswer{}, err
 	}
-	answer.RestrictedBy = e.restrictedBy(e.resourceType)
+	if e.ruling.limited() {
+		answer.RestrictedBy = e.restrictedBy(e.resourceType, e.action)
+	}
 	if !e.action.writes() {
 		answer.Filter, answer.NoFilter = d.typeFilter(req, now)
 	}
@@ -76,7 +78,7 @@ func (d *Domain) ExtentOf(req *Request, now time.Time) (Extent, Decision, error)
 		return "", Decision{}, err
 	}
 	extent := Never
-	if !decided && e.mayAllow() {
+	if possible := decided && e.decision.Allow || !decided && e.mayAllow(); possible && e.mayPassGuards() {
 		extent = Some
 	}
 	return extent, decision, e.failure()
@@ -101,19 +103,13 @@ func (d *Domain) typeFilter(req *Request, now time.Time) (*Filter, error) {
 	return &found, nil
 }
 
-// untilConditions goes through the stages before S8, the first that looks at the record, and reports whether one of
-// them decided. The caller releases the evaluation.
+// untilConditions goes through the stages that do not look at the record, S1 to S7 but for the guards, and reports whether
+// one of them decided. The caller releases the evaluation.
 func (d *Domain) untilConditions(req *Request, now time.Time) (e *evaluation, decided bool, err error) {
 	e = newEvaluation(d, req, now, nil)
 	e.unknown = &expr.Unknown{}
-	for i := range stages {
-		if stages[i].record {
-			break
-		}
-		decided = stages[i].run(e)
-		if err := e.failure(); decided || err != nil {
-			return e, true, err
-		}
+	if e.runStages(func(s *stage) bool { return !s.record }) {
+		return e, true, e.failure()
 	}
 	e.findSettable()
 	return e, false, nil
@@ -126,22 +122,35 @@ func (e *evaluation) mayAllow() bool {
 	return len(e.matched) > 0 && e.mayPassUserPermissions() && !e.checkFields()
 }
 
+// mayPassGuards is S3a: it reports whether every guard is true for some record.
+func (e *evaluation) mayPassGuards() bool {
+	for g := range e.resourceType.guardsOf(e.action) {
+		if !e.mayHold(&g.condition, e.guardInput()) || !e.action.writes() && e.filtersNothing(&g.condition) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayHold reports whether a condition may be true for some record.
+func (e *evaluation) mayHold(c *condition, in *expr.Input) bool {
+	holds, err := c.holds(in)
+	return holds || err != nil && c.program != nil && e.unknown.Met()
+}
+
 // mayPass is S8: it reports whether a case's condition and validations are true for some record.
 func (e *evaluation) mayPass(m *matchedRule) bool {
 	properties := e.stored()
 	var proposed expr.Properties
 	if e.action.writes() {
-		proposed = e.proposeUnknown()
+		proposed = e.proposeUnknown(e.settable)
 	}
 	if e.action.class == v1alpha1.ClassCreate {
 		properties = proposed
 	}
 	in := e.expressionInput()
 	in.Resource.Properties, in.Proposed = properties, proposed
-	may := func(condition *condition) bool {
-		holds, err := condition.holds(in)
-		return holds || err != nil && condition.program != nil && e.unknown.Met()
-	}
+	may := func(condition *condition) bool { return e.mayHold(condition, in) }
 	if condition := m.rule.condition; condition != nil {
 		if !may(condition) || !e.action.writes() && e.filtersNothing(condition) {
 			return false
@@ -176,7 +185,7 @@ func (e *evaluation) mayPassUserPermissions() bool {
 
 // mayCreate reports whether a new record may be in Allowed(C): it needs a parent there.
 func (e *evaluation) mayCreate() bool {
-	for own := range e.restrictionsOn(e.resourceType).own {
+	for own := range e.restrictionsOn(e.resourceType, e.action).own {
 		if !e.mayCreateWithin(&own) {
 			return false
 		}
@@ -189,7 +198,7 @@ func (e *evaluation) mayCreateWithin(own *restriction) bool {
 	if field == "" {
 		return false
 	}
-	value, known := e.proposeUnknown().Get(field)
+	value, known := e.proposeUnknown(e.settable).Get(field)
 	if !known {
 		return true
 	}
@@ -216,12 +225,12 @@ func (e *evaluation) findSettable() {
 
 // proposeUnknown is what would be stored (S8), as far as it is known: what is submitted, and for an Update the properties
 // of the request that no preset may set.
-func (e *evaluation) proposeUnknown() expr.Properties {
+func (e *evaluation) proposeUnknown(settable map[string]bool) expr.Properties {
 	over := make(map[string]any, len(e.request.Resource.Properties)+len(e.submitted))
 	if e.action.class == v1alpha1.ClassUpdate {
 		maps.Copy(over, e.request.Resource.Properties)
 	}
-	for key := range e.settable {
+	for key := range settable {
 		delete(over, key)
 	}
 	maps.Copy(over, e.submitted)

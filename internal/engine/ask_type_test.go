@@ -203,7 +203,7 @@ func TestExplainType(t *testing.T) {
 	domain := typeDomain(func(*v1alpha1.PermissionPolicySpec) {})
 	for user, want := range map[string]engine.TraceCode{
 		"own": engine.TraceConditionMissing, "id": engine.TraceConditionUnknown, "size": engine.TraceConditionUnknown,
-		"never": engine.TraceConditionFalse, "true": engine.TraceConditionTrue, "web": engine.TraceConditionError,
+		"never": engine.TraceConditionFalse, "true": engine.TraceConditionTrue, "web": engine.TraceConditionMissing,
 	} {
 		req := &engine.Request{Subject: engine.Subject{Type: "user", ID: user}, Action: engine.Action{Name: "read"}, Resource: engine.Resource{Type: "note"}}
 		_, trace, err := domain.Explain(req, noonOfType)

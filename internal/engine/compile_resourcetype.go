@@ -1,21 +1,25 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/expr"
 )
 
 // resourceType is a compiled ResourceType.
 type resourceType struct {
 	whole[*v1alpha1.ResourceType]
-	name      string
+	ref       Ref
+	name      string     // what requests and other objects call it
 	selectors []selector // what names the type in rules and special permissions
 	actions   map[string]*action
 	names     []string // of the actions, sorted
 	links     []link
+	guards    []guard
 	parent    string // parentField, or empty
 	required  []string
 	open      ruleSet // the source of the case that an unrestricted type gives
@@ -62,7 +66,8 @@ func ActionsOf(object *v1alpha1.ResourceType) []v1alpha1.Action {
 func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 	t := &resourceType{
 		whole:        whole[*v1alpha1.ResourceType]{object: object},
-		name:         object.Name,
+		ref:          Ref{KindResourceType, object.Name},
+		name:         object.TypeName(),
 		actions:      map[string]*action{},
 		required:     texts(object.Spec.RequiredReadFields),
 		open:         ruleSet{source: []Ref{{KindResourceType, object.Name}}},
@@ -103,6 +108,9 @@ func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 			parent:  string(f.Name) == object.Spec.ParentField,
 		})
 	}
+	for i := range object.Spec.Guards {
+		t.guards = append(t.guards, compileGuard(i, &object.Spec.Guards[i], &t.problems))
+	}
 	if parent := object.Spec.ParentField; parent != "" {
 		t.parent = parent
 		if strings.Contains(parent, ".") || !validPath(parent) {
@@ -121,6 +129,18 @@ func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 		}
 	}
 	return t
+}
+
+func compileGuard(index int, source *v1alpha1.Guard, problems *[]Problem) guard {
+	g := guard{index: index, actions: namesOfActions(source.Actions)}
+	g.message = cmp.Or(source.Message, string(source.Condition))
+	if len(source.Actions) == 0 {
+		g.actions.any = true
+	}
+	if c := compileCondition(expr.Validation, fmt.Sprintf("spec.guards[%d].condition", index), source.Condition, problems); c != nil {
+		g.condition = *c
+	} // an empty expression does not compile: it is false
+	return g
 }
 
 // implied are an action and all that it implies, transitively.

@@ -13,13 +13,11 @@ import (
 
 // rule is a compiled Rule.
 type rule struct {
-	index  int
-	source *v1alpha1.Rule // nil for those that no object has
-	access v1alpha1.Access
-	// anyAction and actions count where access is empty.
-	anyAction   bool
-	actions     []string
-	condition   *condition // nil: every record
+	index       int
+	source      *v1alpha1.Rule // nil for those that no object has
+	access      v1alpha1.Access
+	actions     actionNames // where access is empty
+	condition   *condition  // nil: every record
 	fields      fieldSet
 	validations []validation
 	presets     map[string]any
@@ -95,16 +93,26 @@ func compileRule(index int, at string, source *v1alpha1.Rule, problems *[]Proble
 	r := &rule{
 		index:     index,
 		access:    source.Access,
-		actions:   texts(source.Actions),
+		actions:   namesOfActions(source.Actions),
 		condition: compileCondition(expr.Condition, at+".condition", source.Condition, problems),
-		fields:    fieldsOf(source.Fields),
+		fields:    fieldsOf(source.Fields, source.ExceptFields),
 		source:    source,
 	}
-	r.anyAction = slices.Contains(r.actions, v1alpha1.Any)
 	for i, field := range source.Fields {
 		if field != v1alpha1.Any && !validPath(string(field)) {
 			invalid(fmt.Sprintf(".fields[%d]", i), string(field), "must be a property's name, names joined by dots, or *")
 		}
+	}
+	for i, field := range source.ExceptFields {
+		switch {
+		case field == v1alpha1.Any:
+			invalid(fmt.Sprintf(".exceptFields[%d]", i), string(field), "must be a field; a rule that covers none has no use")
+		case !validPath(string(field)):
+			invalid(fmt.Sprintf(".exceptFields[%d]", i), string(field), "must be a property's name, or names joined by dots")
+		}
+	}
+	if len(source.Fields) > 0 && len(source.ExceptFields) > 0 {
+		invalid(".exceptFields", "", "give fields or exceptFields, not both; what both cover counts")
 	}
 	for i, v := range source.Validations {
 		compiled := validation{message: v.Message}

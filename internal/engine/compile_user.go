@@ -150,6 +150,10 @@ type rareUserPermission struct {
 	group    string
 	standard string   // spec.default, which is a default if it is one of the values
 	listed   []string // the values as they are listed; nil: in their order
+
+	exceptFor []string
+	actions   []string
+	named     actionNames // of actions
 }
 
 // fewValues is up to how many values of a user permission are compared one by one.
@@ -164,17 +168,30 @@ func compileUserPermission(object *v1alpha1.UserPermission) *userPermission {
 		applicableFor:   texts(object.Spec.ApplicableFor),
 		hideDescendants: object.Spec.HideDescendants,
 	}
-	rare := rareUserPermission{group: string(object.Spec.Group), standard: string(object.Spec.Default)}
+	rare := rareUserPermission{
+		group: string(object.Spec.Group), standard: string(object.Spec.Default),
+		exceptFor: texts(object.Spec.ExceptFor), actions: texts(object.Spec.Actions), named: namesOfActions(object.Spec.Actions),
+	}
 	if len(p.values) > fewValues && !slices.IsSorted(p.values) {
 		rare.listed = slices.Clone(p.values)
 		slices.Sort(p.values)
 	}
-	if rare.group != "" || rare.standard != "" || rare.listed != nil {
+	if rare.group != "" || rare.standard != "" || rare.listed != nil || len(rare.exceptFor)+len(rare.actions) > 0 {
 		p.rare = &rare
 	}
 	if (p.user == "") == (rare.group == "") {
 		problems = append(problems, Problem{
 			Reason: v1alpha1.ReasonInvalid, Path: "spec.user", Value: p.user, Message: "give exactly one of user, group",
+		})
+	}
+	if len(p.applicableFor) > 0 && len(rare.exceptFor) > 0 {
+		problems = append(problems, Problem{
+			Reason: v1alpha1.ReasonInvalid, Path: "spec.exceptFor", Message: "give applicableFor or exceptFor, not both; it acts on none of exceptFor",
+		})
+	}
+	if at := slices.Index(rare.actions, v1alpha1.Any); at >= 0 {
+		problems = append(problems, Problem{
+			Reason: v1alpha1.ReasonInvalid, Path: fmt.Sprintf("spec.actions[%d]", at), Value: v1alpha1.Any, Message: `leave actions empty for all; "*" is not written`,
 		})
 	}
 	p.window = checkedWindow("spec", object.Spec.TimeWindow, &problems)
@@ -191,6 +208,7 @@ func (p *userPermission) object() *v1alpha1.UserPermission {
 	}}
 	if p.rare != nil {
 		object.Spec.Default = v1alpha1.RecordID(p.rare.standard)
+		object.Spec.ExceptFor, object.Spec.Actions = named[v1alpha1.Name](p.rare.exceptFor), named[v1alpha1.Token](p.rare.actions)
 		if p.rare.listed != nil {
 			object.Spec.ForValues = named[v1alpha1.RecordID](p.rare.listed)
 		}

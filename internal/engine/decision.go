@@ -12,6 +12,7 @@ const (
 	ReasonUnknownAction       Reason = "unknown_action"        // S1
 	ReasonUnknownSubjectType  Reason = "unknown_subject_type"  // S2
 	ReasonUserDisabled        Reason = "user_disabled"         // S2
+	ReasonGuard               Reason = "guard"                 // S3a
 	ReasonSuperuser           Reason = "superuser"             // S4, allow
 	ReasonAdminAccess         Reason = "admin_access"          // S4, allow
 	ReasonStaffRequired       Reason = "staff_required"        // S5
@@ -50,17 +51,21 @@ type Decision struct {
 	// DecidedBy are the objects that decided: what gave the live cases, the special permissions, the user
 	// permissions that a record failed, …
 	DecidedBy []Ref
-	// Fields are, on an allow of Read, Create or Update, the fields covered (["*"] for all); on a deny for
-	// field_not_allowed, those that are not.
+	// Fields are, on an allow of Read, Create or Update, the fields covered (["*"] for all, or for all but ExceptFields); on
+	// a deny for field_not_allowed, those that are not.
 	Fields []string
+	// ExceptFields are, beside Fields of ["*"], those that are not covered, nor what is below them.
+	ExceptFields []string
 	// Presets are the values that an allowed Create or Update stores besides the submitted ones (S11).
 	Presets map[string]any
 	// MissingProperties are properties that decided by being unknown: the request did not give them and the
 	// domain does not know them.
 	MissingProperties []string
+	// MissingContext are the names in the context that decided likewise.
+	MissingContext []string
 	// Violations are the link fields that failed user permissions, in the order of their declaration.
 	Violations []Violation
-	// ValidationMessages tell a person what is wrong with the submitted values.
+	// ValidationMessages tell a person what is wrong with the submitted values, or which guards are not true.
 	ValidationMessages []string
 	// StepUp is what a role that is not eligible lacks: StepUpMFA, StepUpNetwork.
 	StepUp []string
@@ -108,6 +113,8 @@ func (d *Decision) AppendMessage(to []byte) []byte {
 		return append(to, "The subject's type is not one of this domain's."...)
 	case ReasonUserDisabled:
 		return append(to, "The user is disabled."...)
+	case ReasonGuard:
+		return appendTexts(to, "A guard of the resource type forbids this to everybody: ", d.ValidationMessages, "; ")
 	case ReasonSuperuser:
 		return append(to, "The user is a superuser."...)
 	case ReasonAdminAccess:
@@ -126,6 +133,9 @@ func (d *Decision) AppendMessage(to []byte) []byte {
 	case ReasonConditionNotMet:
 		if len(d.MissingProperties) > 0 {
 			return appendTexts(to, "No rule's condition holds; these properties are unknown: ", d.MissingProperties, ", ")
+		}
+		if len(d.MissingContext) > 0 {
+			return appendTexts(to, "No rule's condition holds; the context lacks these names: ", d.MissingContext, ", ")
 		}
 		return append(to, "No rule's condition holds."...)
 	case ReasonValidationFailed:

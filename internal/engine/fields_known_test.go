@@ -73,7 +73,7 @@ var folds = map[string]func(d *engine.Domain) string{
 				return nil, err
 			}
 			condition, err := filter.Encode(f.Condition, filter.FormatCEL)
-			return []any{condition, f.Reason, f.Fields, f.DecidedBy}, err
+			return []any{condition, f.Reason, f.Fields, f.ExceptFields, f.DecidedBy}, err
 		})
 	},
 	"effective": func(d *engine.Domain) string {
@@ -89,7 +89,7 @@ var folds = map[string]func(d *engine.Domain) string{
 			p := d.Principal(who, enginetest.Start)
 			for _, resource := range d.ResourceTypes() {
 				grants, refused := p.Grants(resource)
-				all = append(all, grants, refused, p.Restrictions(resource))
+				all = append(all, grants, refused, p.Restrictions(resource, ""))
 			}
 		}
 		return asText(all)
@@ -191,12 +191,13 @@ func rule(change func(r *v1alpha1.Rule), unseen map[string]string) known {
 func TestEveryFieldIsKnown(t *testing.T) {
 	cases := map[reflect.Type]map[string]known{
 		reflect.TypeFor[v1alpha1.Rule](): {
-			"Resources": rule(func(r *v1alpha1.Rule) { r.Resources = []v1alpha1.NameOrAny{"invoice"} }, nil),
-			"Areas":     rule(func(r *v1alpha1.Rule) { r.Areas = []v1alpha1.Token{"finance"} }, map[string]string{"covers": everyAction}),
-			"Access":    rule(func(r *v1alpha1.Rule) { r.Access, r.Actions = v1alpha1.AccessFull, nil }, nil),
-			"Actions":   rule(func(r *v1alpha1.Rule) { r.Actions = []v1alpha1.Token{"update"} }, nil),
-			"Condition": rule(func(r *v1alpha1.Rule) { r.Condition = "resource.properties.owner == subject.id" }, nil),
-			"Fields":    rule(func(r *v1alpha1.Rule) { r.Fields = []v1alpha1.FieldPath{"owner"} }, nil),
+			"Resources":    rule(func(r *v1alpha1.Rule) { r.Resources = []v1alpha1.NameOrAny{"invoice"} }, nil),
+			"Areas":        rule(func(r *v1alpha1.Rule) { r.Areas = []v1alpha1.Token{"finance"} }, map[string]string{"covers": everyAction}),
+			"Access":       rule(func(r *v1alpha1.Rule) { r.Access, r.Actions = v1alpha1.AccessFull, nil }, nil),
+			"Actions":      rule(func(r *v1alpha1.Rule) { r.Actions = []v1alpha1.Token{"update"} }, nil),
+			"Condition":    rule(func(r *v1alpha1.Rule) { r.Condition = "resource.properties.owner == subject.id" }, nil),
+			"Fields":       rule(func(r *v1alpha1.Rule) { r.Fields = []v1alpha1.FieldPath{"owner"} }, nil),
+			"ExceptFields": rule(func(r *v1alpha1.Rule) { r.ExceptFields = []v1alpha1.FieldPath{"owner"} }, nil),
 			"Validations": rule(func(r *v1alpha1.Rule) { r.Validations = []v1alpha1.Validation{{Expression: "proposed.note == 'y'"}} },
 				map[string]string{"filter": writesOnly}),
 			"Presets": rule(func(r *v1alpha1.Rule) { r.Presets = map[string]v1alpha1.JSON{"status": {Raw: []byte(`"new"`)}} },
@@ -255,6 +256,10 @@ func TestEveryFieldIsKnown(t *testing.T) {
 		},
 		reflect.TypeFor[v1alpha1.ResourceTypeSpec](): {
 			"DisplayName": {func(w *world) { w.order.Spec.DisplayName = "Order" }, all(forPeople)},
+			"Type":        {func(w *world) { w.order.Spec.Type = "Sales Order" }, nil},
+			"Guards": {func(w *world) {
+				w.order.Spec.Guards = []v1alpha1.Guard{{Actions: []v1alpha1.Token{"read"}, Condition: "resource.properties.owner != 'ann'"}}
+			}, nil},
 			"Areas": {func(w *world) {
 				w.order.Spec.Areas = []v1alpha1.Token{"finance"}
 				w.group.Spec.Rules = []v1alpha1.Rule{{Areas: []v1alpha1.Token{"finance"}, Access: v1alpha1.AccessFull}}

@@ -39,7 +39,7 @@ func (s *roleSet) planFor(t *resourceType, a *action) *plan {
 		return p
 	}
 	p := &plan{resourceType: t, action: a}
-	who := principal{groups: s.groups, roles: s.roles, policy: s.policy}
+	who := principal{roleSet: s, groups: s.groups, roles: s.roles, policy: s.policy}
 	rules := ruling{principal: &who, resourceType: t, basis: byRules}
 	for g := range rules.settled {
 		if g.rule.grants(a) {
@@ -56,16 +56,34 @@ func (s *roleSet) planFor(t *resourceType, a *action) *plan {
 	return p
 }
 
-// onlyConditions reports whether conditions alone decide: the type is neither for staff only (S5) nor unrestricted (S7),
-// and nothing that is stored depends on the matched rules (S8, S11).
+// onlyConditions reports whether conditions alone decide: no guard does (S3a), the type is neither for staff only (S5) nor
+// unrestricted (S7), and nothing that is stored depends on the matched rules (S8, S11).
 func (p *plan) onlyConditions() bool {
 	const most = 64 // rules that have a bit
-	if p.resourceType.staffOnly || p.resourceType.unrestricted || p.action.class == v1alpha1.ClassCreate || len(p.matched) > most {
+	if p.resourceType.guarded(p.action) || p.resourceType.staffOnly || p.resourceType.unrestricted || p.action.class == v1alpha1.ClassCreate || len(p.matched) > most {
+		return false
+	}
+	if !p.fieldsByOne() {
 		return false
 	}
 	return !p.action.writes() || !slices.ContainsFunc(p.matched, func(m matchedRule) bool {
 		return len(m.rule.validations)+len(m.rule.presets)+len(m.rule.computed) > 0
 	})
+}
+
+// fieldsByOne reports whether the fields that a decision lists are covered as if one rule covered them (S10): "*" is not,
+// and neither is what contains a field that a rule excepts, where several rules cover everything only together.
+func (p *plan) fieldsByOne() bool {
+	excepting, naming := 0, 0
+	for i := range p.matched {
+		switch fields := &p.matched[i].rule.fields; {
+		case !fields.all:
+			naming++
+		case !fields.everything():
+			excepting++
+		}
+	}
+	return excepting == 0 || excepting == 1 && naming == 0
 }
 
 // prepare makes the decisions that do not depend on which conditions hold.
@@ -78,7 +96,7 @@ func (p *plan) prepare() {
 		conditional = conditional || m.rule.condition != nil
 		p.attributes = p.attributes || m.rule.condition.reads("subject", "attributes")
 		p.staff = p.staff || m.rule.condition.reads("subject", "staff")
-		alike = alike && m.source == p.matched[0].source && (m.rule.fields.all || p.action.class == v1alpha1.ClassDelete)
+		alike = alike && m.source == p.matched[0].source && (m.rule.fields.everything() || p.action.class == v1alpha1.ClassDelete)
 	}
 	switch {
 	case !conditional, alike && unconditional:
@@ -107,7 +125,7 @@ func (p *plan) decision(live uint64) *Decision {
 			}
 		}
 		if p.action.class != v1alpha1.ClassDelete {
-			e.decision.Fields = e.matchedFields()
+			e.decision.Fields, e.decision.ExceptFields = e.matchedFields()
 		}
 		e.allow()
 	}

@@ -64,12 +64,12 @@ func (d *Domain) decideByPlan(req *Request, now time.Time, found *lookup, decisi
 		if submits(req, p.action) {
 			return false
 		}
-		if d.violatesRestrictions(req, u, roles, p.resourceType, at, decision) { // S9
+		if d.violatesRestrictions(req, u, roles, p, at, decision) { // S9
 			return true
 		}
 	}
 	// S10: what the request names may be more than what is covered.
-	if len(req.Action.Properties) > 0 && p.action.class != v1alpha1.ClassDelete && (len(answer.Fields) != 1 || answer.Fields[0] != v1alpha1.Any) {
+	if len(req.Action.Properties) > 0 && p.action.class != v1alpha1.ClassDelete && (len(answer.Fields) != 1 || answer.Fields[0] != v1alpha1.Any || len(answer.ExceptFields) > 0) {
 		return false
 	}
 	*decision = *answer
@@ -81,11 +81,11 @@ func (d *Domain) decideByPlan(req *Request, now time.Time, found *lookup, decisi
 var principals = sync.Pool{New: func() any { return new(principal) }}
 
 // violatesRestrictions is S9 for a request that stores nothing new; where something fails, the decision is made.
-func (d *Domain) violatesRestrictions(req *Request, u *user, roles *roleSet, t *resourceType, at int64, decision *Decision) bool {
+func (d *Domain) violatesRestrictions(req *Request, u *user, roles *roleSet, p *plan, at int64, decision *Decision) bool {
 	who, _ := principals.Get().(*principal)
 	*who = principal{user: u, roleSet: roles, at: at, policy: d.policy}
 	defer principals.Put(who)
-	check := restrictionCheck{restrictions: who.restrictionsOn(t), domain: d, unread: req.Resource.ID}
+	check := restrictionCheck{restrictions: who.restrictionsOn(p.resourceType, p.action), domain: d, unread: req.Resource.ID}
 	check.record(decision, req.Resource.ID)
 	check.properties(decision, expr.Properties{Over: req.Resource.Properties}, false)
 	if len(decision.Violations) == 0 {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +26,11 @@ type roleSet struct {
 	roleless          bool
 
 	policy *policy
-	groups []*group   // by name
-	roles  []heldRole // those of groups first, each part by name; none lacks anything
+	groups []*group // by name
+	// outward are the groups in the order of presets (S11): those farther from the user first, then by name.
+	outward  []*group
+	distance map[string]int // of the groups, by name
+	roles    []heldRole     // in the order of presets: those of groups first; none lacks anything
 	// joining are the role sets of users who are in more groups by what the request says; by the groups' names.
 	joining memo[string, *roleSet]
 }
@@ -191,23 +195,54 @@ func (s *roleSet) findGroups(d *Domain, u *user, joined []*group, now int64) {
 			}
 		}
 	}
+	near := map[string]bool{} // groups that have the user by themselves
 	if u != nil {
 		for _, m := range u.memberships {
 			if s.inForce(m.window, now) {
-				join(m.group)
+				near[m.group] = true
 			}
 		}
 	}
 	for _, g := range joined {
-		join(g.ref.Name)
+		near[g.ref.Name] = true
+	}
+	for name := range near {
+		join(name)
 	}
 	sortGroups(s.groups)
+	s.outward = slices.Clone(s.groups)
+	s.distance = distances(s.groups, near)
+	slices.SortStableFunc(s.outward, func(a, b *group) int { return s.distance[b.ref.Name] - s.distance[a.ref.Name] })
+}
+
+// distances are the fewest steps to each of some groups, by the groups that each names, from one of those at hand.
+func distances(groups []*group, near map[string]bool) map[string]int {
+	found := make(map[string]int, len(groups))
+	for name := range near {
+		found[name] = 0
+	}
+	for step := 1; len(found) < len(groups); step++ {
+		var reached []string
+		for _, g := range groups {
+			if _, known := found[g.ref.Name]; !known && slices.ContainsFunc(g.nested, func(name string) bool { _, ok := found[name]; return ok }) {
+				reached = append(reached, g.ref.Name)
+			}
+		}
+		if len(reached) == 0 {
+			break
+		}
+		for _, name := range reached {
+			found[name] = step
+		}
+	}
+	return found
 }
 
 // findRoles collects the roles that are held: of the User object and of the groups, in their windows; for
-// the role-less the public role. Those of groups come first, each part by name.
+// the role-less the public role. Those of groups come first, in the order of the nearest that gives each.
 func (s *roleSet) findRoles(d *Domain, u *user, now int64) {
-	hold := func(refs []roleRef, direct bool) {
+	order := map[*role]int{} // of the nearest group
+	hold := func(refs []roleRef, direct bool, distance int) {
 		for _, ref := range refs {
 			if !s.inForce(ref.window, now) {
 				continue
@@ -216,6 +251,7 @@ func (s *roleSet) findRoles(d *Domain, u *user, now int64) {
 			if r == nil {
 				continue // gives nothing
 			}
+			order[r] = -distance // the last group is the nearest
 			if i := slices.IndexFunc(s.roles, func(h heldRole) bool { return h.role == r }); i >= 0 {
 				s.roles[i].direct = s.roles[i].direct || direct
 				continue
@@ -224,12 +260,12 @@ func (s *roleSet) findRoles(d *Domain, u *user, now int64) {
 		}
 	}
 	ruled := false
-	for _, g := range s.groups {
-		hold(g.roles, false)
+	for _, g := range s.outward {
+		hold(g.roles, false, s.distance[g.ref.Name])
 		ruled = ruled || len(g.rules.rules) > 0
 	}
 	if account := u.account(); account != nil {
-		hold(account.roles, true)
+		hold(account.roles, true, 0)
 	}
 	if len(s.roles) == 0 && !ruled {
 		s.roleless = true
@@ -244,6 +280,6 @@ func (s *roleSet) findRoles(d *Domain, u *user, now int64) {
 			}
 			return 1
 		}
-		return strings.Compare(a.role.ref.Name, b.role.ref.Name)
+		return cmp.Or(cmp.Compare(order[a.role], order[b.role]), strings.Compare(a.role.ref.Name, b.role.ref.Name))
 	})
 }

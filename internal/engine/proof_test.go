@@ -179,7 +179,7 @@ func TestProofDecide(t *testing.T) {
 // reasons are all reason codes.
 var reasons = []engine.Reason{
 	engine.ReasonUnknownResourceType, engine.ReasonUnknownAction, engine.ReasonUnknownSubjectType, engine.ReasonUserDisabled,
-	engine.ReasonSuperuser, engine.ReasonAdminAccess, engine.ReasonStaffRequired, engine.ReasonSpecialPermission,
+	engine.ReasonGuard, engine.ReasonSuperuser, engine.ReasonAdminAccess, engine.ReasonStaffRequired, engine.ReasonSpecialPermission,
 	engine.ReasonRoleRestricted, engine.ReasonNoRule, engine.ReasonConditionNotMet, engine.ReasonValidationFailed,
 	engine.ReasonUserPermission, engine.ReasonFieldNotAllowed, engine.ReasonUnrestrictedType, engine.ReasonRule,
 }

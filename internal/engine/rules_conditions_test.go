@@ -90,7 +90,7 @@ func TestS8MissingProperties(t *testing.T) {
 		"not what was not looked up: ?":    {domain: ruled(when("resource.properties.status == 'done' ? resource.properties.x == 1 : resource.properties.y == 1")), req: read, want: lacks("y")},
 		"of all conditions that failed":    {domain: ruled(when("resource.properties.b == 1"), when("resource.properties.a == 1")), req: read, want: lacks("a", "b")},
 		"not of the subject":               {domain: ruled(when("subject.properties.x == 1")), req: read, want: lacks()},
-		"not of the context":               {domain: ruled(when("context.x == 1")), req: read, want: lacks()},
+		"of the context, as such":          {domain: ruled(when("context.x == 1")), req: read, want: with(lacks(), missingContext("x"))},
 		"not where something else denies":  {domain: ruled(when("resource.properties.x == 1"), MakeRule("doc").Actions("read").Fields("status").Obj()), req: ask("ann", "read", "doc/1", reading("x")), want: with(deny(engine.ReasonFieldNotAllowed), fields("x"))},
 		"none where a condition is broken": {domain: ruled(when("resource.properties.x ==")), req: read, want: lacks()},
 		"of a Create: unknown in what would be stored": {domain: ruled(when("resource.properties.x == 1 && resource.properties.y == 1")), req: ask("ann", "create", "doc/2", submitting(object{"x": int64(1)})), want: lacks("y")},

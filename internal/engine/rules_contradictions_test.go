@@ -53,6 +53,24 @@ func TestContradictionsTwoUsersWithOneID(t *testing.T) {
 	}
 }
 
+func TestContradictionsTwoTypesWithOneName(t *testing.T) {
+	common := domain{MakeRole("all").Rule(Full("Big Doc")).Obj(), MakeUser("ann").Roles("all").Obj()}
+	staff := MakeResourceType("a").Type("Big Doc").StaffOnly().Obj()
+	open := MakeResourceType("z").Type("Big Doc").Obj()
+	decide(t, common, map[string]deciding{
+		"the older object wins":      {domain: domain{createdAt(early, open.DeepCopy()), createdAt(late, staff.DeepCopy())}, req: ask("ann", "read", "Big Doc/1"), want: allow(engine.ReasonRule, "Role/all")},
+		"the older object wins too":  {domain: domain{createdAt(late, open.DeepCopy()), createdAt(early, staff.DeepCopy())}, req: ask("ann", "read", "Big Doc/1"), want: deny(engine.ReasonStaffRequired)},
+		"then the one first by name": {domain: domain{createdAt(early, open.DeepCopy()), createdAt(early, staff.DeepCopy())}, req: ask("ann", "read", "Big Doc/1"), want: deny(engine.ReasonStaffRequired)},
+	})
+	d := engine.Compile(join(common, domain{createdAt(early, open), createdAt(late, staff)}))
+	if diff := gocmp.Diff([]string{"Conflict spec.type"}, problems(report(t, d, "ResourceType/a").Problems)); diff != "" {
+		t.Errorf("the loser's problems (-want +got):\n%s", diff)
+	}
+	if list := report(t, d, "ResourceType/z").Problems; len(list) > 0 {
+		t.Errorf("the winner's problems: %v", list)
+	}
+}
+
 func TestContradictionsOneRecordInTwoSets(t *testing.T) {
 	common := join(ruled(when("resource.properties.status == 'open'")), domain{MakeResourceType("doc").Obj()})
 	set := func(at, name, status string) engine.Object {

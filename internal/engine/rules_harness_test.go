@@ -151,6 +151,14 @@ func missing(names ...string) func(*engine.Decision) {
 	return func(d *engine.Decision) { d.MissingProperties = names }
 }
 
+func missingContext(names ...string) func(*engine.Decision) {
+	return func(d *engine.Decision) { d.MissingContext = names }
+}
+
+func exceptFields(names ...string) func(*engine.Decision) {
+	return func(d *engine.Decision) { d.ExceptFields = names }
+}
+
 func messages(texts ...string) func(*engine.Decision) {
 	return func(d *engine.Decision) { d.ValidationMessages = texts }
 }

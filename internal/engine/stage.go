@@ -13,16 +13,12 @@ import (
 )
 
 // stages in their order; the first that decides, decides. Each is in a file of its own, named by its number.
-var stages = []struct {
-	code, name string
-	run        func(*evaluation) (decided bool)
-	// record means that the stage looks at the record; filters carry those stages over to all records at once.
-	record bool
-}{
+var stages = []stage{
 	{"S0", "Open", (*evaluation).open, false},
 	{"S1", "Known", (*evaluation).known, false},
 	{"S2", "Subject", (*evaluation).subject, false},
 	{"S3", "Groups and roles", (*evaluation).groupsAndRoles, false},
+	{"S3a", "Guards", (*evaluation).guards, true},
 	{"S4", "Superuser, admin", (*evaluation).superuserOrAdmin, false},
 	{"S5", "Staff", (*evaluation).staffOnly, false},
 	{"S6", "Special permission", (*evaluation).specialPermission, false},
@@ -34,6 +30,30 @@ var stages = []struct {
 	{"S12", "Allow", (*evaluation).allow, true},
 }
 
+// stage is one of them.
+type stage struct {
+	code, name string
+	run        func(*evaluation) (decided bool)
+	// record means that the stage looks at the record; filters carry those stages over to all records at once.
+	record bool
+}
+
+// runStages runs some of the stages, until one decides.
+func (e *evaluation) runStages(which func(*stage) bool) (decided bool) {
+	for i := range stages {
+		if !which(&stages[i]) {
+			continue
+		}
+		e.trace.enter(stages[i].code, stages[i].name)
+		decided = stages[i].run(e)
+		e.trace.leave(e, decided)
+		if decided || e.failure() != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // decide runs the stages; the request is well-formed.
 func (d *Domain) decide(req *Request, now time.Time, found lookup, t *trace) (Decision, error) {
 	e := newEvaluation(d, req, now, t)
@@ -42,16 +62,9 @@ func (d *Domain) decide(req *Request, now time.Time, found lookup, t *trace) (De
 	if req.Resource.ID == "" {
 		e.unknown = &expr.Unknown{}
 	}
-	for i := range stages {
-		t.enter(stages[i].code, stages[i].name)
-		decided := stages[i].run(e)
-		t.leave(e, decided)
-		if err := e.failure(); err != nil {
-			return Decision{}, err
-		}
-		if decided {
-			break
-		}
+	e.runStages(func(*stage) bool { return true })
+	if err := e.failure(); err != nil {
+		return Decision{}, err
 	}
 	return e.decision, nil
 }
@@ -85,6 +98,7 @@ type evaluation struct {
 	input         expr.Input // what expressions see: filled in when the first asks
 	inputFilled   filled
 	missed        []string       // properties that one expression looked up and did not find
+	missedContext []string       // the same of the context
 	storedRecord  map[string]any // S8: the RecordSet's properties of the record, if any
 	storedLooked  bool
 	defaultValues map[string]any // S11, by field
@@ -137,13 +151,14 @@ func (e *evaluation) release() {
 	clear(e.checked)
 	clear(e.matched[:cap(e.matched)])
 	*e = evaluation{
-		joined:  e.joined[:0],
-		unsure:  e.unsure[:0],
-		key:     e.key[:0],
-		checked: e.checked[:0],
-		matched: e.matched[:0],
-		missed:  e.missed[:0],
-		input:   expr.Input{Subject: expr.Subject{Groups: e.input.Subject.Groups[:0], Roles: e.input.Subject.Roles[:0]}},
+		joined:        e.joined[:0],
+		unsure:        e.unsure[:0],
+		key:           e.key[:0],
+		checked:       e.checked[:0],
+		matched:       e.matched[:0],
+		missed:        e.missed[:0],
+		missedContext: e.missedContext[:0],
+		input:         expr.Input{Subject: expr.Subject{Groups: e.input.Subject.Groups[:0], Roles: e.input.Subject.Roles[:0]}},
 	}
 	evaluations.Put(e)
 }
@@ -165,6 +180,13 @@ func (e *evaluation) placeOf(program *expr.Program) string {
 	for _, g := range e.domain.conditional {
 		if g.condition.program == program {
 			return g.ref.String() + " spec.memberCondition"
+		}
+	}
+	if e.resourceType != nil {
+		for i := range e.resourceType.guards {
+			if e.resourceType.guards[i].program == program {
+				return fmt.Sprintf("%s spec.guards[%d].condition", e.resourceType.ref, i)
+			}
 		}
 	}
 	for i := range e.matched {

@@ -14,7 +14,7 @@ func (e *evaluation) known() bool {
 		e.action = e.resourceType.actions[e.request.Action.Name]
 	}
 	if e.action == nil {
-		return e.deny(ReasonUnknownAction, Ref{KindResourceType, e.resourceType.name})
+		return e.deny(ReasonUnknownAction, e.resourceType.ref)
 	}
 	if e.action.writes() {
 		// What a Create submits is known only now; a malformed submission is an error whoever submits it.
@@ -24,7 +24,7 @@ func (e *evaluation) known() bool {
 		}
 	}
 	if e.trace != nil {
-		e.trace.add(TraceActionDeclared, Ref{KindResourceType, e.resourceType.name}, "spec.actions", TraceDetails{Action: e.action.name, Class: e.action.class})
+		e.trace.add(TraceActionDeclared, e.resourceType.ref, "spec.actions", TraceDetails{Action: e.action.name, Class: e.action.class})
 	}
 	return false
 }

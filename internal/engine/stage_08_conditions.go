@@ -41,14 +41,22 @@ func (e *evaluation) conditions() bool {
 		return e.deny(ReasonValidationFailed, e.matchedSources()...)
 	}
 	e.decision.MissingProperties = sortedUnique(failed.missing)
+	e.decision.MissingContext = sortedUnique(failed.missingContext)
 	return e.deny(ReasonConditionNotMet, e.matchedSources()...)
 }
 
-// failures is what the cases that are not live have to say.
+// failures is what the cases that are not live, or the guards that are not true, have to say.
 type failures struct {
-	byValidation bool // some case failed only by validation
-	messages     []string
-	missing      []string
+	byValidation   bool // some case failed only by validation
+	messages       []string
+	missing        []string // properties
+	missingContext []string
+}
+
+// takeMissed adds what the last condition looked up and did not find.
+func (f *failures) takeMissed(e *evaluation) {
+	f.missing = append(f.missing, e.missed...)
+	f.missingContext = append(f.missingContext, e.missedContext...)
 }
 
 // passes reports whether a case's condition and validations hold, given what would be stored, and notes why not.
@@ -62,14 +70,14 @@ func (e *evaluation) passes(c *matchedRule, s *storing, failed *failures) bool {
 		} else {
 			in.Resource.Properties = e.stored()
 		}
-		e.missed = e.missed[:0]
-		in.Resource.Properties.Missed = &e.missed
+		e.noteMissed(in)
 		holds, err := r.condition.holds(in)
+		in.MissedContext = nil
 		if e.trace != nil {
-			e.traceCondition(c, holds, err, e.missed)
+			e.traceCondition(c, holds, err)
 		}
 		if !holds {
-			failed.missing = append(failed.missing, e.missed...)
+			failed.takeMissed(e)
 			return false
 		}
 	}
@@ -95,6 +103,12 @@ func (e *evaluation) passes(c *matchedRule, s *storing, failed *failures) bool {
 	}
 	failed.byValidation = failed.byValidation || !valid
 	return valid
+}
+
+// noteMissed has the next evaluation note what it looks up of the record and of the context, and does not find.
+func (e *evaluation) noteMissed(in *expr.Input) {
+	e.missed, e.missedContext = e.missed[:0], e.missedContext[:0]
+	in.Resource.Properties.Missed, in.Proposed.Missed, in.MissedContext = &e.missed, &e.missed, &e.missedContext
 }
 
 // memberInput is what member conditions see (S3).
@@ -179,10 +193,14 @@ func (e *evaluation) proposed(s *storing) expr.Properties {
 // submitted values.
 func (e *evaluation) propose(presets map[string]any) expr.Properties {
 	if e.unknown != nil {
-		return e.proposeUnknown()
+		return e.proposeUnknown(e.settable)
 	}
+	return e.proposeOver(e.defaults(), presets)
+}
+
+// proposeOver is propose for a record that is known, with some defaults and presets.
+func (e *evaluation) proposeOver(defaults, presets map[string]any) expr.Properties {
 	var p expr.Properties
-	defaults := e.defaults()
 	over := make(map[string]any, len(defaults)+len(presets)+len(e.submitted))
 	if e.action.class == v1alpha1.ClassUpdate {
 		stored := e.stored()

@@ -10,7 +10,7 @@ import (
 
 // checkUserPermissions is S9: user permissions and strict link types restrict records, whatever granted the action.
 func (e *evaluation) checkUserPermissions() bool {
-	set := e.restrictionsOn(e.resourceType)
+	set := e.restrictionsOn(e.resourceType, e.action)
 	if e.action.writes() && !set.any() {
 		return false // it is not worth working out what would be stored
 	}

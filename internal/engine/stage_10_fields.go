@@ -33,7 +33,7 @@ func (e *evaluation) checkFields() bool {
 		e.decision.Fields = refused
 		return e.deny(ReasonFieldNotAllowed, e.matchedSources()...)
 	}
-	e.decision.Fields = e.matchedFields()
+	e.decision.Fields, e.decision.ExceptFields = e.matchedFields()
 	return false
 }
 
@@ -41,11 +41,14 @@ func (e *evaluation) covered(field string) bool {
 	return slices.ContainsFunc(e.matched, func(m matchedRule) bool { return m.rule.fields.covers(field) })
 }
 
-// matchedFields are the fields that the live cases cover.
-func (e *evaluation) matchedFields() []string {
-	var covered fieldSet
+// matchedFields are the fields that the live cases cover, as a decision lists them.
+func (e *evaluation) matchedFields() (fields, except []string) {
+	if slices.ContainsFunc(e.matched, func(m matchedRule) bool { return m.rule.fields.everything() }) {
+		return everyField, nil
+	}
+	covered := make(fieldUnion, len(e.matched))
 	for i := range e.matched {
-		covered.add(e.matched[i].rule.fields)
+		covered[i] = e.matched[i].rule.fields
 	}
 	return covered.list()
 }

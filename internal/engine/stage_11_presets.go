@@ -65,7 +65,7 @@ func (e *evaluation) defaults() map[string]any {
 		if l.ignored || len(l.path) > 1 {
 			continue
 		}
-		for p := range e.userPermissions(l.target, e.resourceType.name) {
+		for p := range e.userPermissions(l.target, e.resourceType, e.action) {
 			if p.fallback() == "" {
 				continue
 			}

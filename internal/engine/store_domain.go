@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 
@@ -43,7 +44,7 @@ type Domain struct {
 	conditional []*group
 	// groupRestrictions are the user permissions of groups, by group, then by name.
 	groupRestrictions table[[]*userPermission]
-	// typeList has the types sorted by name, typeIndex by name.
+	// typeList has the types that count sorted by what they are called, typeIndex by that name.
 	typeList   []*resourceType
 	typeIndex  map[string]*resourceType
 	generation *generation
@@ -226,8 +227,24 @@ func (d *Domain) Knows(user string) bool {
 	return ok
 }
 
-// ResourceTypes returns the names of the types, sorted.
-func (d *Domain) ResourceTypes() []string { return d.types.keys() }
+// ResourceTypes returns what the domain calls its resource types, sorted.
+func (d *Domain) ResourceTypes() []string {
+	names := make([]string, len(d.typeList))
+	for i, t := range d.typeList {
+		names[i] = t.name
+	}
+	return names
+}
+
+// ResourceType returns the object of a resource type, by what the domain calls it; false if there is none. It must not be
+// changed.
+func (d *Domain) ResourceType(name string) (*v1alpha1.ResourceType, bool) {
+	t, ok := d.typeIndex[name]
+	if !ok {
+		return nil, false
+	}
+	return t.object, true
+}
 
 // Policy returns the domain's policy with the defaults filled in; it must not be changed.
 func (d *Domain) Policy() v1alpha1.PermissionPolicySpec { return d.policy.spec }
@@ -525,13 +542,21 @@ func (b *builder) finish() (*Domain, *Delta) {
 		d.buildGroups()
 	}
 	if b.types.dirty {
-		d.typeList, d.typeIndex = nil, make(map[string]*resourceType, d.types.size)
-		for name, t := range d.types.sorted() {
-			d.typeList = append(d.typeList, t)
-			d.typeIndex[name] = t
-		}
+		d.buildTypes()
 	}
 	return d, &Delta{sync.OnceValue(func() Affected { return b.affected(d) })}
+}
+
+// buildTypes finds the types by what they are called. Of several that are called the same, the oldest counts, then the
+// first by the object's name.
+func (d *Domain) buildTypes() {
+	d.typeIndex = make(map[string]*resourceType, d.types.size)
+	for _, t := range d.types.sorted() {
+		if known := d.typeIndex[t.name]; known == nil || t.object.CreationTimestamp.Unix() < known.object.CreationTimestamp.Unix() {
+			d.typeIndex[t.name] = t
+		}
+	}
+	d.typeList = slices.SortedFunc(maps.Values(d.typeIndex), func(a, b *resourceType) int { return cmp.Compare(a.name, b.name) })
 }
 
 // buildRoles adds the built-in roles (S3): they exist with a policy, and objects of their names replace them.

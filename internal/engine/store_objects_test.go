@@ -58,6 +58,9 @@ func TestLookupGivesWhatWasPut(t *testing.T) {
 		ForValues:  []v1alpha1.RecordID{"9", "8", "7", "6", "5", "4", "3", "2", "1", "0"},
 		TimeWindow: v1alpha1.TimeWindow{StartsAt: at(4), ExpiresAt: at(5)},
 	}}
+	except := &v1alpha1.UserPermission{ObjectMeta: metav1.ObjectMeta{Name: "except"}, Spec: v1alpha1.UserPermissionSpec{
+		User: "ann", Allow: "company", ForValues: []v1alpha1.RecordID{"c1"}, ExceptFor: []v1alpha1.Name{"leave"}, Actions: []v1alpha1.Token{"update", "get:*"},
+	}}
 	both := &v1alpha1.UserPermission{ObjectMeta: metav1.ObjectMeta{Name: "both"}, Spec: v1alpha1.UserPermissionSpec{
 		User: "alice", Group: "staff", Allow: "unit", ForValues: []v1alpha1.RecordID{"2", "1"}, Default: "1",
 	}}
@@ -70,7 +73,7 @@ func TestLookupGivesWhatWasPut(t *testing.T) {
 	}}
 	objects := []engine.Object{
 		stamped(user, "0b5e7d9c-6a43-4d0e-8f0a-2f1f6d1c9a77"), stamped(plain, "00000000-0000-0000-0000-000000000000"),
-		stamped(permission, "0B5E7D9C-6A43-4D0E-8F0A-2F1F6D1C9A77"), stamped(both, "no UUID"), stamped(special, ""), stamped(set, "another"),
+		stamped(permission, "0B5E7D9C-6A43-4D0E-8F0A-2F1F6D1C9A77"), stamped(both, "no UUID"), stamped(except, ""), stamped(special, ""), stamped(set, "another"),
 		testobjects.MakeRole("a").Obj(), testobjects.MakeGroup("staff").Obj(),
 	}
 	d := engine.Compile(objects)
@@ -90,7 +93,7 @@ func TestLookupGivesWhatWasPut(t *testing.T) {
 			t.Errorf("%s: version is %s, %d, %t", ref, uid, generation, ok)
 		}
 	}
-	for _, kind := range [][]any{{user.Spec}, {set.Spec}, {set.Spec.Records[0]}, {special.Spec}, {permission.Spec, both.Spec}} {
+	for _, kind := range [][]any{{user.Spec}, {set.Spec}, {set.Spec.Records[0]}, {special.Spec}, {permission.Spec, both.Spec, except.Spec}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(kind[0])) {
 			tried := func(spec any) bool {
 				value := reflect.ValueOf(spec).FieldByName(field.Name)

@@ -47,6 +47,10 @@ func (c *condition) covers(other *condition) bool {
 	return c == nil || other != nil && c.text == other.text
 }
 
+func isSubset(list, of []string) bool {
+	return !slices.ContainsFunc(list, func(element string) bool { return !slices.Contains(of, element) })
+}
+
 // RestrictionsCover reports whether one set of restrictions of a role holds wherever another does (S3); nil is none.
 func RestrictionsCover(outer, inner *v1alpha1.Restrictions) bool {
 	if outer == nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
@@ -179,7 +180,7 @@ func (p *principal) sources(yield func(*ruleSet, *heldRole) bool) {
 	if !app(true) || !app(false) || !roles(false) {
 		return
 	}
-	for _, g := range p.groups {
+	for _, g := range p.roleSet.outward {
 		if !yield(&g.rules, nil) {
 			return
 		}
@@ -221,7 +222,7 @@ func (r *rule) grants(a *action) bool {
 	case v1alpha1.AccessReadOnly:
 		return a.class == v1alpha1.ClassRead
 	case "":
-		return r.anyAction || slices.ContainsFunc(a.givenBy, func(name string) bool { return slices.Contains(r.actions, name) })
+		return slices.ContainsFunc(a.givenBy, r.actions.name)
 	default:
 		return false
 	}
@@ -231,7 +232,36 @@ func (r *rule) grants(a *action) bool {
 func (r *rule) unconditional(a *action) bool {
 	return r.condition == nil &&
 		(len(r.validations) == 0 || !a.writes()) &&
-		(r.fields.all || a.class == v1alpha1.ClassDelete)
+		(r.fields.everything() || a.class == v1alpha1.ClassDelete)
+}
+
+// actionNames are the actions that a rule, a guard or a user permission lists: by name, all by "*", and by a name that ends in
+// ":*" all that begin so.
+type actionNames struct {
+	any    bool
+	listed []string // by name
+	under  []string // what names begin with, the colon included
+}
+
+func namesOfActions(list []v1alpha1.Token) actionNames {
+	var names actionNames
+	for _, action := range texts(list) {
+		switch before, pattern := strings.CutSuffix(action, ":"+v1alpha1.Any); {
+		case action == v1alpha1.Any:
+			names.any = true
+		case pattern:
+			names.under = append(names.under, before+":")
+		default:
+			names.listed = append(names.listed, action)
+		}
+	}
+	return names
+}
+
+// name reports whether an action is among them.
+func (n *actionNames) name(action string) bool {
+	return n.any || slices.Contains(n.listed, action) ||
+		slices.ContainsFunc(n.under, func(prefix string) bool { return strings.HasPrefix(action, prefix) })
 }
 
 // naming returns the rules that name the type, in their written order.

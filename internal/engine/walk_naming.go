@@ -45,7 +45,7 @@ func selectorsOf(name string, areas []v1alpha1.Token) []selector {
 // Names reports whether resources and areas, as a rule or an entry of a special permission lists them, name a
 // resource type (S6, S7).
 func Names(resources []v1alpha1.NameOrAny, areas []v1alpha1.Token, t *v1alpha1.ResourceType) bool {
-	naming := selectorsOf(t.Name, t.Spec.Areas)
+	naming := selectorsOf(t.TypeName(), t.Spec.Areas)
 	for listed := range selectors(resources, areas) {
 		if slices.Contains(naming, listed) {
 			return true

@@ -110,12 +110,13 @@ func (p *principal) permissionLists() [2][]*userPermission {
 	return [2][]*userPermission{p.user.permissions, p.roleSet.permissions}
 }
 
-// userPermissions yields UP(T): those for a type of link, in force, that act on requests about a type.
-func (p *principal) userPermissions(allow, on string) iter.Seq[*userPermission] {
+// userPermissions yields UP(T): those for a type of link, in force, that act on requests about an action of a type; nil is
+// any action.
+func (p *principal) userPermissions(allow string, on *resourceType, a *action) iter.Seq[*userPermission] {
 	return func(yield func(*userPermission) bool) {
 		for _, list := range p.permissionLists() {
 			for _, permission := range list {
-				if permission.restricts(allow, on, p.at) && !yield(permission) {
+				if permission.restricts(allow, on, a, p.at) && !yield(permission) {
 					return
 				}
 			}

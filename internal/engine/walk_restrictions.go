@@ -13,21 +13,25 @@ import (
 // restriction is what is asked of one link field, or of the record itself.
 type restriction struct {
 	*principal
-	// on is the type that is asked about.
-	on *resourceType
+	// on is the type that is asked about, and action the action of it; nil: any.
+	on     *resourceType
+	action *action
 	// link is the field; nil for the record itself.
 	link *link
 	// first of the user permissions; nil where there are none, and the type is strict.
 	first *userPermission
 }
 
-// restrictions are those of a principal on a type.
+// restrictions are those of a principal on an action of a type, or on any of its actions.
 type restrictions struct {
 	*principal
-	on *resourceType
+	on     *resourceType
+	action *action // nil: any
 }
 
-func (p *principal) restrictionsOn(t *resourceType) restrictions { return restrictions{p, t} }
+func (p *principal) restrictionsOn(t *resourceType, a *action) restrictions {
+	return restrictions{p, t, a}
+}
 
 // places is the number of places that may be restricted: the record itself, and every declared link.
 func (r restrictions) places() int { return 1 + len(r.on.links) }
@@ -40,19 +44,19 @@ func (r restrictions) len() int { return r.places() * (1 + len(r.alsoRestricted)
 func (r restrictions) place(i int) (restriction, bool) {
 	if i >= r.places() {
 		// What is surely allowed is so whether or not the subject is in the group, which adds to it if anything.
-		also := restrictions{r.alsoRestricted[i/r.places()-1], r.on}
+		also := restrictions{r.alsoRestricted[i/r.places()-1], r.on, r.action}
 		restriction, _ := also.place(i % r.places())
 		return restriction, restriction.first != nil && r.firstFor(restriction.target()) == nil
 	}
 	if i == 0 {
-		own := restriction{r.principal, r.on, nil, r.firstFor(r.on.name)}
+		own := restriction{r.principal, r.on, r.action, nil, r.firstFor(r.on.name)}
 		return own, own.first != nil
 	}
 	l := &r.on.links[i-1]
 	if l.ignored || l.parent {
 		return restriction{}, false
 	}
-	linked := restriction{r.principal, r.on, l, r.firstFor(l.target)}
+	linked := restriction{r.principal, r.on, r.action, l, r.firstFor(l.target)}
 	return linked, linked.first != nil || r.policy.strict(l.target)
 }
 
@@ -88,7 +92,7 @@ func (r restrictions) any() bool {
 func (r restrictions) firstFor(target string) *userPermission {
 	for _, list := range r.permissionLists() {
 		for _, p := range list {
-			if p.restricts(target, r.on.name, r.at) {
+			if p.restricts(target, r.on, r.action, r.at) {
 				return p
 			}
 		}
@@ -120,7 +124,7 @@ func (r *restriction) deniesEmpty() bool { return r.link != nil && r.policy.deni
 
 // permissions are UP(T).
 func (r *restriction) permissions(yield func(*userPermission) bool) {
-	r.userPermissions(r.target(), r.on.name)(yield)
+	r.userPermissions(r.target(), r.on, r.action)(yield)
 }
 
 // allows reports whether a record is in Allowed(T).
@@ -133,7 +137,7 @@ func (r *restriction) allows(d *Domain, id string) bool {
 	}
 	for _, list := range r.permissionLists() {
 		for _, p := range list {
-			if p != r.first && p.restricts(r.first.allow, r.on.name, r.at) && p.allows(d, id) {
+			if p != r.first && p.restricts(r.first.allow, r.on, r.action, r.at) && p.allows(d, id) {
 				return true
 			}
 		}
@@ -159,7 +163,7 @@ func (r *restriction) appendBy(by []Ref) []Ref {
 	}
 	for _, list := range r.permissionLists() {
 		for _, p := range list {
-			if p == r.first || p.restricts(r.first.allow, r.on.name, r.at) {
+			if p == r.first || p.restricts(r.first.allow, r.on, r.action, r.at) {
 				by = append(by, p.ref())
 			}
 		}
@@ -183,14 +187,19 @@ func (r *restriction) ids(d *Domain) ([]string, error) {
 	return sortedKeys(ids), nil
 }
 
-// restricts reports whether the permission is for a type of link, in force, and acts on requests about a type.
-func (p *userPermission) restricts(allow, on string, now int64) bool {
-	return p.allow == allow && p.actsOn(on) && p.window.inForce(now)
+// restricts reports whether the permission is for a type of link, in force, and acts on requests about an action of a type;
+// nil is any action.
+func (p *userPermission) restricts(allow string, on *resourceType, a *action, now int64) bool {
+	return p.allow == allow && p.actsOn(on.name, a) && p.window.inForce(now)
 }
 
-// actsOn reports whether the permission restricts requests about a type.
-func (p *userPermission) actsOn(resourceType string) bool {
-	return len(p.applicableFor) == 0 || slices.Contains(p.applicableFor, resourceType)
+// actsOn reports whether the permission restricts requests about an action of a type; nil is any action.
+func (p *userPermission) actsOn(resourceType string, a *action) bool {
+	if len(p.applicableFor) > 0 && !slices.Contains(p.applicableFor, resourceType) {
+		return false
+	}
+	return p.rare == nil || !slices.Contains(p.rare.exceptFor, resourceType) &&
+		(len(p.rare.actions) == 0 || a == nil || p.rare.named.name(a.name))
 }
 
 // allowed yields the ids that the permission allows: its values and, unless it hides them, the records below them. An
@@ -278,7 +287,7 @@ func Restricts(p *v1alpha1.UserPermission, t *v1alpha1.ResourceType) bool {
 	permission := compileUserPermission(p)
 	permission.window = always
 	who := principal{user: &user{permissions: []*userPermission{permission}}, roleSet: &roleSet{}, policy: empty.policy}
-	return who.restrictionsOn(compileResourceType(t)).any()
+	return who.restrictionsOn(compileResourceType(t), nil).any()
 }
 
 // IsStrict reports whether links to a type are strict.

@@ -19,6 +19,8 @@ func (s *search) expand(from *attempt) []*attempt {
 	switch from.decision.Reason {
 	case engine.ReasonUserDisabled:
 		e.enable()
+	case engine.ReasonGuard: // which no permission gets around
+		e.otherRecord()
 	case engine.ReasonStaffRequired:
 		e.makeStaff()
 	case engine.ReasonSpecialPermission:
@@ -414,10 +416,10 @@ func (e *expansion) setAccess(special *v1alpha1.SpecialPermission, level v1alpha
 			continue
 		}
 		others := v1alpha1.SpecialPermissionEntry{Access: entry.Access}
-		for _, object := range e.from.domain.Objects(engine.KindResourceType) {
-			other, ok := object.(*v1alpha1.ResourceType)
-			if ok && other.Name != string(resourceType) && engine.Names(entry.Resources, entry.Areas, other) {
-				others.Resources = append(others.Resources, v1alpha1.NameOrAny(other.Name))
+		for _, name := range e.from.domain.ResourceTypes() {
+			other, ok := e.from.domain.ResourceType(name)
+			if ok && name != string(resourceType) && engine.Names(entry.Resources, entry.Areas, other) {
+				others.Resources = append(others.Resources, v1alpha1.NameOrAny(name))
 			}
 		}
 		if len(others.Resources) > 0 {
@@ -430,8 +432,7 @@ func (e *expansion) setAccess(special *v1alpha1.SpecialPermission, level v1alpha
 
 // names reports whether resources and areas name the type of the request.
 func (e *expansion) names(resources []v1alpha1.NameOrAny, areas []v1alpha1.Token) bool {
-	object, _ := e.from.domain.Lookup(engine.Ref{Kind: engine.KindResourceType, Name: e.from.request.Resource.Type})
-	resourceType, ok := object.(*v1alpha1.ResourceType)
+	resourceType, ok := e.from.domain.ResourceType(e.from.request.Resource.Type)
 	return ok && engine.Names(resources, areas, resourceType)
 }
 

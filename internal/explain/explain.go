@@ -42,7 +42,7 @@ func Explain(d *engine.Domain, asked *query.Asked) (*Explanation, error) {
 	}
 	c := &chains{domain: d, user: e.user, trace: e.Trace, now: asked.At}
 	e.Chains = c.all(&e.Decision)
-	e.Hints = hints(d, asked, &e.Decision)
+	e.Hints = hints(d, asked, &e.Decision, e.Trace)
 	if !e.Decision.Allow {
 		e.Remedies = FindRemedies(d, asked.Request, &e.Decision, asked.At)
 	}
@@ -50,7 +50,7 @@ func Explain(d *engine.Domain, asked *query.Asked) (*Explanation, error) {
 }
 
 // hints tell what the request lacks, in terms of the command line.
-func hints(d *engine.Domain, asked *query.Asked, decision *engine.Decision) []string {
+func hints(d *engine.Domain, asked *query.Asked, decision *engine.Decision, trace []engine.TraceStage) []string {
 	hints := query.Unknown(d, asked.Subject.ID, asked.Action.Name, asked.Resource.Type)
 	add := func(format string, args ...any) { hints = append(hints, fmt.Sprintf(format, args...)) }
 	for _, property := range decision.MissingProperties {
@@ -60,8 +60,30 @@ func hints(d *engine.Domain, asked *query.Asked, decision *engine.Decision) []st
 		}
 		add("the record's %s is unknown; give it with --property %s=VALUE, or store it in a RecordSet", property, property)
 	}
+	for _, name := range decision.MissingContext {
+		add("the context does not say %s; give it with --context %s=VALUE", name, name)
+	}
+	if decision.Reason == engine.ReasonGuard {
+		return append(hints, guardHints(trace)...)
+	}
 	for _, message := range decision.ValidationMessages {
 		add("submit other values: %s", message)
+	}
+	return hints
+}
+
+// guardHints name the guards that are not true: no grant gets around them.
+func guardHints(trace []engine.TraceStage) []string {
+	var hints []string
+	for i := range trace {
+		for j := range trace[i].Entries {
+			entry := &trace[i].Entries[j]
+			switch entry.Code {
+			case engine.TraceGuardFalse, engine.TraceGuardMissing, engine.TraceGuardUnknown, engine.TraceGuardError, engine.TraceGuardInvalid:
+				hints = append(hints, fmt.Sprintf("nobody may, not even a superuser; see guard %s: %s", place(entry), entry.Message))
+			default: // other stages, and guards that are true
+			}
+		}
 	}
 	return hints
 }

@@ -137,6 +137,7 @@ func writeDetails(w io.Writer, d *engine.Decision) {
 	writeDetail(w, "reason", []string{string(d.Reason)})
 	if d.Allow {
 		writeDetail(w, "fields", d.Fields)
+		writeDetail(w, "except fields", d.ExceptFields)
 		var presets []string
 		for name, value := range d.Presets {
 			presets = append(presets, name+"="+expr.FormatJSON(value))
@@ -146,6 +147,7 @@ func writeDetails(w io.Writer, d *engine.Decision) {
 		return
 	}
 	writeDetail(w, "missing properties", d.MissingProperties)
+	writeDetail(w, "missing context", d.MissingContext)
 	for _, v := range d.Violations {
 		if v.Field == "id" {
 			fmt.Fprintf(w, "  the %s itself: %s\n", v.Allow, violationText(v))

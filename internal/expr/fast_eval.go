@@ -140,6 +140,11 @@ func (n *fastNode) maps(in *Input) (over, base map[string]any) {
 
 // absent is what a selection gives that finds nothing.
 func (n *fastNode) absent(in *Input, r *fastRun, name string) fastValue {
+	if n.a.op == fastContext {
+		if r.missed = true; r.notes {
+			in.contextProperties().miss(name)
+		}
+	}
 	if n.a.op >= fastResourceProperties {
 		p := &in.Resource.Properties
 		if n.a.op == fastProposed {

@@ -20,12 +20,16 @@ type Input struct {
 	// Proposed is what would be stored; validations see it.
 	Proposed Properties
 	Context  map[string]any
-	Now      time.Time
+	// MissedContext, where it is not nil, takes the names that are looked up in Context and are not there, as
+	// Properties.Missed does.
+	MissedContext *[]string
+	Now           time.Time
 	// Budget is that of the request; nil: it has no limit. TryBool does not ask it.
 	Budget *Budget
 
-	account account       // of the evaluation that runs
-	whole   traits.Mapper // Proposed merged, during an evaluation that has asked for it
+	account      account       // of the evaluation that runs
+	whole        traits.Mapper // Proposed merged, during an evaluation that has asked for it
+	wholeContext traits.Mapper // Context, likewise
 }
 
 // Subject is the variable subject.
@@ -118,7 +122,7 @@ func (in *Input) ResolveName(name string) (any, bool) {
 	case "proposed":
 		return propertiesValue{in.Proposed, &in.whole}, true
 	case "context":
-		return orEmpty(in.Context), true
+		return propertiesValue{in.contextProperties(), &in.wholeContext}, true
 	case "now":
 		return types.Timestamp{Time: in.Now}, true
 	case accountName:
@@ -127,6 +131,11 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return in.Resource.Unknown.look(), true
 	}
 	return nil, false
+}
+
+// contextProperties are the context, as properties that note what is looked up and not there.
+func (in *Input) contextProperties() Properties {
+	return Properties{Over: in.Context, Missed: in.MissedContext}
 }
 
 // Parent is nil: there are no other variables.

@@ -74,8 +74,8 @@ func TestTryBool(t *testing.T) {
 		"resource.properties.owner < 3":           no,
 		"resource.properties.owner":               no,
 		"subject.id in resource.properties.owner": no,
-		"context.nope == 1":                       no,
-		"!(context.nope == 1)":                    no,
+		"context.nope == 1":                       unsure,
+		"!(context.nope == 1)":                    unsure,
 		"context.nope == 1 || true":               yes,
 		// Where nothing comes of it, a property may be unknown; but the answer of false would have to name it.
 		"resource.properties.public || resource.properties.nope":                yes,

@@ -128,8 +128,10 @@ type expectation struct {
 	Decision           string   `json:"decision"`
 	Reason             string   `json:"reason"`
 	Fields             []string `json:"fields"`
+	ExceptFields       []string `json:"exceptFields"`
 	Presets            values   `json:"presets"`
 	MissingProperties  []string `json:"missingProperties"`
+	MissingContext     []string `json:"missingContext"`
 	Violations         []string `json:"violations"`
 	StepUp             []string `json:"stepUp"`
 	ValidationMessages []string `json:"validationMessages"`
@@ -161,7 +163,7 @@ type expectation struct {
 
 // The keys that each kind of test can expect.
 var (
-	ofDecision  = []string{"decision", "reason", "fields", "presets", "missingProperties", "violations", "stepUp", "validationMessages"}
+	ofDecision  = []string{"decision", "reason", "fields", "exceptFields", "presets", "missingProperties", "missingContext", "violations", "stepUp", "validationMessages"}
 	ofSearch    = []string{"results"}
 	ofLevel     = []string{"access", "allowed", "conditional", "decidedBy", "overridden", "restrictedBy"}
 	ofStatus    = []string{"superuser", "admin", "disabled", "groups", "roles", "summary", "permissions", "nextTransition"}

@@ -16,7 +16,12 @@ func Message(extent engine.Extent, d *engine.Decision) string {
 		if len(d.MissingProperties) > 0 {
 			return "It depends on these properties: " + strings.Join(d.MissingProperties, ", ") + "."
 		}
+		if len(d.MissingContext) > 0 {
+			return "It depends on what the context says of: " + strings.Join(d.MissingContext, ", ") + "."
+		}
 		return "It depends on the record."
+	case engine.ReasonGuard:
+		return "It depends on the record, by guards that bind everybody: " + strings.Join(d.ValidationMessages, "; ") + "."
 	case engine.ReasonValidationFailed:
 		return "It depends on the values that are submitted: " + strings.Join(d.ValidationMessages, "; ") + "."
 	case engine.ReasonUserPermission:

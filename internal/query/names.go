@@ -11,8 +11,7 @@ import (
 
 // Actions are the actions of a type in the order in which it declares them. It is an error if there is no such type.
 func Actions(d *engine.Domain, resourceType string) ([]v1alpha1.Action, error) {
-	object, _ := d.Lookup(engine.Ref{Kind: engine.KindResourceType, Name: resourceType})
-	known, ok := object.(*v1alpha1.ResourceType)
+	known, ok := d.ResourceType(resourceType)
 	if !ok {
 		return nil, fmt.Errorf("%s; it has %s", noType(d, resourceType), Listed(d.ResourceTypes()))
 	}

@@ -18,14 +18,16 @@ type filterAnswer struct {
 	Reason  engine.Reason `json:"reason,omitempty"`
 	Message string        `json:"message,omitempty"`
 	// Fields may be read of every record that the filter lets through; ["*"] for all.
-	Fields   []string             `json:"fields,omitempty"`
-	Revision string               `json:"revision,omitempty"`
-	UCAST    *filter.UCAST        `json:"ucast,omitempty"`
-	Cerbos   *filter.CerbosFilter `json:"cerbos,omitempty"`
-	Postgres *filter.SQL          `json:"postgres,omitempty"`
-	MySQL    *filter.SQL          `json:"mysql,omitempty"`
-	SQLite   *filter.SQL          `json:"sqlite,omitempty"`
-	CEL      string               `json:"cel,omitempty"`
+	// ExceptFields are, beside Fields of ["*"], those that may not.
+	Fields       []string             `json:"fields,omitempty"`
+	ExceptFields []string             `json:"except_fields,omitempty"`
+	Revision     string               `json:"revision,omitempty"`
+	UCAST        *filter.UCAST        `json:"ucast,omitempty"`
+	Cerbos       *filter.CerbosFilter `json:"cerbos,omitempty"`
+	Postgres     *filter.SQL          `json:"postgres,omitempty"`
+	MySQL        *filter.SQL          `json:"mysql,omitempty"`
+	SQLite       *filter.SQL          `json:"sqlite,omitempty"`
+	CEL          string               `json:"cel,omitempty"`
 }
 
 // filter answers which records of a type a subject may read or delete, as a condition on them. What the format
@@ -65,7 +67,7 @@ func newFilterAnswer(found *engine.Filter, encoded filter.Encoded, format filter
 		a.Message = filterMessage(found)
 	}
 	if encoded.Kind != filter.KindNever {
-		a.Fields = found.Fields
+		a.Fields, a.ExceptFields = found.Fields, found.ExceptFields
 	}
 	ok := true
 	switch condition := encoded.Condition.(type) {
@@ -101,6 +103,8 @@ func filterMessage(found *engine.Filter) string {
 	switch found.Reason {
 	case engine.ReasonRoleRestricted:
 		return "A role would give this action, but its restrictions do not hold."
+	case engine.ReasonGuard:
+		return "A guard of the resource type forbids this to everybody."
 	case engine.ReasonFieldNotAllowed:
 		return "The fields asked for are not covered by any rule."
 	default:

@@ -10,6 +10,18 @@ func MakeResourceType(name string) *ResourceTypeBuilder {
 	return &ResourceTypeBuilder{v1alpha1.ResourceType{TypeMeta: kind("ResourceType"), ObjectMeta: meta(name)}}
 }
 
+// Type sets what the domain calls the type.
+func (b *ResourceTypeBuilder) Type(name string) *ResourceTypeBuilder {
+	b.obj.Spec.Type = v1alpha1.TypeName(name)
+	return b
+}
+
+// Guard adds a guard of some actions; of all where none are given.
+func (b *ResourceTypeBuilder) Guard(condition, message string, actions ...string) *ResourceTypeBuilder {
+	b.obj.Spec.Guards = append(b.obj.Spec.Guards, v1alpha1.Guard{Actions: as[v1alpha1.Token](actions), Condition: v1alpha1.Expression(condition), Message: message})
+	return b
+}
+
 // Areas adds areas.
 func (b *ResourceTypeBuilder) Areas(areas ...string) *ResourceTypeBuilder {
 	b.obj.Spec.Areas = append(b.obj.Spec.Areas, as[v1alpha1.Token](areas)...)
@@ -263,6 +275,18 @@ func (b *UserPermissionBuilder) Default(value string) *UserPermissionBuilder {
 // ApplicableFor adds types on which it acts.
 func (b *UserPermissionBuilder) ApplicableFor(types ...string) *UserPermissionBuilder {
 	b.obj.Spec.ApplicableFor = append(b.obj.Spec.ApplicableFor, as[v1alpha1.Name](types)...)
+	return b
+}
+
+// ExceptFor adds types on which it does not act.
+func (b *UserPermissionBuilder) ExceptFor(types ...string) *UserPermissionBuilder {
+	b.obj.Spec.ExceptFor = append(b.obj.Spec.ExceptFor, as[v1alpha1.Name](types)...)
+	return b
+}
+
+// Actions adds actions that it restricts.
+func (b *UserPermissionBuilder) Actions(actions ...string) *UserPermissionBuilder {
+	b.obj.Spec.Actions = append(b.obj.Spec.Actions, as[v1alpha1.Token](actions)...)
 	return b
 }
 

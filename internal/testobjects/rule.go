@@ -50,6 +50,12 @@ func (b *RuleBuilder) Fields(fields ...string) *RuleBuilder {
 	return b
 }
 
+// ExceptFields adds fields that it does not cover.
+func (b *RuleBuilder) ExceptFields(fields ...string) *RuleBuilder {
+	b.rule.ExceptFields = append(b.rule.ExceptFields, as[v1alpha1.FieldPath](fields)...)
+	return b
+}
+
 // Validation adds a validation.
 func (b *RuleBuilder) Validation(source, message string) *RuleBuilder {
 	b.rule.Validations = append(b.rule.Validations, v1alpha1.Validation{Expression: v1alpha1.Expression(source), Message: message})

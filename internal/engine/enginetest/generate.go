@@ -25,8 +25,9 @@ var (
 		{Name: "read", Class: v1alpha1.ClassRead}, {Name: "print", Class: v1alpha1.ClassRead},
 		{Name: "create", Class: v1alpha1.ClassCreate}, {Name: "update", Class: v1alpha1.ClassUpdate},
 		{Name: "submit", Class: v1alpha1.ClassUpdate}, {Name: "delete", Class: v1alpha1.ClassDelete},
+		{Name: "read:cost", Class: v1alpha1.ClassRead}, {Name: "update:cost", Class: v1alpha1.ClassUpdate},
 	}
-	actionNames = []string{"read", "create", "update", "delete", "print", "submit"}
+	actionNames = []string{"read", "create", "update", "delete", "print", "submit", "read:cost", "update:cost"}
 	recordIDs   = map[string][]string{
 		"order":     {"o1", "o2", "o3"},
 		"company":   {"c1", "c2", "c3", "c4", "12"},
@@ -117,6 +118,24 @@ var validations = []v1alpha1.Validation{
 	{Expression: "has(resource.properties.status)", Message: "an owner is needed"},
 	{Expression: "true"},
 	{Expression: "proposed.status ==", Message: "broken"},
+}
+
+// Guards, which see what validations do.
+var guardConditions = []v1alpha1.Expression{
+	"resource.properties.owner != subject.id",
+	"resource.properties.status != 'done'",
+	"!has(resource.properties.status) || resource.properties.status in ['open', 'draft']",
+	"has(proposed.owner)",
+	"!has(proposed.amount) || proposed.amount < 100",
+	"proposed.status == resource.properties.status",
+	"context.mfa == true",
+	"!has(context.note) || resource.properties.note != context.note",
+	"subject.id != 'ann' || 'g1' in subject.groups",
+	"resource.id != 'o1'",
+	"now < timestamp('2026-06-01T03:00:00Z')",
+	"true",
+	"false",
+	"proposed.status ==",
 }
 
 var memberConditions = []v1alpha1.Expression{
@@ -240,6 +259,12 @@ func at(instant int) *metav1.Time {
 func (g generator) resourceType(name string) engine.Object {
 	t := &v1alpha1.ResourceType{ObjectMeta: g.meta(name)}
 	spec := &t.Spec
+	if chance(g, 20) { // the object is not called what the type is
+		t.Name, spec.Type = "the-"+name, v1alpha1.TypeName(name)
+	}
+	if chance(g, 30) {
+		spec.Guards = upTo(g, 2, g.guard)
+	}
 	spec.Areas = typed[v1alpha1.Token](some(g, 40, areaNames...))
 	spec.StaffOnly = name == "ledger" && chance(g, 40) || chance(g, 2)
 	spec.Unrestricted = name == "note" && chance(g, 60) || chance(g, 3)
@@ -266,6 +291,14 @@ func (g generator) resourceType(name string) engine.Object {
 	return t
 }
 
+func (g generator) guard() v1alpha1.Guard {
+	guard := v1alpha1.Guard{Condition: pick(g, guardConditions...), Message: pick(g, "", "not this one", "closed")}
+	if chance(g, 85) {
+		guard.Actions = typed[v1alpha1.Token](atLeastOne(g, 25, append(actionNames[:len(actionNames):len(actionNames)], "read:*", "update:*")...))
+	}
+	return guard
+}
+
 func (g generator) rule() v1alpha1.Rule {
 	var r v1alpha1.Rule
 	switch g.IntN(6) {
@@ -290,6 +323,9 @@ func (g generator) rule() v1alpha1.Rule {
 		r.Actions = []v1alpha1.Token{v1alpha1.Any}
 	default:
 		r.Actions = typed[v1alpha1.Token](atLeastOne(g, 50, actionNames...))
+		if chance(g, 15) {
+			r.Actions = append(r.Actions, pick[v1alpha1.Token](g, "read:*", "update:*", "other:*"))
+		}
 	}
 	if chance(g, 4) { // against A6: access decides
 		r.Access = pick(g, v1alpha1.AccessFull, v1alpha1.AccessReadOnly, v1alpha1.AccessNone)
@@ -303,6 +339,8 @@ func (g generator) rule() v1alpha1.Rule {
 		if chance(g, 8) {
 			r.Fields = append(r.Fields, v1alpha1.Any)
 		}
+	} else if chance(g, 30) {
+		r.ExceptFields = typed[v1alpha1.FieldPath](atLeastOne(g, 25, "status", "amount", "items", "items.warehouse", "meta", "meta.company", "note"))
 	}
 	if chance(g, 30) {
 		r.Validations = upTo(g, 2, func() v1alpha1.Validation { return pick(g, validations...) })
@@ -407,6 +445,11 @@ func (g generator) userPermission(name string) engine.Object {
 	}
 	if chance(g, 35) {
 		p.Spec.ApplicableFor = typed[v1alpha1.Name](atLeastOne(g, 40, typeNames...))
+	} else if chance(g, 25) {
+		p.Spec.ExceptFor = typed[v1alpha1.Name](atLeastOne(g, 25, typeNames...))
+	}
+	if chance(g, 30) {
+		p.Spec.Actions = typed[v1alpha1.Token](atLeastOne(g, 40, append(actionNames[:len(actionNames):len(actionNames)], "read:*")...))
 	}
 	p.Spec.HideDescendants = chance(g, 25)
 	p.Spec.TimeWindow = g.window()

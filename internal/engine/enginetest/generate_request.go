@@ -3,7 +3,6 @@ package enginetest
 import (
 	"maps"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 )
 
@@ -15,9 +14,9 @@ func Request(s Source, objects []engine.Object) *engine.Request {
 		Action:   engine.Action{Name: pick(s, actionNames...)},
 		Resource: engine.Resource{Type: pick(s, typeNames...)},
 	}
-	if types := objectsOf[*v1alpha1.ResourceType](&Naive{objects}); len(types) > 0 && chance(s, 97) {
+	if types := (&Naive{objects}).resourceTypes(); len(types) > 0 && chance(s, 97) {
 		t := pick(s, types...)
-		req.Resource.Type = t.Name
+		req.Resource.Type = t.TypeName()
 		if chance(s, 97) {
 			req.Action.Name = string(pick(s, actions(t)...).Name)
 		}

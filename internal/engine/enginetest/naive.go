@@ -98,6 +98,29 @@ func orDefault(value *string, text string) {
 	}
 }
 
+// resourceType is the type that is called by a name; the older object wins.
+func (n *Naive) resourceType(name string) (*v1alpha1.ResourceType, bool) {
+	for _, t := range olderFirst(objectsOf[*v1alpha1.ResourceType](n)) {
+		if t.TypeName() == name {
+			return t, true
+		}
+	}
+	return nil, false
+}
+
+// resourceTypes are those that count, by what they are called.
+func (n *Naive) resourceTypes() []*v1alpha1.ResourceType {
+	byName := map[string]*v1alpha1.ResourceType{}
+	for _, t := range objectsOf[*v1alpha1.ResourceType](n) {
+		byName[t.TypeName()], _ = n.resourceType(t.TypeName())
+	}
+	var types []*v1alpha1.ResourceType
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		types = append(types, byName[name])
+	}
+	return types
+}
+
 // user is the User object of an id; nil: there is none.
 func (n *Naive) user(id string) *v1alpha1.User {
 	for _, user := range olderFirst(objectsOf[*v1alpha1.User](n)) {
@@ -171,7 +194,11 @@ type evaluation struct {
 	// permissions are looked at, where it restricts by itself.
 	unsure []*v1alpha1.Group
 	only   *v1alpha1.Group
-	held   []heldRole
+	// distance is how many steps each group is from one that has the user by itself, by name.
+	distance map[string]int
+	held     []heldRole
+	// anyAction means that restrictions are asked about without an action.
+	anyAction bool
 
 	target *v1alpha1.ResourceType
 	act    v1alpha1.Action
@@ -201,8 +228,8 @@ type heldRole struct {
 type ruleCase struct {
 	rule   v1alpha1.Rule
 	source engine.Ref
-	// rank, the source's name and index order the presets (S11).
-	rank, index int
+	// rank, the distance of groups, the source's name and index order the presets (S11).
+	rank, distance, index int
 }
 
 // Decide answers a request as of now; the error is a malformed request.
@@ -212,7 +239,7 @@ func (n *Naive) Decide(req *engine.Request, now time.Time) (engine.Decision, err
 	}
 	e := n.evaluation(req, now)
 	stages := []func() *engine.Decision{
-		e.known, e.subject, e.groupsAndRoles, e.superuserAdmin, e.staffOnly, e.specialPermission, e.rules, e.conditions,
+		e.known, e.subject, e.groupsAndRoles, e.guards, e.superuserAdmin, e.staffOnly, e.specialPermission, e.rules, e.conditions,
 		e.userPermissions, e.fields,
 	}
 	for _, stage := range stages {
@@ -234,7 +261,7 @@ func (n *Naive) evaluation(req *engine.Request, now time.Time) *evaluation {
 		e.account = n.user(e.id)
 	}
 	e.staff = e.isStaff()
-	e.target, _ = named[*v1alpha1.ResourceType](n, req.Resource.Type)
+	e.target, _ = n.resourceType(req.Resource.Type)
 	if e.target != nil {
 		e.act, _ = action(e.target, req.Action.Name)
 	}
@@ -288,7 +315,7 @@ func (n *Naive) malformed(req *engine.Request) error {
 		}
 	}
 	// A Create without values submits resource.properties.
-	if t, ok := named[*v1alpha1.ResourceType](n, req.Resource.Type); ok && values == nil {
+	if t, ok := n.resourceType(req.Resource.Type); ok && values == nil {
 		if a, ok := action(t, req.Action.Name); ok && a.Class == v1alpha1.ClassCreate && hasDot(req.Resource.Properties) {
 			return bad("resource.properties")
 		}
@@ -349,8 +376,83 @@ func (e *evaluation) groupsAndRoles() *engine.Decision {
 			}
 		}
 	}
+	e.distance = e.distances()
 	e.held = e.findRoles()
 	return nil
+}
+
+// distances counts the steps to each group that has the user: none to those that have it by themselves, one more than to
+// the nearest of its groups to one that has it through these.
+func (e *evaluation) distances() map[string]int {
+	steps := map[string]int{}
+	for _, group := range e.groups {
+		steps[group.Name] = len(e.groups)
+		if holds, err := e.memberCondition(group); e.isMember(group) || e.hasGroupClaim(group) || holds && err == nil {
+			steps[group.Name] = 0
+		}
+	}
+	for range e.groups {
+		for _, group := range e.groups {
+			for _, nested := range group.Spec.Groups {
+				if to, in := steps[string(nested)]; in {
+					steps[group.Name] = min(steps[group.Name], to+1)
+				}
+			}
+		}
+	}
+	return steps
+}
+
+// guards is S3a.
+func (e *evaluation) guards() *engine.Decision {
+	var messages, missed, missedContext []string
+	proposed := map[string]any(nil)
+	if e.writes() {
+		proposed = overlay(e.submitted())
+		if e.act.Class == v1alpha1.ClassUpdate && e.aboutType() {
+			proposed = overlay(e.req.Resource.Properties, e.submitted())
+		} else if e.act.Class == v1alpha1.ClassUpdate {
+			proposed = overlay(e.stored(), e.submitted())
+		}
+	}
+	for _, guard := range e.target.Spec.Guards {
+		if !guards(&guard, e.act) {
+			continue
+		}
+		var ofRecord, ofContext []string
+		in := e.input(proposed, &ofRecord)
+		if !e.writes() {
+			in.Proposed = expr.Properties{} // nothing is stored
+		}
+		in.Proposed.Missed, in.MissedContext = &ofRecord, &ofContext
+		if holds(expr.Validation, guard.Condition, in) {
+			continue
+		}
+		message := guard.Message
+		if message == "" {
+			message = string(guard.Condition)
+		}
+		messages = append(messages, message)
+		missed, missedContext = append(missed, ofRecord...), append(missedContext, ofContext...)
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	d := deny(engine.ReasonGuard)
+	d.DecidedBy = []engine.Ref{refOf(e.target)}
+	d.ValidationMessages, d.MissingProperties, d.MissingContext = sortedSet(messages), sortedSet(missed), sortedSet(missedContext)
+	return d
+}
+
+// guards reports whether a guard names an action.
+func guards(guard *v1alpha1.Guard, act v1alpha1.Action) bool {
+	return len(guard.Actions) == 0 || slices.ContainsFunc(guard.Actions, func(name v1alpha1.Token) bool { return means(name, act.Name) })
+}
+
+// means reports whether a name in a list of actions stands for an action.
+func means(listed, action v1alpha1.Token) bool {
+	return listed == v1alpha1.Any || listed == action ||
+		strings.HasSuffix(string(listed), ":*") && strings.HasPrefix(string(action), strings.TrimSuffix(string(listed), "*"))
 }
 
 // findGroups finds the groups of the user, whose member conditions are taken for true as meets says.
@@ -575,7 +677,7 @@ func (e *evaluation) staffOnly() *engine.Decision {
 
 // names reports whether a list of resources, or of areas, names the type.
 func names(resources []v1alpha1.NameOrAny, areas []v1alpha1.Token, t *v1alpha1.ResourceType) bool {
-	if slices.Contains(resources, v1alpha1.Any) || slices.Contains(resources, v1alpha1.NameOrAny(t.Name)) {
+	if slices.Contains(resources, v1alpha1.Any) || slices.Contains(resources, v1alpha1.NameOrAny(t.TypeName())) {
 		return true
 	}
 	return slices.ContainsFunc(areas, func(area v1alpha1.Token) bool { return slices.Contains(t.Spec.Areas, area) })
@@ -645,12 +747,18 @@ func gives(rule *v1alpha1.Rule, t *v1alpha1.ResourceType, act v1alpha1.Action) b
 	given := slices.Clone(rule.Actions)
 	// The list grows by what its actions imply, until its end.
 	for i := 0; i < len(given); i++ {
-		if given[i] == v1alpha1.Any || given[i] == act.Name {
+		if means(given[i], act.Name) {
 			return true
 		}
-		if a, ok := action(t, string(given[i])); ok {
+		for _, a := range actions(t) {
+			if !means(given[i], a.Name) {
+				continue
+			}
 			for _, implied := range a.Implies {
-				if !slices.Contains(given, implied) {
+				if implied == act.Name {
+					return true
+				}
+				if _, declared := action(t, string(implied)); declared && !slices.Contains(given, implied) {
 					given = append(given, implied)
 				}
 			}
@@ -678,9 +786,15 @@ func (e *evaluation) roleCases(role *heldRole) []ruleCase {
 	case role.byUser:
 		rank = rankUserRole
 	}
+	distance := len(e.groups)
+	for _, via := range role.via {
+		if via.Kind == engine.KindGroup {
+			distance = min(distance, e.distance[via.Name])
+		}
+	}
 	for i, rule := range role.Spec.Rules {
 		if gives(&rule, e.target, e.act) {
-			cases = append(cases, ruleCase{rule: rule, source: engine.Ref{Kind: engine.KindRole, Name: role.Name}, rank: rank, index: i})
+			cases = append(cases, ruleCase{rule: rule, source: engine.Ref{Kind: engine.KindRole, Name: role.Name}, rank: rank, distance: distance, index: i})
 		}
 	}
 	if role.Spec.AppAccess {
@@ -699,7 +813,7 @@ func (e *evaluation) groupCases(group *v1alpha1.Group) []ruleCase {
 	var cases []ruleCase
 	for i, rule := range group.Spec.Rules {
 		if gives(&rule, e.target, e.act) {
-			cases = append(cases, ruleCase{rule: rule, source: refOf(group), rank: rankGroup, index: i})
+			cases = append(cases, ruleCase{rule: rule, source: refOf(group), rank: rankGroup, distance: e.distance[group.Name], index: i})
 		}
 	}
 	return cases
@@ -749,7 +863,7 @@ func (e *evaluation) writes() bool {
 
 // stored are the properties of the record: those of its RecordSet overlaid by those of the request.
 func (e *evaluation) stored() map[string]any {
-	record := e.record(e.target.Name, e.req.Resource.ID)
+	record := e.record(e.target.TypeName(), e.req.Resource.ID)
 	return overlay(jsonValues(record.Properties), e.req.Resource.Properties)
 }
 
@@ -857,6 +971,9 @@ func inPresetOrder(cases []ruleCase) []ruleCase {
 		if a.rank != b.rank {
 			return a.rank - b.rank
 		}
+		if a.distance != b.distance && (a.rank == rankGroup || a.rank == rankGroupRole) {
+			return b.distance - a.distance // the nearest last
+		}
 		if a.source != b.source {
 			return strings.Compare(a.source.Name, b.source.Name)
 		}
@@ -868,8 +985,9 @@ func inPresetOrder(cases []ruleCase) []ruleCase {
 // outcome is what one case says of what would be stored.
 type outcome struct {
 	condition bool
-	// missed are the unknown properties that a condition that failed looked up.
-	missed []string
+	// missed are the unknown properties that a condition that failed looked up, missedContext the names that the context
+	// lacks.
+	missed, missedContext []string
 	// messages are those of the validations that failed.
 	messages []string
 }
@@ -879,11 +997,12 @@ func (o *outcome) passes() bool { return o.condition && len(o.messages) == 0 }
 // try evaluates a case with what would be stored.
 func (e *evaluation) try(c ruleCase, proposed map[string]any) outcome {
 	var o outcome
-	var missed []string
+	var missed, missedContext []string
 	in := e.input(proposed, &missed)
+	in.MissedContext = &missedContext
 	o.condition = c.rule.Condition == "" || holds(expr.Condition, c.rule.Condition, in)
 	if !o.condition {
-		o.missed = missed
+		o.missed, o.missedContext = missed, missedContext
 		return o
 	}
 	if !e.writes() {
@@ -904,9 +1023,10 @@ func (e *evaluation) try(c ruleCase, proposed map[string]any) outcome {
 
 // conditions is S8.
 func (e *evaluation) conditions() *engine.Decision {
-	var missed, messages []string
+	var missed, missedContext, messages []string
 	note := func(o outcome) bool {
 		missed = append(missed, o.missed...)
+		missedContext = append(missedContext, o.missedContext...)
 		messages = append(messages, o.messages...)
 		return o.passes()
 	}
@@ -939,7 +1059,7 @@ func (e *evaluation) conditions() *engine.Decision {
 		return d
 	}
 	d := e.denyWithStepUp(engine.ReasonConditionNotMet)
-	d.MissingProperties = sortedSet(missed)
+	d.MissingProperties, d.MissingContext = sortedSet(missed), sortedSet(missedContext)
 	return d
 }
 
@@ -971,7 +1091,11 @@ func (e *evaluation) permissionsFor(allow string) []*v1alpha1.UserPermission {
 	var own, ofGroups []*v1alpha1.UserPermission
 	for _, permission := range objectsOf[*v1alpha1.UserPermission](e.Naive) {
 		spec := &permission.Spec
-		applies := len(spec.ApplicableFor) == 0 || slices.Contains(spec.ApplicableFor, v1alpha1.Name(e.target.Name))
+		on := v1alpha1.Name(e.target.TypeName())
+		applies := (len(spec.ApplicableFor) == 0 || slices.Contains(spec.ApplicableFor, on)) && !slices.Contains(spec.ExceptFor, on)
+		if len(spec.Actions) > 0 && !e.anyAction {
+			applies = applies && slices.ContainsFunc(spec.Actions, func(name v1alpha1.Token) bool { return means(name, e.act.Name) })
+		}
 		if string(spec.Allow) != allow || !applies || !inForce(spec.TimeWindow, e.now) {
 			continue
 		}
@@ -1098,20 +1222,20 @@ func differs(a, b map[string]any, key string) bool {
 
 // recordViolations is the record itself against UP(C).
 func (e *evaluation) recordViolations() []engine.Violation {
-	permissions := e.permissionsFor(e.target.Name)
+	permissions := e.permissionsFor(e.target.TypeName())
 	if e.aboutType() {
 		return e.unknownRecordViolations(permissions)
 	}
 	id := e.req.Resource.ID
-	if len(permissions) == 0 || e.allowedBy(permissions, e.target.Name)[id] {
+	if len(permissions) == 0 || e.allowedBy(permissions, e.target.TypeName())[id] {
 		return nil
 	}
-	return []engine.Violation{{Field: "id", Value: id, Allow: e.target.Name, Cause: engine.CauseNotAllowed}}
+	return []engine.Violation{{Field: "id", Value: id, Allow: e.target.TypeName(), Cause: engine.CauseNotAllowed}}
 }
 
 // parentViolations is the parent that a Create, or a move, names.
 func (e *evaluation) parentViolations(proposed map[string]any) []engine.Violation {
-	permissions := e.permissionsFor(e.target.Name)
+	permissions := e.permissionsFor(e.target.TypeName())
 	if e.aboutType() {
 		return e.unknownRecordViolations(permissions)
 	}
@@ -1121,16 +1245,16 @@ func (e *evaluation) parentViolations(proposed map[string]any) []engine.Violatio
 	permissions = slices.DeleteFunc(permissions, func(p *v1alpha1.UserPermission) bool { return p.Spec.HideDescendants })
 	field := e.target.Spec.ParentField
 	if field == "" {
-		return []engine.Violation{{Field: "id", Value: e.req.Resource.ID, Allow: e.target.Name, Cause: engine.CauseNotAllowed}}
+		return []engine.Violation{{Field: "id", Value: e.req.Resource.ID, Allow: e.target.TypeName(), Cause: engine.CauseNotAllowed}}
 	}
 	parent := proposed[field]
 	if isEmpty(parent) {
-		return []engine.Violation{{Field: field, Allow: e.target.Name, Cause: engine.CauseEmpty}}
+		return []engine.Violation{{Field: field, Allow: e.target.TypeName(), Cause: engine.CauseEmpty}}
 	}
-	if id, ok := recordID(parent); ok && e.allowedBy(permissions, e.target.Name)[id] {
+	if id, ok := recordID(parent); ok && e.allowedBy(permissions, e.target.TypeName())[id] {
 		return nil
 	}
-	return []engine.Violation{{Field: field, Value: parent, Allow: e.target.Name, Cause: engine.CauseNotAllowed}}
+	return []engine.Violation{{Field: field, Value: parent, Allow: e.target.TypeName(), Cause: engine.CauseNotAllowed}}
 }
 
 // recordID is the shortest JSON text of a string or number; false for anything else.
@@ -1220,6 +1344,11 @@ func (e *evaluation) linkViolations(properties map[string]any) []engine.Violatio
 
 // covers reports whether a case covers a field.
 func covers(c ruleCase, field string) bool {
+	if len(c.rule.ExceptFields) > 0 {
+		return field != "*" && !slices.ContainsFunc(c.rule.ExceptFields, func(left v1alpha1.FieldPath) bool {
+			return string(left) == field || strings.HasPrefix(field, string(left)+".") || strings.HasPrefix(string(left), field+".")
+		})
+	}
 	if len(c.rule.Fields) == 0 {
 		return true
 	}
@@ -1257,18 +1386,39 @@ func (e *evaluation) fields() *engine.Decision {
 	return d
 }
 
-// coveredFields is what an allow says of fields: "*", or what the live cases cover.
-func (e *evaluation) coveredFields() []string {
-	var union []string
+// coveredFields is what an allow says of fields: "*", or what the live cases cover; and what they do not cover of "*".
+func (e *evaluation) coveredFields() (fields, except []string) {
+	var union, left []string
+	all := false
 	for _, c := range e.live {
-		if len(c.rule.Fields) == 0 || slices.Contains(c.rule.Fields, v1alpha1.Any) {
-			return []string{"*"}
+		if len(c.rule.ExceptFields) == 0 && (len(c.rule.Fields) == 0 || slices.Contains(c.rule.Fields, v1alpha1.Any)) {
+			return []string{"*"}, nil
 		}
+		all = all || len(c.rule.ExceptFields) > 0
 		for _, field := range c.rule.Fields {
 			union = append(union, string(field))
 		}
+		for _, field := range c.rule.ExceptFields {
+			left = append(left, string(field))
+		}
 	}
-	return sortedSet(union)
+	if !all {
+		return sortedSet(union), nil
+	}
+	// A field is left out if nothing covers what is below it and nobody names.
+	left = slices.DeleteFunc(left, func(field string) bool {
+		return slices.ContainsFunc(e.live, func(c ruleCase) bool { return covers(c, field+".something else") })
+	})
+	below := func(field string) bool {
+		return slices.ContainsFunc(left, func(other string) bool { return strings.HasPrefix(field, other+".") })
+	}
+	var topmost []string
+	for _, field := range left {
+		if !below(field) {
+			topmost = append(topmost, field)
+		}
+	}
+	return []string{"*"}, sortedSet(topmost)
 }
 
 // defaults are the values that user permissions give a new record (S11).
@@ -1321,7 +1471,7 @@ func (e *evaluation) allow() engine.Decision {
 		slices.SortFunc(d.DecidedBy, func(a, b engine.Ref) int { return strings.Compare(a.String(), b.String()) })
 	}
 	if e.act.Class != v1alpha1.ClassDelete {
-		d.Fields = e.coveredFields()
+		d.Fields, d.ExceptFields = e.coveredFields()
 	}
 	if e.writes() {
 		d.Presets = e.presets()

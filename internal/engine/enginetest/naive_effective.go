@@ -27,7 +27,7 @@ func (n *Naive) Effective(user string, now time.Time) v1alpha1.EffectivePermissi
 		status.Admin = status.Admin || role.Spec.AdminAccess && !restricted(role.Role)
 		status.Roles = append(status.Roles, v1alpha1.HeldRole{Name: role.Name, Via: texts(role.via)})
 	}
-	for _, t := range objectsOf[*v1alpha1.ResourceType](n) {
+	for _, t := range n.resourceTypes() {
 		permission, special := e.on(t)
 		switch permission.Access {
 		case v1alpha1.AccessFull:
@@ -48,7 +48,7 @@ func (n *Naive) Effective(user string, now time.Time) v1alpha1.EffectivePermissi
 
 // EffectiveOn is Effective on one type, also where access is None; false: there is no such type.
 func (n *Naive) EffectiveOn(user, resourceType string, now time.Time) (v1alpha1.EffectivePermission, bool) {
-	t, ok := named[*v1alpha1.ResourceType](n, resourceType)
+	t, ok := n.resourceType(resourceType)
 	if !ok {
 		return v1alpha1.EffectivePermission{}, false
 	}
@@ -61,6 +61,7 @@ func (n *Naive) principal(user string, now time.Time) *evaluation {
 	settings, _ := n.policy()
 	e := n.evaluation(&engine.Request{Subject: engine.Subject{Type: string(settings.SubjectTypes[0]), ID: user}}, now)
 	e.groupsAndRoles()
+	e.anyAction = true
 	return e
 }
 
@@ -95,8 +96,13 @@ func (e *evaluation) on(t *v1alpha1.ResourceType) (permission v1alpha1.Effective
 			}
 		}
 	}
+	for _, a := range actions(t) {
+		if level.action[string(a.Name)] == allowed && slices.ContainsFunc(t.Spec.Guards, func(g v1alpha1.Guard) bool { return guards(&g, a) }) {
+			level.action[string(a.Name)] = conditional
+		}
+	}
 	permission = v1alpha1.EffectivePermission{
-		Resource:    t.Name,
+		Resource:    t.TypeName(),
 		Allowed:     level.names(allowed),
 		Conditional: level.names(conditional),
 		DecidedBy:   texts(level.by),
@@ -201,7 +207,7 @@ func (e *evaluation) byRules(level *levels) {
 // levelOf is what a case gives without restrictions on its role.
 func levelOf(c ruleCase, a v1alpha1.Action) int {
 	writes := a.Class == v1alpha1.ClassCreate || a.Class == v1alpha1.ClassUpdate
-	someFields := len(c.rule.Fields) > 0 && !slices.Contains(c.rule.Fields, v1alpha1.Any)
+	someFields := len(c.rule.Fields) > 0 && !slices.Contains(c.rule.Fields, v1alpha1.Any) || len(c.rule.ExceptFields) > 0
 	switch {
 	case c.rule.Condition != "",
 		writes && len(c.rule.Validations) > 0,
@@ -243,7 +249,7 @@ func (e *evaluation) restrictedBy() []string {
 			}
 		}
 	}
-	restricts(e.target.Name)
+	restricts(e.target.TypeName())
 	for _, field := range restrictingLinks(e.target) {
 		restricts(field.LinksTo)
 		if e.strict(field.LinksTo) {

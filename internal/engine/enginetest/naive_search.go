@@ -55,7 +55,7 @@ func (n *Naive) SearchActions(req *engine.Request, now time.Time) ([]string, err
 	if err := n.malformed(&ask); err != nil {
 		return nil, err
 	}
-	t, ok := named[*v1alpha1.ResourceType](n, req.Resource.Type)
+	t, ok := n.resourceType(req.Resource.Type)
 	if !ok {
 		return nil, nil
 	}

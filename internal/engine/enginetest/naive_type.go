@@ -33,10 +33,10 @@ func (e *evaluation) unknownRecordViolations(permissions []*v1alpha1.UserPermiss
 	if len(permissions) == 0 {
 		return nil
 	}
-	return []engine.Violation{{Field: "id", Allow: e.target.Name, Cause: engine.CauseMissing}}
+	return []engine.Violation{{Field: "id", Allow: e.target.TypeName(), Cause: engine.CauseMissing}}
 }
 
 // isRecordItself reports whether a violation is that of unknownRecordViolations.
 func (e *evaluation) isRecordItself(v engine.Violation) bool {
-	return e.aboutType() && v.Field == "id" && v.Allow == e.target.Name
+	return e.aboutType() && v.Field == "id" && v.Allow == e.target.TypeName()
 }

@@ -19,8 +19,10 @@ type decisionContext struct {
 	Message            string         `json:"message,omitempty"`
 	Revision           string         `json:"revision,omitempty"`
 	Fields             []string       `json:"fields,omitempty"`
+	ExceptFields       []string       `json:"except_fields,omitempty"`
 	Presets            map[string]any `json:"presets,omitempty"`
 	MissingProperties  []string       `json:"missing_properties,omitempty"`
+	MissingContext     []string       `json:"missing_context,omitempty"`
 	Violations         []violation    `json:"violations,omitempty"`
 	ValidationMessages []string       `json:"validation_messages,omitempty"`
 	StepUp             []string       `json:"step_up,omitempty"`
@@ -67,8 +69,10 @@ func NewDecision(decided *engine.Decision, trace []engine.TraceStage, revision s
 			Message:            decided.Message(),
 			Revision:           revision,
 			Fields:             decided.Fields,
+			ExceptFields:       decided.ExceptFields,
 			Presets:            decided.Presets,
 			MissingProperties:  decided.MissingProperties,
+			MissingContext:     decided.MissingContext,
 			ValidationMessages: decided.ValidationMessages,
 			StepUp:             decided.StepUp,
 		},
@@ -106,6 +110,7 @@ func AppendDecision(to []byte, d *engine.Decision, trace []engine.TraceStage, re
 	to = appendMessage(to, d)
 	to = appendText(to, "revision", revision)
 	to = appendTexts(to, "fields", d.Fields)
+	to = appendTexts(to, "except_fields", d.ExceptFields)
 	var err error
 	if len(d.Presets) > 0 {
 		if to, err = appendValue(appendName(to, "presets"), d.Presets); err != nil {
@@ -113,6 +118,7 @@ func AppendDecision(to []byte, d *engine.Decision, trace []engine.TraceStage, re
 		}
 	}
 	to = appendTexts(to, "missing_properties", d.MissingProperties)
+	to = appendTexts(to, "missing_context", d.MissingContext)
 	if len(d.Violations) > 0 {
 		if to, err = appendViolations(appendName(to, "violations"), d.Violations); err != nil {
 			return nil, fmt.Errorf("violations: %w", err)

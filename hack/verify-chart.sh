@@ -22,7 +22,7 @@ for flags in "" \
   "--set certificates.issuer=cert-manager" \
   "--set autoscaling.enabled=true,networkPolicy.enabled=true,podDisruptionBudget.enabled=false,crds.install=false" \
   "--set metrics.enabled=true,metrics.serviceMonitor=true,metrics.prometheusRule=true,metrics.dashboard=true" \
-  "--set decisions.authn=none,decisions.defaultDomain=erp,priorityClassName=system-cluster-critical,extraArgs={--decision-log=stdout}" \
+  "--set decisions.authn=none,decisions.defaultDomain=erp,decisions.audiences={remit},priorityClassName=system-cluster-critical,extraArgs={--decision-log=stdout}" \
   "--set nodeSelector.disk=ssd,tolerations[0].operator=Exists,imagePullSecrets[0].name=pull,image.tag=v9"; do
   # shellcheck disable=SC2086 # several flags
   rendered=$(render $flags) || { no "helm template $flags"; continue; }

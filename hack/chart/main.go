@@ -198,6 +198,9 @@ const arguments = `        {{- if eq .Values.certificates.issuer "self" }}
         {{- if eq .Values.decisions.authn "none" }}
         - --insecure-decision-bind
         {{- end }}
+        {{- with .Values.decisions.audiences }}
+        - --decision-audiences={{ join "," . }}
+        {{- end }}
         {{- with .Values.decisions.defaultDomain }}
         - --default-domain={{ . }}
         {{- end }}

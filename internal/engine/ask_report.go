@@ -78,6 +78,9 @@ func (t *resourceType) report(d *Domain, r *Report, names *references) {
 	c.ownFields(t)
 	c.guards(t)
 	r.Advice = append(r.Advice, c.advice...)
+	for path, condition := range t.otherConditions {
+		r.Advice = append(r.Advice, costAdvice(path, condition.program)...)
+	}
 }
 
 func (r *role) report(d *Domain, report *Report, names *references) {
@@ -109,6 +112,9 @@ func (g *group) report(d *Domain, r *Report, names *references) {
 
 func (a *account) report(d *Domain, r *Report, names *references) {
 	names.roles("spec.roles", a.roles)
+	c := nameChecker{domain: d, of: a.ref()}
+	c.similar("spec.id", a.id)
+	r.Advice = append(r.Advice, c.advice...)
 	if winner := d.accountOf(a.id); winner != nil && winner.ref() != a.ref() {
 		r.Problems = append(r.Problems, Problem{
 			Reason: v1alpha1.ReasonConflict, Path: "spec.id", Value: a.id,
@@ -131,6 +137,7 @@ func (p *userPermission) report(d *Domain, r *Report, names *references) {
 		c.actions("spec.actions", p.rare.actions, d.typesActedOn(p))
 	}
 	c.restricted("spec.user", p.user)
+	c.similar("spec.user", p.user)
 	c.values(p)
 	r.Advice = append(r.Advice, c.advice...)
 }
@@ -143,6 +150,7 @@ func (p *specialPermission) report(d *Domain, r *Report, names *references) {
 		c.areas(at+".areas", entry.Areas)
 	}
 	c.restricted("spec.user", string(p.spec.User))
+	c.similar("spec.user", string(p.spec.User))
 	r.Advice = append(r.Advice, c.advice...)
 	if !slices.ContainsFunc(p.spec.Permissions, func(entry v1alpha1.SpecialPermissionEntry) bool { return severity(entry.Access) >= 0 }) {
 		r.Advice = append(r.Advice, Problem{

@@ -31,8 +31,10 @@ type Domain struct {
 
 	specSize int64 // of all objects
 
-	users   table[*user] // known users by id
-	records table[*records]
+	users table[*user] // known users by id
+	// oddUsers are those among them that are not their own plainID, sorted, by that.
+	oddUsers table[[]string]
+	records  table[*records]
 	// recordState identifies one state of all records.
 	recordState uint64
 	// admin and public are the built-in roles, if there is a policy and no object defines them.
@@ -310,6 +312,7 @@ type builder struct {
 	users              *tableEdit[*user]
 	records            *tableEdit[*records]
 	groupRestrictions  *tableEdit[[]*userPermission]
+	oddUsers           *tableEdit[[]string]
 
 	specSize      int64
 	ownUsers      map[string]*user // copies that the builder may change
@@ -326,6 +329,7 @@ func newBuilder(d *Domain) *builder {
 		users:             edit(d.users),
 		records:           edit(d.records),
 		groupRestrictions: edit(d.groupRestrictions),
+		oddUsers:          edit(d.oddUsers),
 		ownUsers:          map[string]*user{},
 		recordEdits:       map[string]recordsEdit{},
 		changedGroups:     map[string]bool{},
@@ -497,6 +501,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		} else {
 			b.users.delete(id)
 		}
+		b.oddUser(id, u.named())
 	}
 	for name, of := range b.recordEdits {
 		if next := of.next(); next.byID.size == 0 {
@@ -510,6 +515,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		users:             b.users.next,
 		records:           b.records.next,
 		groupRestrictions: b.groupRestrictions.next,
+		oddUsers:          b.oddUsers.next,
 
 		policy:      b.old.policy,
 		within:      b.old.within,

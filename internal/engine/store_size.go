@@ -42,6 +42,11 @@ func (d *Domain) Size() int64 {
 			}
 		}
 	}
+	for _, t := range d.types.all() {
+		for _, condition := range t.otherConditions {
+			add(condition.program)
+		}
+	}
 	for _, r := range d.roles.all() {
 		rules(r.rules)
 	}

@@ -20,6 +20,8 @@ FUZZTIME ?= 2000x
 MUTATE ?=
 # BENCHFLAGS are flags of a bench-… target: make bench-scale BENCHFLAGS='-users 2000 -records 10000'
 BENCHFLAGS ?=
+# DURATION is how long `make soak` takes.
+DURATION ?= 30m
 # DECISION_PORT is where `make run` serves decisions, on 127.0.0.1.
 DECISION_PORT ?= 8443
 # PLUGIN_DIR is where `make install-plugin` puts kubectl's plugin.
@@ -133,6 +135,10 @@ bench-server: bench-program build ## The decision server beside a bare handler, 
 .PHONY: bench-scale
 bench-scale: bench-program build-manager ## The manager with 100,000 users on a real API server: up to an hour.
 	@assets=$$(hack/controlplane/ensure.sh); KUBEBUILDER_ASSETS=$$assets $(BENCH) scale $(BENCHFLAGS)
+
+.PHONY: soak
+soak: bench-program build-manager ## Hostile and ordinary requests together for DURATION, against a manager in 512 MiB.
+	@assets=$$(hack/controlplane/ensure.sh); KUBEBUILDER_ASSETS=$$assets $(BENCH) soak -duration $(DURATION) $(BENCHFLAGS)
 
 .PHONY: bench-report
 bench-report: bench-program ## Write the results into docs/benchmarks.md.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // confinement limits the memory of a process by a cgroup, as a pod's limit does: beyond it the kernel ends the process.
@@ -88,4 +89,31 @@ func (c *confinement) remove() {
 	if c.folder != "" {
 		_ = os.Remove(c.folder)
 	}
+}
+
+// yieldProcessors gives the children of this process the lowest priority: etcd and the API server, which in a cluster would
+// have processors of their own.
+func yieldProcessors() error {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, file := range stats {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(text), ") ") // the name may have spaces
+		if fields := strings.Fields(rest); len(fields) < 2 || fields[1] != strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		threads, err := filepath.Glob(filepath.Join(filepath.Dir(file), "task", "*"))
+		errs = append(errs, err)
+		for _, thread := range threads {
+			id, err := strconv.Atoi(filepath.Base(thread))
+			errs = append(errs, err, syscall.Setpriority(syscall.PRIO_PROCESS, id, 19)) // of the thread, for Linux
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -106,6 +106,9 @@ func (s *soak) run(ctx context.Context) (err error) {
 	if err := s.cluster.installWebhooks(); err != nil {
 		return err
 	}
+	if err := yieldProcessors(); err != nil {
+		return err
+	}
 	say("Starting the manager in %d MiB", s.limit)
 	confined, err := confine(s.limit << 20)
 	if err != nil {

@@ -80,12 +80,12 @@ func TestWorkEndsWithItsCaller(t *testing.T) {
 				}
 				answered <- err
 			}()
-			eventually(t, "it is being computed", func() bool { return answering() == 1 && len(s.load.long) == 1 })
+			eventually(t, "it is being computed", func() bool { return answering() == 1 && s.load.long.count() == 1 })
 			leave()
 			if err := <-answered; !errors.Is(err, context.Canceled) {
 				t.Fatalf("the request: %v", err)
 			}
-			eventually(t, "its work has ended", func() bool { return answering() == 0 && len(s.load.long) == 0 })
+			eventually(t, "its work has ended", func() bool { return answering() == 0 && s.load.long.count() == 0 })
 		})
 	}
 }

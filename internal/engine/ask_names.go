@@ -376,6 +376,9 @@ func (c *nameChecker) restricted(path, id string) {
 
 // members tells of members of a group whom nothing else names, if a User has nearly that id.
 func (c *nameChecker) members(g *group) {
+	for i, m := range g.members {
+		c.similar(fmt.Sprintf("spec.members[%d].user", i), string(m.User))
+	}
 	if len(g.members)*c.domain.accounts.size > mostNear*10 {
 		return
 	}

@@ -29,8 +29,12 @@ type Domain struct {
 
 	// What follows is derived from the above.
 
-	users   table[*user] // known users by id
-	records table[*records]
+	specSize int64 // of all objects
+
+	users table[*user] // known users by id
+	// oddUsers are those among them that are not their own plainID, sorted, by that.
+	oddUsers table[[]string]
+	records  table[*records]
 	// recordState identifies one state of all records.
 	recordState uint64
 	// admin and public are the built-in roles, if there is a policy and no object defines them.
@@ -308,7 +312,9 @@ type builder struct {
 	users              *tableEdit[*user]
 	records            *tableEdit[*records]
 	groupRestrictions  *tableEdit[[]*userPermission]
+	oddUsers           *tableEdit[[]string]
 
+	specSize      int64
 	ownUsers      map[string]*user // copies that the builder may change
 	recordEdits   map[string]recordsEdit
 	all           bool            // everybody is affected
@@ -319,9 +325,11 @@ type builder struct {
 func newBuilder(d *Domain) *builder {
 	b := &builder{
 		old:               d,
+		specSize:          d.specSize,
 		users:             edit(d.users),
 		records:           edit(d.records),
 		groupRestrictions: edit(d.groupRestrictions),
+		oddUsers:          edit(d.oddUsers),
 		ownUsers:          map[string]*user{},
 		recordEdits:       map[string]recordsEdit{},
 		changedGroups:     map[string]bool{},
@@ -493,6 +501,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		} else {
 			b.users.delete(id)
 		}
+		b.oddUser(id, u.named())
 	}
 	for name, of := range b.recordEdits {
 		if next := of.next(); next.byID.size == 0 {
@@ -502,9 +511,11 @@ func (b *builder) finish() (*Domain, *Delta) {
 		}
 	}
 	d := &Domain{
+		specSize:          b.specSize,
 		users:             b.users.next,
 		records:           b.records.next,
 		groupRestrictions: b.groupRestrictions.next,
+		oddUsers:          b.oddUsers.next,
 
 		policy:      b.old.policy,
 		within:      b.old.within,

@@ -38,9 +38,18 @@ func (r recordsOf) Depth(resourceType, id string) int {
 }
 
 // Under implements expr.Records.
-func (r recordsOf) Under(resourceType, id, ancestor string) bool {
+func (r recordsOf) Under(resourceType, id, ancestor string, steps int) (under, done bool) {
+	if id == ancestor {
+		return true, true
+	}
 	of, _ := r.records.get(resourceType)
-	return id == ancestor || of.below(id, func(above string) bool { return above == ancestor })
+	done = true
+	of.ancestors(id, func(above string) bool {
+		under, done = above == ancestor, steps > 0
+		steps--
+		return under || !done
+	})
+	return under, under || done
 }
 
 // IDs implements expr.Records.

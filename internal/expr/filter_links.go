@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
@@ -255,7 +256,7 @@ func (p *plan) underTree(in *Input, negated bool) *filter.Tree {
 	}
 	ids := []string{root}
 	for _, id := range records.IDs(name) {
-		if id != root && records.Under(name, id, root) {
+		if below, _ := records.Under(name, id, root, math.MaxInt); below && id != root {
 			ids = append(ids, id)
 		}
 	}

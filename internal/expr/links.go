@@ -3,6 +3,7 @@ package expr
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 
 	"github.com/google/cel-go/cel"
@@ -24,8 +25,9 @@ type Records interface {
 	Stored(resourceType, id string) (map[string]any, bool)
 	// Depth is the number of records above one, at most; it is what Under takes.
 	Depth(resourceType, id string) int
-	// Under reports whether a record is another one, or stands below it in the tree of their type.
-	Under(resourceType, id, ancestor string) bool
+	// Under reports whether a record is another one, or stands below it in the tree of their type. It looks at most at so
+	// many records above it; done is false where there are more.
+	Under(resourceType, id, ancestor string, steps int) (under, done bool)
 	// IDs are the ids of the known records of a type.
 	IDs(resourceType string) []string
 	// Types are the types of which records are known.
@@ -279,7 +281,8 @@ func under(args ...ref.Val) ref.Val {
 	case records == nil:
 		return types.False
 	}
-	return types.Bool(records.Under(resourceType, id, ancestor))
+	below, _ := records.Under(resourceType, id, ancestor, math.MaxInt)
+	return types.Bool(below)
 }
 
 // chargeUnder is for the way up the tree.

@@ -1,7 +1,5 @@
 package engine
 
-import "slices"
-
 // recordsOf are the records of a domain as expressions see them (expr.Records).
 type recordsOf struct{ *Domain }
 
@@ -62,7 +60,4 @@ func (r recordsOf) IDs(resourceType string) []string {
 }
 
 // Types implements expr.Records.
-func (r recordsOf) Types() []string {
-	names := r.records.keys()
-	return slices.DeleteFunc(names, func(name string) bool { return r.typeIndex[name] == nil })
-}
+func (r recordsOf) Types() []string { return r.records.keys() }

@@ -68,7 +68,8 @@ type plan struct {
 	// program evaluates the whole part, text is its source.
 	program *Program
 	text    string
-	// name is the field of a planLink, and the variable of a planEach, which joins its body for each element.
+	// name is the field of a planLink, and the variable of a planEach, which joins its body for each element; args has the
+	// body for any of them.
 	name   string
 	joined planKind
 	body   ast.Expr
@@ -117,6 +118,7 @@ func (p *Program) filterPlan() (*plan, error) {
 
 type planMaker struct {
 	program *Program
+	ofEach  bool // it plans the body of a planEach
 	err     error
 }
 
@@ -245,8 +247,12 @@ func (m *planMaker) part(e ast.Expr) *Program {
 	return &Program{source: m.program.source, place: m.program.place, program: program, cost: nodeCost(e)}
 }
 
-// textOf is the source of a part that needs nothing but the record; empty for others.
+// textOf is the source of a part that needs nothing but the record; empty for others. Other readers of CEL know no links and
+// trees, and the source of a part in which an element stands for a variable still has the variable.
 func (m *planMaker) textOf(e ast.Expr) string {
+	if m.ofEach || readsLinks(e) || calls(e, underRecords) || calls(e, linkIDName) {
+		return ""
+	}
 	for _, variable := range []string{"subject", "action", "context", "now", "proposed"} {
 		if reads(e, []string{variable}) {
 			return ""

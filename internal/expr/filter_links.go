@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -45,11 +46,11 @@ func linkRead(e ast.Expr) (field string, alone bool) {
 // readsLinks reports whether a part reads a link.
 func readsLinks(e ast.Expr) bool { return reads(e, []string{"resource", "links"}) }
 
-// callsUnder reports whether a part asks where a record stands in a tree.
-func callsUnder(e ast.Expr) bool {
+// calls reports whether a part calls a function.
+func calls(e ast.Expr, function string) bool {
 	found := false
 	ast.PreOrderVisit(e, ast.NewExprVisitor(func(part ast.Expr) {
-		found = found || part.Kind() == ast.CallKind && part.AsCall().FunctionName() == underRecords
+		found = found || part.Kind() == ast.CallKind && part.AsCall().FunctionName() == function
 	}))
 	return found
 }
@@ -73,7 +74,7 @@ func (m *planMaker) links(e ast.Expr) *plan {
 		}
 		return &plan{kind: planLink, name: field, program: m.part(e)}
 	}
-	if e.Kind() == ast.ComprehensionKind && callsUnder(e) {
+	if e.Kind() == ast.ComprehensionKind && calls(e, underRecords) {
 		return m.each(e.AsComprehension())
 	}
 	if e.Kind() != ast.CallKind {
@@ -126,7 +127,14 @@ func (m *planMaker) each(c ast.ComprehensionExpr) *plan {
 	default:
 		return nil
 	}
-	return &plan{kind: planEach, joined: kind, name: c.IterVar(), body: step.AsCall().Args()[1], left: operand{program: m.part(c.IterRange())}, maker: m}
+	body := step.AsCall().Args()[1]
+	inner := planMaker{program: m.program, ofEach: true}
+	made := &plan{
+		kind: planEach, joined: kind, name: c.IterVar(), body: body, left: operand{program: m.part(c.IterRange())}, maker: m,
+		args: []*plan{inner.plan(body)},
+	}
+	m.err = cmp.Or(m.err, inner.err)
+	return made
 }
 
 // eachTree is the tree of exists and all: the body for each element, one by one.
@@ -139,8 +147,11 @@ func (p *plan) eachTree(in *Input, negated bool) *filter.Tree {
 	whole := &plan{kind: p.joined}
 	for it := list.Iterator(); it.HasNext() == types.True; {
 		element := it.Next()
+		if !p.work(in, planCost) {
+			return filter.Constant(false)
+		}
 		body := ast.NewExprFactory().CopyExpr(p.body)
-		maker := planMaker{program: p.maker.program}
+		maker := planMaker{program: p.maker.program, ofEach: true}
 		if !substitute(body, p.name, element) {
 			in.cannotFilter(ErrElement)
 			return filter.Constant(false)
@@ -151,6 +162,23 @@ func (p *plan) eachTree(in *Input, negated bool) *filter.Tree {
 		}
 	}
 	return whole.tree(in, negated)
+}
+
+// planCost is what a Budget is charged for planning a part of a condition.
+const planCost = 1_000
+
+// work charges the budget for the work on a filter; false where it is used up, and there is no filter.
+func (p *plan) work(in *Input, cost int) bool {
+	program := p.program
+	if program == nil {
+		program = p.left.program
+	}
+	in.Budget.spend(program, cost)
+	if err := in.Budget.stop(); err != nil {
+		in.cannotFilter(err)
+		return false
+	}
+	return true
 }
 
 // substitute puts an element in the place of a variable; false for one that no expression can spell.
@@ -256,6 +284,9 @@ func (p *plan) underTree(in *Input, negated bool) *filter.Tree {
 	}
 	ids := []string{root}
 	for _, id := range records.IDs(name) {
+		if !p.work(in, 1+records.Depth(name, id)/stepsPerUnit) {
+			return filter.Constant(false)
+		}
 		if below, _ := records.Under(name, id, root, math.MaxInt); below && id != root {
 			ids = append(ids, id)
 		}

@@ -61,7 +61,8 @@ type Resource struct {
 	// given, are unknown.
 	Unknown *Unknown
 
-	whole traits.Mapper // Properties merged, likewise
+	whole  traits.Mapper               // Properties merged, likewise
+	linked map[[2]string]traits.Mapper // linked records merged, by type and id, likewise
 }
 
 // Properties are a record's: Base overlaid, key by key, by Over. Where Missed is not nil, a name that is

@@ -37,35 +37,39 @@ type Records interface {
 // maxLinks is how many links lead from a record to another one.
 const maxLinks = 3
 
-// linksValue is the links of a record: a map to CEL from the fields to the records that they name.
+// linksValue is the links of a record: a map to CEL from the fields to the records that they name. As a whole it is empty:
+// what links lead to is asked for by name (see wholeLinks).
 type linksValue struct {
-	records      Records
-	resourceType string
-	// property looks up a property of the record; an error says that it is unknown whether there is one.
-	property func(name string) (value any, known bool, err ref.Val)
-	depth    int
-	whole    *emptyMap
+	of *Resource
+	// from is the record whose links these are; nil for the one that the input is about.
+	from *linkedRecord
 }
 
-// emptyMap is what links are as a whole: what they lead to is asked for by name alone.
-type emptyMap struct{ traits.Mapper }
-
-func newEmptyMap() *emptyMap {
-	return &emptyMap{types.NewStringInterfaceMap(types.DefaultTypeAdapter, map[string]any{})}
+// linkedRecord is a record that a link leads to.
+type linkedRecord struct {
+	resourceType, id string
+	stored           map[string]any
+	// depth is the number of links that lead to it.
+	depth int
 }
+
+var noLinks = types.NewStringInterfaceMap(types.DefaultTypeAdapter, map[string]any{})
 
 // links are those of the record that the input is about.
 func (r *Resource) links() any {
 	if r.Records == nil {
-		return newEmptyMap().Mapper
+		return noLinks
 	}
-	return linksValue{records: r.Records, resourceType: r.Type, depth: 1, whole: newEmptyMap(), property: func(name string) (any, bool, ref.Val) {
-		value, known := r.Properties.look(name)
-		if !known && r.Unknown != nil {
-			return nil, false, r.Unknown.look()
-		}
-		return value, known, nil
-	}}
+	return linksValue{r, nil}
+}
+
+// look gives a property of the record whose links these are.
+func (v linksValue) look(name string) (value any, known bool) {
+	if v.from == nil {
+		return v.of.Properties.look(name)
+	}
+	value, known = v.from.stored[name]
+	return value, known
 }
 
 // Find implements traits.Mapper. A link that is no declared one, that is empty, or whose record is not known leads nowhere.
@@ -74,53 +78,70 @@ func (v linksValue) Find(key ref.Val) (ref.Val, bool) {
 	if !ok {
 		return nil, false
 	}
-	target, by, ok := v.records.LinkField(v.resourceType, string(name))
-	if !ok {
-		return nil, false
+	found, known := v.follow(string(name))
+	switch {
+	case known:
+		return linkedValue{v.of, &found}, true
+	case found.depth < 0:
+		return v.of.Unknown.look(), false
 	}
-	value, known, unknown := v.property(string(name))
-	if unknown != nil || !known {
-		return unknown, false
+	return nil, false
+}
+
+// follow gives the record that a link leads to. A depth below zero says that a property is unknown that decides.
+func (v linksValue) follow(name string) (found linkedRecord, known bool) {
+	resourceType := v.of.Type
+	if v.from != nil {
+		resourceType, found.depth = v.from.resourceType, v.from.depth
+	}
+	found.depth++
+	target, by, ok := v.of.Records.LinkField(resourceType, name)
+	if !ok {
+		return found, false
+	}
+	undecided := func() (linkedRecord, bool) {
+		if v.from == nil && v.of.Unknown != nil {
+			found.depth = -1
+		}
+		return found, false
+	}
+	value, ok := v.look(name)
+	if !ok {
+		return undecided()
 	}
 	if by != "" {
-		named, known, unknown := v.property(by)
-		if unknown != nil || !known {
-			return unknown, false
+		named, ok := v.look(by)
+		if !ok {
+			return undecided()
 		}
 		if target, ok = named.(string); !ok {
-			return nil, false
+			return found, false
 		}
 	}
-	id, ok := filter.LinkText(value)
-	if !ok {
-		return nil, false
+	if found.id, ok = filter.LinkText(value); !ok {
+		return found, false
 	}
-	stored, ok := v.records.Stored(target, id)
-	if !ok {
-		return nil, false
-	}
-	return linkedValue{v.records, target, id, stored, v.depth}, true
+	found.resourceType = target
+	found.stored, ok = v.of.Records.Stored(target, found.id)
+	return found, ok
 }
 
 func (v linksValue) Contains(key ref.Val) ref.Val { return contains(v, key) }
 func (v linksValue) Get(key ref.Val) ref.Val      { return get(v, key) }
 
-func (v linksValue) ConvertToNative(t reflect.Type) (any, error) { return v.whole.ConvertToNative(t) }
-func (v linksValue) ConvertToType(t ref.Type) ref.Val            { return v.whole.ConvertToType(t) }
-func (v linksValue) Equal(other ref.Val) ref.Val                 { return v.whole.Equal(other) }
+func (v linksValue) ConvertToNative(t reflect.Type) (any, error) { return noLinks.ConvertToNative(t) }
+func (v linksValue) ConvertToType(t ref.Type) ref.Val            { return noLinks.ConvertToType(t) }
+func (v linksValue) Equal(other ref.Val) ref.Val                 { return noLinks.Equal(other) }
 func (v linksValue) Type() ref.Type                              { return types.MapType }
-func (v linksValue) Value() any                                  { return v.whole.Value() }
-func (v linksValue) Iterator() traits.Iterator                   { return v.whole.Iterator() }
-func (v linksValue) Size() ref.Val                               { return v.whole.Size() }
+func (v linksValue) Value() any                                  { return noLinks.Value() }
+func (v linksValue) Iterator() traits.Iterator                   { return noLinks.Iterator() }
+func (v linksValue) Size() ref.Val                               { return noLinks.Size() }
 
-// linkedValue is a record that a link leads to: its stored properties, with id and links, which hide properties of these
-// names.
+// linkedValue is a record that a link leads to, as a map to CEL: its stored properties, with id and links, which hide
+// properties of these names.
 type linkedValue struct {
-	records      Records
-	resourceType string
-	id           string
-	stored       map[string]any
-	depth        int
+	of *Resource
+	*linkedRecord
 }
 
 // Find implements traits.Mapper.
@@ -134,10 +155,7 @@ func (v linkedValue) Find(key ref.Val) (ref.Val, bool) {
 	case name == "links" && v.depth >= maxLinks:
 		return types.NewErr("more than %d links lead nowhere", maxLinks), false
 	case name == "links":
-		return linksValue{records: v.records, resourceType: v.resourceType, depth: v.depth + 1, whole: newEmptyMap(), property: func(name string) (any, bool, ref.Val) {
-			value, known := v.stored[name]
-			return value, known, nil
-		}}, true
+		return linksValue{v.of, v.linkedRecord}, true
 	}
 	value, known := v.stored[string(name)]
 	if !known {
@@ -146,9 +164,18 @@ func (v linkedValue) Find(key ref.Val) (ref.Val, bool) {
 	return types.DefaultTypeAdapter.NativeToValue(value), true
 }
 
+// merged is one map of the id and the stored properties: once for an evaluation.
 func (v linkedValue) merged() traits.Mapper {
-	whole := Properties{Over: map[string]any{"id": v.id}, Base: v.stored}
-	return types.NewStringInterfaceMap(types.DefaultTypeAdapter, whole.Merged())
+	key := [2]string{v.resourceType, v.id}
+	if whole, ok := v.of.linked[key]; ok {
+		return whole
+	}
+	whole := types.NewStringInterfaceMap(types.DefaultTypeAdapter, Properties{Over: map[string]any{"id": v.id}, Base: v.stored}.Merged())
+	if v.of.linked == nil {
+		v.of.linked = map[[2]string]traits.Mapper{}
+	}
+	v.of.linked[key] = whole
+	return whole
 }
 
 func (v linkedValue) Contains(key ref.Val) ref.Val { return contains(v, key) }
@@ -163,6 +190,24 @@ func (v linkedValue) Type() ref.Type                   { return types.MapType }
 func (v linkedValue) Value() any                       { return v.merged().Value() }
 func (v linkedValue) Iterator() traits.Iterator        { return v.merged().Iterator() }
 func (v linkedValue) Size() ref.Val                    { return v.merged().Size() }
+
+// wholeLinks returns the first part of an expression that uses resource.links as a whole and not by the name of a link; nil
+// if there is none.
+func wholeLinks(checked *ast.AST) ast.Expr {
+	for _, ident := range ast.MatchDescendants(ast.NavigateAST(checked), ast.KindMatcher(ast.IdentKind)) {
+		if ident.AsIdent() != "resource" {
+			continue
+		}
+		links, ok := ident.Parent()
+		if !ok || links.Kind() == ast.SelectKind && links.AsSelect().IsTestOnly() {
+			continue
+		}
+		if field, ok := selected(links, ident); ok && field == "links" && hiddenOfProperties(links) != nil {
+			return links
+		}
+	}
+	return nil
+}
 
 func contains(m interface {
 	Find(key ref.Val) (ref.Val, bool)
@@ -291,6 +336,8 @@ func chargeUnder(_ *account, args []ref.Val) (cost, made int) {
 	if err != nil || records == nil {
 		return 1, 0
 	}
-	const steps = 4 // for one unit
-	return 1 + records.Depth(resourceType, id)/steps, 0
+	return 1 + records.Depth(resourceType, id)/stepsPerUnit, 0
 }
+
+// stepsPerUnit are the steps up a tree for one unit of cost.
+const stepsPerUnit = 4

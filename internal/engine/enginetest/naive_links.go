@@ -155,10 +155,8 @@ func (n naiveRecords) IDs(resourceType string) []string {
 // Types implements expr.Records.
 func (n naiveRecords) Types() []string {
 	var names []string
-	for _, t := range n.resourceTypes() {
-		if len(n.IDs(t.TypeName())) > 0 {
-			names = append(names, t.TypeName())
-		}
+	for _, set := range objectsOf[*v1alpha1.RecordSet](n.Naive) {
+		names = append(names, string(set.Spec.ResourceType))
 	}
-	return names
+	return sortedSet(names)
 }

@@ -173,7 +173,7 @@ func (e *erpnext) role(name string, p place) *v1alpha1.Role {
 
 func (e *erpnext) typeName(docType string) string {
 	e.typeNamed(docType, place{}).named = true
-	return e.stableName(engine.KindResourceType, docType)
+	return e.importer.typeName(docType)
 }
 
 // readRoles reads which roles there are, and which of them are disabled.

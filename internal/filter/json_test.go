@@ -320,6 +320,37 @@ func TestPostgresJSON(t *testing.T) {
 	checkRelations(t, filter.FormatPostgres, func(statement string) { exec(statement) }, selected("related"))
 }
 
+// TestCELJSON evaluates what is written in CEL.
+func TestCELJSON(t *testing.T) {
+	records := jsonRecords(t)
+	for i := range records {
+		if at, ok := records[i].properties["moment"].(string); ok {
+			records[i].properties["value"] = []any{map[string]any{"at": at, "k": at}, records[i].properties["value"]}
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		tree := jsonTree(t, 3, false)
+		encoded, err := filter.Encode(tree, filter.FormatCEL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, ok := encoded.Condition.(string)
+		if !ok {
+			source = map[filter.Kind]string{filter.KindAlways: "true", filter.KindNever: "false"}[encoded.Kind]
+		}
+		program, err := expr.Compile(expr.Condition, source)
+		if err != nil {
+			t.Fatalf("%s: %v", source, err)
+		}
+		for i := range records {
+			r := &records[i]
+			if want, got := tree.Matches(r.id, r.properties), holds(program, r); want != got {
+				t.Fatalf("%s as %s: let through %v, matches %v: %s", describe(tree), source, got, want, r)
+			}
+		}
+	})
+}
+
 // TestLeftOut leaves out the alternatives that a format cannot express, and nothing else.
 func TestLeftOut(t *testing.T) {
 	said := &filter.Tree{Op: filter.Eq, Field: field("status"), Value: "open"}

@@ -80,7 +80,7 @@ const (
 	// TraceGuardTrue, TraceGuardFalse: the result of a guard, which has Message (S3a).
 	TraceGuardTrue  TraceCode = "guard_true"
 	TraceGuardFalse TraceCode = "guard_false"
-	// TraceGuardMissing: the guard looked up Properties and Context that are unknown (S3a).
+	// TraceGuardMissing: the guard looked up Properties and Request that are unknown (S3a).
 	TraceGuardMissing TraceCode = "guard_missing"
 	// TraceGuardUnknown: the question is about every record, and the guard depends on the record (S3a).
 	TraceGuardUnknown TraceCode = "guard_unknown"
@@ -108,7 +108,7 @@ const (
 	// TraceConditionTrue, TraceConditionFalse: the result of a condition (S8).
 	TraceConditionTrue  TraceCode = "condition_true"
 	TraceConditionFalse TraceCode = "condition_false"
-	// TraceConditionMissing: the condition looked up Properties and Context that are unknown (S8).
+	// TraceConditionMissing: the condition looked up Properties and Request that are unknown (S8).
 	TraceConditionMissing TraceCode = "condition_missing"
 	// TraceConditionUnknown: the question is about every record, and the condition depends on the record (S8).
 	TraceConditionUnknown TraceCode = "condition_unknown"
@@ -163,8 +163,8 @@ type TraceDetails struct {
 	Conditional, Validated bool
 	Fields, ExceptFields   []string
 
-	// Properties that an expression looked up and that are unknown, and names that the context lacks, sorted.
-	Properties, Context []string
+	// Properties that an expression looked up and that are unknown, and paths that the request lacks, sorted.
+	Properties, Request []string
 	// Message of a validation.
 	Message string
 
@@ -327,9 +327,9 @@ func (e *evaluation) traceOutcome(codes outcomes, c *condition, holds bool, err 
 		code = codes.holds
 	case c.program == nil:
 		code = codes.invalid
-	case len(e.missed)+len(e.missedContext) > 0:
+	case len(e.missed)+len(e.missedOfRequest) > 0:
 		code = codes.missing
-		details.Properties, details.Context = sortedUnique(slices.Clone(e.missed)), sortedUnique(slices.Clone(e.missedContext))
+		details.Properties, details.Request = sortedUnique(slices.Clone(e.missed)), sortedUnique(slices.Clone(e.missedOfRequest))
 	case err != nil && e.unknown.Met():
 		code = codes.unknown
 	case err != nil:

@@ -109,8 +109,8 @@ func (e *TraceEntry) missingText() string {
 	if len(e.Properties) > 0 {
 		parts = append(parts, "these properties are unknown: "+strings.Join(e.Properties, ", "))
 	}
-	if len(e.Context) > 0 {
-		parts = append(parts, "the context lacks "+strings.Join(e.Context, ", "))
+	if len(e.Request) > 0 {
+		parts = append(parts, "the request lacks "+strings.Join(e.Request, ", "))
 	}
 	return strings.Join(parts, ", and ")
 }

@@ -63,6 +63,8 @@ type Decision struct {
 	MissingProperties []string
 	// MissingContext are the names in the context that decided likewise.
 	MissingContext []string
+	// MissingRequest are other parts of the request that decided likewise, such as subject.properties.level.
+	MissingRequest []string
 	// Violations are the link fields that failed user permissions, in the order of their declaration.
 	Violations []Violation
 	// ValidationMessages tell a person what is wrong with the submitted values, or which guards are not true.
@@ -114,7 +116,7 @@ func (d *Decision) AppendMessage(to []byte) []byte {
 	case ReasonUserDisabled:
 		return append(to, "The user is disabled."...)
 	case ReasonGuard:
-		return appendTexts(to, "A guard of the resource type forbids this to everybody: ", d.ValidationMessages, "; ")
+		return d.appendMissing(appendList(append(to, "A guard of the resource type forbids this to everybody: "...), d.ValidationMessages, "; "))
 	case ReasonSuperuser:
 		return append(to, "The user is a superuser."...)
 	case ReasonAdminAccess:
@@ -131,15 +133,9 @@ func (d *Decision) AppendMessage(to []byte) []byte {
 	case ReasonNoRule:
 		return append(to, "No rule gives this action."...)
 	case ReasonConditionNotMet:
-		if len(d.MissingProperties) > 0 {
-			return appendTexts(to, "No rule's condition holds; these properties are unknown: ", d.MissingProperties, ", ")
-		}
-		if len(d.MissingContext) > 0 {
-			return appendTexts(to, "No rule's condition holds; the context lacks these names: ", d.MissingContext, ", ")
-		}
-		return append(to, "No rule's condition holds."...)
+		return d.appendMissing(append(to, "No rule's condition holds"...))
 	case ReasonValidationFailed:
-		return appendTexts(to, "The submitted values are not valid: ", d.ValidationMessages, "; ")
+		return d.appendMissing(appendList(append(to, "The submitted values are not valid: "...), d.ValidationMessages, "; "))
 	case ReasonUserPermission:
 		return appendViolations(to, "User permissions do not allow this record: ", d.Violations)
 	case ReasonFieldNotAllowed:
@@ -169,16 +165,40 @@ func appendRefs(to []byte, sentence string, by []Ref) []byte {
 	return append(to, '.')
 }
 
+// appendMissing ends a sentence by what was looked up and is unknown.
+func (d *Decision) appendMissing(to []byte) []byte {
+	if len(d.MissingProperties) > 0 {
+		to = appendList(append(to, "; these properties are unknown: "...), d.MissingProperties, ", ")
+	}
+	if len(d.MissingContext)+len(d.MissingRequest) > 0 {
+		to = append(to, "; the request lacks "...)
+		for i, name := range d.MissingContext {
+			if i > 0 {
+				to = append(to, ", "...)
+			}
+			to = append(append(to, "context."...), name...)
+		}
+		if len(d.MissingContext) > 0 && len(d.MissingRequest) > 0 {
+			to = append(to, ", "...)
+		}
+		to = appendList(to, d.MissingRequest, ", ")
+	}
+	return append(to, '.')
+}
+
 // appendTexts appends a sentence that ends in a list.
 func appendTexts(to []byte, sentence string, list []string, separator string) []byte {
-	to = append(to, sentence...)
+	return append(appendList(append(to, sentence...), list, separator), '.')
+}
+
+func appendList(to []byte, list []string, separator string) []byte {
 	for i, text := range list {
 		if i > 0 {
 			to = append(to, separator...)
 		}
 		to = append(to, text...)
 	}
-	return append(to, '.')
+	return to
 }
 
 // appendViolations appends a sentence that ends in the fields of violations, each once: those of one field follow each

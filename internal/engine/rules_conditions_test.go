@@ -89,11 +89,17 @@ func TestS8MissingProperties(t *testing.T) {
 		"not what was not looked up: &&":   {domain: ruled(when("resource.properties.status == 'done' && resource.properties.x == 1")), req: read, want: lacks()},
 		"not what was not looked up: ?":    {domain: ruled(when("resource.properties.status == 'done' ? resource.properties.x == 1 : resource.properties.y == 1")), req: read, want: lacks("y")},
 		"of all conditions that failed":    {domain: ruled(when("resource.properties.b == 1"), when("resource.properties.a == 1")), req: read, want: lacks("a", "b")},
-		"not of the subject":               {domain: ruled(when("subject.properties.x == 1")), req: read, want: lacks()},
+		"not of the subject's attributes":  {domain: ruled(when("subject.attributes.x == 1")), req: read, want: lacks()},
+		"of claims, as such":               {domain: ruled(when("subject.properties.x == 1 || has(action.properties.y)")), req: read, want: with(lacks(), missingRequest("action.properties.y", "subject.properties.x"))},
+		"not of claims that are ignored":   {domain: join(ruled(when("subject.properties.x == 1")), domain{MakePolicy().IgnoreSubjectProperties().Obj()}), req: read, want: lacks()},
 		"of the context, as such":          {domain: ruled(when("context.x == 1")), req: read, want: with(lacks(), missingContext("x"))},
 		"not where something else denies":  {domain: ruled(when("resource.properties.x == 1"), MakeRule("doc").Actions("read").Fields("status").Obj()), req: ask("ann", "read", "doc/1", reading("x")), want: with(deny(engine.ReasonFieldNotAllowed), fields("x"))},
 		"none where a condition is broken": {domain: ruled(when("resource.properties.x ==")), req: read, want: lacks()},
 		"of a Create: unknown in what would be stored": {domain: ruled(when("resource.properties.x == 1 && resource.properties.y == 1")), req: ask("ann", "create", "doc/2", submitting(object{"x": int64(1)})), want: lacks("y")},
+		"of validations, what else the request lacks": {
+			domain: ruled(MakeRule("doc").Actions("update").Validation("context.ticket != ''", "a ticket").Obj()), req: ask("ann", "update", "doc/1"),
+			want: with(deny(engine.ReasonValidationFailed), messages("a ticket"), missingContext("ticket")),
+		},
 		"not of validations": {
 			domain: ruled(MakeRule("doc").Actions("update").Validation("proposed.x == 1", "x is 1").Obj()), req: ask("ann", "update", "doc/1"),
 			want: with(deny(engine.ReasonValidationFailed), messages("x is 1")),

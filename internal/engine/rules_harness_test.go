@@ -155,6 +155,10 @@ func missingContext(names ...string) func(*engine.Decision) {
 	return func(d *engine.Decision) { d.MissingContext = names }
 }
 
+func missingRequest(paths ...string) func(*engine.Decision) {
+	return func(d *engine.Decision) { d.MissingRequest = paths }
+}
+
 func exceptFields(names ...string) func(*engine.Decision) {
 	return func(d *engine.Decision) { d.ExceptFields = names }
 }

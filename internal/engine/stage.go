@@ -95,15 +95,15 @@ type evaluation struct {
 	matched   []matchedRule  // S6, S7: the cases; from S8 on the live ones
 	stepUp    []string       // S7
 
-	input         expr.Input // what expressions see: filled in when the first asks
-	inputFilled   filled
-	missed        []string       // properties that one expression looked up and did not find
-	missedContext []string       // the same of the context
-	storedRecord  map[string]any // S8: the RecordSet's properties of the record, if any
-	storedLooked  bool
-	defaultValues map[string]any // S11, by field
-	defaultsMade  bool
-	settable      map[string]bool // where the record is unknown: what presets may set
+	input           expr.Input // what expressions see: filled in when the first asks
+	inputFilled     filled
+	missed          []string       // properties that one expression looked up and did not find
+	missedOfRequest []string       // the same of the rest of the request, by paths
+	storedRecord    map[string]any // S8: the RecordSet's properties of the record, if any
+	storedLooked    bool
+	defaultValues   map[string]any // S11, by field
+	defaultsMade    bool
+	settable        map[string]bool // where the record is unknown: what presets may set
 }
 
 // lookup is what a request names, as far as it has been looked up.
@@ -151,14 +151,14 @@ func (e *evaluation) release() {
 	clear(e.checked)
 	clear(e.matched[:cap(e.matched)])
 	*e = evaluation{
-		joined:        e.joined[:0],
-		unsure:        e.unsure[:0],
-		key:           e.key[:0],
-		checked:       e.checked[:0],
-		matched:       e.matched[:0],
-		missed:        e.missed[:0],
-		missedContext: e.missedContext[:0],
-		input:         expr.Input{Subject: expr.Subject{Groups: e.input.Subject.Groups[:0], Roles: e.input.Subject.Roles[:0]}},
+		joined:          e.joined[:0],
+		unsure:          e.unsure[:0],
+		key:             e.key[:0],
+		checked:         e.checked[:0],
+		matched:         e.matched[:0],
+		missed:          e.missed[:0],
+		missedOfRequest: e.missedOfRequest[:0],
+		input:           expr.Input{Subject: expr.Subject{Groups: e.input.Subject.Groups[:0], Roles: e.input.Subject.Roles[:0]}},
 	}
 	evaluations.Put(e)
 }

@@ -14,7 +14,7 @@ func (e *evaluation) guards() bool {
 		in := e.guardInput()
 		e.noteMissed(in)
 		holds, err := g.holds(in)
-		in.MissedContext = nil
+		in.Missed = nil
 		if e.trace != nil {
 			e.traceGuard(g, holds, err)
 		}
@@ -28,7 +28,7 @@ func (e *evaluation) guards() bool {
 	}
 	e.decision.ValidationMessages = sortedUnique(failed.messages)
 	e.decision.MissingProperties = sortedUnique(failed.missing)
-	e.decision.MissingContext = sortedUnique(failed.missingContext)
+	e.nameMissing(failed.ofRequest)
 	return e.deny(ReasonGuard, e.resourceType.ref)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/expr"
@@ -38,25 +39,41 @@ func (e *evaluation) conditions() bool {
 	}
 	if failed.byValidation {
 		e.decision.ValidationMessages = sortedUnique(failed.messages)
+		e.nameMissing(failed.ofValidations)
 		return e.deny(ReasonValidationFailed, e.matchedSources()...)
 	}
 	e.decision.MissingProperties = sortedUnique(failed.missing)
-	e.decision.MissingContext = sortedUnique(failed.missingContext)
+	e.nameMissing(failed.ofRequest)
 	return e.deny(ReasonConditionNotMet, e.matchedSources()...)
 }
 
 // failures is what the cases that are not live, or the guards that are not true, have to say.
 type failures struct {
-	byValidation   bool // some case failed only by validation
-	messages       []string
-	missing        []string // properties
-	missingContext []string
+	byValidation bool // some case failed only by validation
+	messages     []string
+	missing      []string // properties
+	// Parts of the request besides the record: by paths, those that conditions and guards missed, and validations.
+	ofRequest, ofValidations []string
 }
 
 // takeMissed adds what the last condition looked up and did not find.
 func (f *failures) takeMissed(e *evaluation) {
 	f.missing = append(f.missing, e.missed...)
-	f.missingContext = append(f.missingContext, e.missedContext...)
+	f.ofRequest = append(f.ofRequest, e.missedOfRequest...)
+}
+
+// nameMissing puts paths of the request into the decision, but for those that the policy ignores.
+func (e *evaluation) nameMissing(paths []string) {
+	d := &e.decision
+	for _, path := range sortedUnique(paths) {
+		name, ofContext := strings.CutPrefix(path, "context.")
+		switch {
+		case ofContext:
+			d.MissingContext = append(d.MissingContext, name)
+		case e.policy.trustsCallers() || !strings.HasPrefix(path, "subject."):
+			d.MissingRequest = append(d.MissingRequest, path)
+		}
+	}
 }
 
 // passes reports whether a case's condition and validations hold, given what would be stored, and notes why not.
@@ -72,7 +89,7 @@ func (e *evaluation) passes(c *matchedRule, s *storing, failed *failures) bool {
 		}
 		e.noteMissed(in)
 		holds, err := r.condition.holds(in)
-		in.MissedContext = nil
+		in.Missed = nil
 		if e.trace != nil {
 			e.traceCondition(c, holds, err)
 		}
@@ -91,7 +108,9 @@ func (e *evaluation) passes(c *matchedRule, s *storing, failed *failures) bool {
 		in.Resource.Properties = in.Proposed
 	}
 	valid := true
+	in.Missed = &e.missedOfRequest
 	for i := range r.validations {
+		e.missedOfRequest = e.missedOfRequest[:0]
 		holds, err := r.validations[i].holds(in)
 		if e.trace != nil {
 			e.traceValidation(c, i, holds, err)
@@ -99,16 +118,18 @@ func (e *evaluation) passes(c *matchedRule, s *storing, failed *failures) bool {
 		if !holds {
 			valid = false
 			failed.messages = append(failed.messages, r.validations[i].message)
+			failed.ofValidations = append(failed.ofValidations, e.missedOfRequest...)
 		}
 	}
+	in.Missed = nil
 	failed.byValidation = failed.byValidation || !valid
 	return valid
 }
 
-// noteMissed has the next evaluation note what it looks up of the record and of the context, and does not find.
+// noteMissed has the next evaluation note what it looks up of the record and of the rest of the request, and does not find.
 func (e *evaluation) noteMissed(in *expr.Input) {
-	e.missed, e.missedContext = e.missed[:0], e.missedContext[:0]
-	in.Resource.Properties.Missed, in.Proposed.Missed, in.MissedContext = &e.missed, &e.missed, &e.missedContext
+	e.missed, e.missedOfRequest = e.missed[:0], e.missedOfRequest[:0]
+	in.Resource.Properties.Missed, in.Proposed.Missed, in.Missed = &e.missed, &e.missed, &e.missedOfRequest
 }
 
 // memberInput is what member conditions see (S3).

@@ -88,7 +88,7 @@ func FindRemedies(d *engine.Domain, request *engine.Request, denial *engine.Deci
 func isFurther(before, after *engine.Decision) bool {
 	return before.Reason != after.Reason || len(after.Violations) < len(before.Violations) ||
 		len(after.StepUp) < len(before.StepUp) || len(after.MissingProperties) < len(before.MissingProperties) ||
-		len(after.MissingContext) < len(before.MissingContext) ||
+		len(after.MissingContext)+len(after.MissingRequest) < len(before.MissingContext)+len(before.MissingRequest) ||
 		len(after.DecidedBy) < len(before.DecidedBy)
 }
 

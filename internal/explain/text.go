@@ -148,6 +148,7 @@ func writeDetails(w io.Writer, d *engine.Decision) {
 	}
 	writeDetail(w, "missing properties", d.MissingProperties)
 	writeDetail(w, "missing context", d.MissingContext)
+	writeDetail(w, "missing in the request", d.MissingRequest)
 	for _, v := range d.Violations {
 		if v.Field == "id" {
 			fmt.Fprintf(w, "  the %s itself: %s\n", v.Allow, violationText(v))

@@ -150,7 +150,7 @@ func (p *Program) Bool(in *Input) (bool, error) {
 
 // TryBool gives what Bool gives, its error aside, where that takes little and needs no noting: ok is false where
 // Bool must be asked. That is the case for expressions and values that only cel-go evaluates, and for a result of
-// false where a property was looked up that is unknown, or a name that the context lacks, since Bool notes its name. Where a property is unknown that
+// false where a property was looked up that is unknown, or a part of the request that is not there, since Bool notes its name. Where a property is unknown that
 // Resource.Properties.Partial leaves open, ok is false, too.
 //
 // TryBool keeps nothing of the input, which may stay on the caller's stack, and changes nothing in it.
@@ -196,7 +196,7 @@ func (p *Program) eval(in *Input) (ref.Val, error) {
 		in.Resource.Unknown.met = false
 	}
 	in.account = account{cost: p.cost, budget: in.Budget, interruptAt: interruptEvery}
-	in.whole, in.wholeContext, in.Resource.whole = nil, nil, nil
+	in.whole, in.Resource.whole = nil, nil
 	value, _, err := program.Eval(in)
 	in.Budget.spend(p, min(in.account.cost, CostLimit))
 	return value, err

@@ -138,11 +138,25 @@ func (n *fastNode) maps(in *Input) (over, base map[string]any) {
 	return in.Context, nil
 }
 
+// path is the part of the request that a variable is, whose members are noted where they are missing; empty for others.
+func (op fastOp) path() string {
+	switch op {
+	case fastContext:
+		return contextPath
+	case fastSubjectProperties:
+		return subjectPropertiesPath
+	case fastActionProperties:
+		return actionPropertiesPath
+	default:
+		return ""
+	}
+}
+
 // absent is what a selection gives that finds nothing.
 func (n *fastNode) absent(in *Input, r *fastRun, name string) fastValue {
-	if n.a.op == fastContext {
+	if path := n.a.op.path(); path != "" {
 		if r.missed = true; r.notes {
-			in.contextProperties().miss(name)
+			Properties{Missed: in.Missed, path: path}.miss(name)
 		}
 	}
 	if n.a.op >= fastResourceProperties {

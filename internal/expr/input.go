@@ -20,16 +20,15 @@ type Input struct {
 	// Proposed is what would be stored; validations see it.
 	Proposed Properties
 	Context  map[string]any
-	// MissedContext, where it is not nil, takes the names that are looked up in Context and are not there, as
-	// Properties.Missed does.
-	MissedContext *[]string
-	Now           time.Time
+	// Missed, where it is not nil, takes what is looked up in Context and in the properties of Subject and Action and is not
+	// there: paths such as context.channel, in the way of Properties.Missed.
+	Missed *[]string
+	Now    time.Time
 	// Budget is that of the request; nil: it has no limit. TryBool does not ask it.
 	Budget *Budget
 
-	account      account       // of the evaluation that runs
-	whole        traits.Mapper // Proposed merged, during an evaluation that has asked for it
-	wholeContext traits.Mapper // Context, likewise
+	account account       // of the evaluation that runs
+	whole   traits.Mapper // Proposed merged, during an evaluation that has asked for it
 }
 
 // Subject is the variable subject.
@@ -38,12 +37,16 @@ type Subject struct {
 	Groups, Roles          []string
 	Staff                  bool
 	Attributes, Properties map[string]any
+
+	missed *[]string // Input.Missed, during an evaluation
 }
 
 // Action is the variable action.
 type Action struct {
 	Name       string
 	Properties map[string]any
+
+	missed *[]string // Input.Missed, during an evaluation
 }
 
 // Resource is the variable resource.
@@ -69,6 +72,8 @@ type Properties struct {
 	// Partial says that a property may have a value though it is in neither. TryBool alone heeds it; it does not go with
 	// Complete.
 	Partial bool
+
+	path string // before the names in Missed
 }
 
 // Get gives a property; false means that it is unknown.
@@ -91,7 +96,7 @@ func (p Properties) look(name string) (any, bool) {
 
 func (p Properties) miss(name string) {
 	if p.Missed != nil {
-		*p.Missed = append(*p.Missed, name)
+		*p.Missed = append(*p.Missed, p.path+name)
 	}
 }
 
@@ -114,15 +119,17 @@ func (p Properties) Merged() map[string]any {
 func (in *Input) ResolveName(name string) (any, bool) {
 	switch name {
 	case "subject":
+		in.Subject.missed = in.Missed
 		return &in.Subject, true
 	case "action":
+		in.Action.missed = in.Missed
 		return &in.Action, true
 	case "resource":
 		return &in.Resource, true
 	case "proposed":
 		return propertiesValue{in.Proposed, &in.whole}, true
 	case "context":
-		return propertiesValue{in.contextProperties(), &in.wholeContext}, true
+		return partValue(in.Context, contextPath, in.Missed), true
 	case "now":
 		return types.Timestamp{Time: in.Now}, true
 	case accountName:
@@ -133,9 +140,19 @@ func (in *Input) ResolveName(name string) (any, bool) {
 	return nil, false
 }
 
-// contextProperties are the context, as properties that note what is looked up and not there.
-func (in *Input) contextProperties() Properties {
-	return Properties{Over: in.Context, Missed: in.MissedContext}
+// The parts of a request whose members are noted where they are missing, as Input.Missed has them.
+const (
+	contextPath           = "context."
+	subjectPropertiesPath = "subject.properties."
+	actionPropertiesPath  = "action.properties."
+)
+
+// partValue is a part of a request as a map, which notes what is looked up and not there.
+func partValue(part map[string]any, path string, missed *[]string) any {
+	if missed == nil {
+		return orEmpty(part)
+	}
+	return propertiesValue{Properties{Over: part, Missed: missed, path: path}, new(traits.Mapper)}
 }
 
 // Parent is nil: there are no other variables.
@@ -201,7 +218,7 @@ func (s *Subject) field(name string) any {
 	case "attributes":
 		return orEmpty(s.Attributes)
 	case "properties":
-		return orEmpty(s.Properties)
+		return partValue(s.Properties, subjectPropertiesPath, s.missed)
 	}
 	return nil
 }
@@ -211,7 +228,7 @@ func (a *Action) field(name string) any {
 	case "name":
 		return a.Name
 	case "properties":
-		return orEmpty(a.Properties)
+		return partValue(a.Properties, actionPropertiesPath, a.missed)
 	}
 	return nil
 }

@@ -139,11 +139,11 @@ func (c *cin7) role(name string, p place) *v1alpha1.Role {
 
 // area is the area of a name, with the resource type that stands for it.
 func (c *cin7) area(name string, p place) v1alpha1.Token {
-	token := c.name(engine.KindResourceType, name, name)
+	token := c.name("Area", name, name)
 	if !c.areas[name] {
 		c.areas[name] = true
-		t := &v1alpha1.ResourceType{TypeMeta: typeMeta(engine.KindResourceType), ObjectMeta: metav1.ObjectMeta{Name: token}}
-		t.Spec = v1alpha1.ResourceTypeSpec{DisplayName: short(name), Areas: []v1alpha1.Token{v1alpha1.Token(token)}}
+		t := c.newType(name)
+		t.Spec.Areas = []v1alpha1.Token{v1alpha1.Token(token)}
 		c.add(t, p)
 	}
 	return v1alpha1.Token(token)

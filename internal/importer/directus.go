@@ -18,6 +18,7 @@ import (
 // snapshots, and folders of directus-sync. Collections become resource types; policies roles; roles groups that
 // have their policies as roles and the roles below them as groups; the public policies the public role.
 func importDirectus(im *importer, files []File) error {
+	im.tables = true
 	reader := &directusReader{importer: im, tables: directusTables{}}
 	for _, f := range files {
 		if err := reader.file(f); err != nil {
@@ -416,7 +417,7 @@ func (d *directus) collect(p *directusPermission) {
 func (d *directus) permission(r row, policy *directusPolicy) *directusPermission {
 	p := &directusPermission{row: r, policy: policy, collection: r.text("collection"), action: r.text("action")}
 	rule := &v1alpha1.Rule{
-		Resources: names([]string{d.name(engine.KindResourceType, p.collection, p.collection)}),
+		Resources: names([]string{d.typeName(p.collection)}),
 		Actions:   []v1alpha1.Token{v1alpha1.Token(p.action)},
 	}
 	leftOut := func(at place, why string) {
@@ -939,8 +940,7 @@ func (d *directus) writeUsers() {
 // writeTypes makes a resource type of each collection.
 func (d *directus) writeTypes() {
 	for _, collection := range sorted(d.collections) {
-		t := &v1alpha1.ResourceType{TypeMeta: typeMeta(engine.KindResourceType), ObjectMeta: metav1.ObjectMeta{Name: d.name(engine.KindResourceType, collection, collection)}}
-		t.Spec.DisplayName = short(collection)
+		t := d.newType(collection)
 		if t.Spec.System = strings.HasPrefix(collection, "directus_"); t.Spec.System {
 			t.Spec.Areas = []v1alpha1.Token{"system"}
 		}
@@ -953,7 +953,7 @@ func (d *directus) writeTypes() {
 		}
 		for _, field := range sorted(d.schema.links[collection]) {
 			if to := d.schema.links[collection][field]; d.collections[to].file != "" {
-				t.Spec.Fields = append(t.Spec.Fields, v1alpha1.Field{Name: v1alpha1.FieldPath(field), LinksTo: d.name(engine.KindResourceType, to, to)})
+				t.Spec.Fields = append(t.Spec.Fields, v1alpha1.Field{Name: v1alpha1.FieldPath(field), LinksTo: d.typeName(to)})
 			}
 		}
 		for _, field := range d.required[collection] {

@@ -649,14 +649,12 @@ func (q *naiveRequest) String() string {
 	return fmt.Sprintf("%s %s %s/%s %s", q.user, q.action, q.docType, q.id, text)
 }
 
-func typeOf(docType string) string { return newNamer("resourcetype").stable(docType, docType) }
-
 // decide asks what was imported.
 func (q *naiveRequest) decide(t testing.TB, domain *engine.Domain) bool {
 	t.Helper()
 	request := &engine.Request{
 		Subject: engine.Subject{Type: "user", ID: q.user}, Action: engine.Action{Name: q.action},
-		Resource: engine.Resource{Type: typeOf(q.docType), ID: q.id, Properties: q.stored},
+		Resource: engine.Resource{Type: q.docType, ID: q.id, Properties: q.stored},
 	}
 	properties := map[string]any{}
 	if q.values != nil {

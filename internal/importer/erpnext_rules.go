@@ -173,7 +173,7 @@ func (e *erpnext) role(name string, p place) *v1alpha1.Role {
 
 func (e *erpnext) typeName(docType string) string {
 	e.typeNamed(docType, place{}).named = true
-	return e.stableName(engine.KindResourceType, docType)
+	return e.importer.typeName(docType)
 }
 
 // readRoles reads which roles there are, and which of them are disabled.
@@ -536,10 +536,11 @@ func (c *typeCompiler) validations() (create, update []v1alpha1.Validation) {
 		}
 		if n.table && !n.closed && !even(n.rows) {
 			message := "fields of " + n.name + " that take a permission level"
-			create = append(create, v1alpha1.Validation{Expression: v1alpha1.Expression(c.rowsOf(n, "proposed", 0)), Message: message})
-			update = append(update, v1alpha1.Validation{
-				Expression: v1alpha1.Expression("!has(action.properties.values) || " + c.rowsOf(n, "action.properties.values", 0)), Message: message,
-			})
+			if rows := c.rowsOf(n, "proposed", 0); rows != always {
+				create = append(create, v1alpha1.Validation{Expression: v1alpha1.Expression(rows.text), Message: message})
+				rows = or(atom("!has(action.properties.values)"), c.rowsOf(n, "action.properties.values", 0))
+				update = append(update, v1alpha1.Validation{Expression: v1alpha1.Expression(rows.text), Message: message})
+			}
 		}
 	}
 	for _, w := range c.workflows[c.t.name] {
@@ -549,26 +550,33 @@ func (c *typeCompiler) validations() (create, update []v1alpha1.Validation) {
 }
 
 // rowsOf holds for the rows of a table in an object where no row has a field that takes more than the user has.
-func (c *typeCompiler) rowsOf(table *node, object string, depth int) string {
+func (c *typeCompiler) rowsOf(table *node, object string, depth int) clause {
 	row := "r" + strconv.Itoa(depth)
-	var all []string
+	var all []clause
 	for _, n := range table.rows {
-		absent := fmt.Sprintf("!(%s in %s)", literal(n.name), row)
+		absent := atom("!(%s in %s)", literal(n.name), row)
 		switch {
 		case n.closed:
 			all = append(all, absent)
 		case !n.needs.nothing():
-			if conditions, possible := c.takes(roleGuest, n.needs, "write"); possible {
-				absent += " || " + allOf(conditions)
+			conditions, possible := c.takes(roleGuest, n.needs, "write")
+			switch {
+			case !possible:
+				all = append(all, absent)
+			case len(conditions) > 0: // without any, everybody may
+				all = append(all, or(absent, clause{allOf(conditions), "&&"}))
 			}
-			all = append(all, "("+absent+")")
 		}
 		if n.table && !n.closed && !even(n.rows) {
 			all = append(all, c.rowsOf(n, row, depth+1))
 		}
 	}
 	field := fmt.Sprintf("%s[%s]", object, literal(table.name))
-	return fmt.Sprintf("(!(%s in %s) || %s == null || %s.all(%s, %s))", literal(table.name), object, field, field, row, strings.Join(all, " && "))
+	rows := and(all...)
+	if rows == always {
+		return always
+	}
+	return or(atom("!(%s in %s)", literal(table.name), object), atom("%s == null", field), atom("%s.all(%s, %s)", field, row, rows.text))
 }
 
 // ruleSet are rules, of which those that differ in their actions alone are one.

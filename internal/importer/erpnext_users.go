@@ -165,8 +165,8 @@ func (e *erpnext) writeTypes() {
 		if e.isPart(d) {
 			continue
 		}
-		t := &v1alpha1.ResourceType{TypeMeta: typeMeta(engine.KindResourceType), ObjectMeta: metav1.ObjectMeta{Name: e.typeName(name)}}
-		t.Spec.DisplayName = short(name)
+		e.typeNamed(name, place{}).named = true
+		t := e.newType(name)
 		for _, right := range erpnextRights {
 			if !d.defined || d.hasRight(right.Name) {
 				t.Spec.Actions = append(t.Spec.Actions, right)

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -119,6 +120,8 @@ type importer struct {
 	objects  []engine.Object
 	findings []Finding
 	names    map[engine.Kind]*namer
+	// tables says that the other system's types are tables, whose names have underscores rather than spaces.
+	tables bool
 	// places are where the objects were found, by kind and name.
 	places map[engine.Ref]place
 	// found are the files that were found in a folder rather than named.
@@ -175,10 +178,35 @@ func (im *importer) stableName(kind engine.Kind, label string) string {
 	return im.namer(kind).stable(label, label, reserved...)
 }
 
+// typeName is what requests and other objects call the resource type for what the other system calls by a name: the same.
+// What no type can be called, control characters for example, has the name of the object.
+func (im *importer) typeName(name string) string {
+	if len(name) > maxTypeName || name == v1alpha1.Any || strings.ContainsFunc(name, unicode.IsControl) {
+		return im.stableName(engine.KindResourceType, name)
+	}
+	return name
+}
+
+// newType starts the resource type for what the other system calls by a name.
+func (im *importer) newType(name string) *v1alpha1.ResourceType {
+	t := &v1alpha1.ResourceType{TypeMeta: typeMeta(engine.KindResourceType), ObjectMeta: metav1.ObjectMeta{Name: im.stableName(engine.KindResourceType, name)}}
+	if called := im.typeName(name); called != t.Name {
+		t.Spec.Type = v1alpha1.TypeName(called)
+	}
+	t.Spec.DisplayName = short(name)
+	return t
+}
+
+// maxTypeName is how long spec.type may be.
+const maxTypeName = 253
+
 func (im *importer) namer(kind engine.Kind) *namer {
 	n := im.names[kind]
 	if n == nil {
 		n = newNamer(strings.ToLower(string(kind)))
+		if kind == engine.KindResourceType && im.tables {
+			n.plain = plainTable
+		}
 		im.names[kind] = n
 	}
 	return n

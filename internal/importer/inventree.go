@@ -111,6 +111,7 @@ type inventree struct {
 // importInvenTree reads a fixture, as `manage.py dumpdata auth users` writes it. Rule sets become areas, their
 // tables resource types in these areas, and groups groups with rules of their own.
 func importInvenTree(im *importer, files []File) error {
+	im.tables = true
 	in := &inventree{
 		importer: im, byKey: map[string]*v1alpha1.Group{}, areas: map[string]bool{},
 		permissions: map[string]string{}, unread: map[string]bool{},
@@ -296,10 +297,6 @@ func onlySuperusers(field string) v1alpha1.Validation {
 	}
 }
 
-func (in *inventree) typeName(table string) string {
-	return in.name(engine.KindResourceType, table, table)
-}
-
 func (in *inventree) writeUsers() {
 	for _, r := range in.users {
 		id := r.text("username")
@@ -363,11 +360,9 @@ func (in *inventree) writeTypes() {
 		if !used {
 			continue
 		}
-		t := &v1alpha1.ResourceType{TypeMeta: typeMeta(engine.KindResourceType), ObjectMeta: metav1.ObjectMeta{Name: in.typeName(table)}}
-		t.Spec = v1alpha1.ResourceTypeSpec{
-			DisplayName: table, Areas: areas[table], Actions: inventreeActions, ParentField: inventreeParents[table],
-			StaffOnly: slices.ContainsFunc(inventreeStaff, func(prefix string) bool { return strings.HasPrefix(table, prefix) }),
-		}
+		t := in.newType(table)
+		t.Spec.Areas, t.Spec.Actions, t.Spec.ParentField = areas[table], inventreeActions, inventreeParents[table]
+		t.Spec.StaffOnly = slices.ContainsFunc(inventreeStaff, func(prefix string) bool { return strings.HasPrefix(table, prefix) })
 		in.add(t, in.origin())
 	}
 }

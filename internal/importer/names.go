@@ -17,13 +17,15 @@ const maxName = 63
 type namer struct {
 	// fallback is the name of what has no letter or digit in its label.
 	fallback string
+	// plain are labels whose slugs tell them apart.
+	plain *regexp.Regexp
 	// given are the names by key.
 	given map[string]string
 	taken map[string]bool
 }
 
 func newNamer(fallback string) *namer {
-	return &namer{fallback: fallback, given: map[string]string{}, taken: map[string]bool{}}
+	return &namer{fallback: fallback, plain: plainText, given: map[string]string{}, taken: map[string]bool{}}
 }
 
 // name makes a name of the label. It is the same for the same key.
@@ -43,8 +45,11 @@ func (n *namer) name(key, label string) string {
 	return name
 }
 
-// plain are labels whose slugs tell them apart.
-var plain = regexp.MustCompile(`^[A-Za-z0-9]+( [A-Za-z0-9]+)*$`)
+// Labels whose slugs tell them apart: of things that people name, and of tables.
+var (
+	plainText  = regexp.MustCompile(`^[A-Za-z0-9]+( [A-Za-z0-9]+)*$`)
+	plainTable = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+)
 
 // stable makes a name of the label and the key alone: one that it has in every export, whatever else is in it. What
 // the label's slug does not keep is told apart by a hash of the key.
@@ -54,7 +59,7 @@ func (n *namer) stable(key, label string, reserved ...string) string {
 		return name
 	}
 	name := slug(label)
-	if key != label || !plain.MatchString(label) || len(label) > maxName || n.taken[name] || slices.Contains(reserved, name) {
+	if key != label || !n.plain.MatchString(label) || len(label) > maxName || n.taken[name] || slices.Contains(reserved, name) {
 		sum := sha256.Sum256([]byte(key))
 		name = cmp.Or(name, n.fallback)
 		name = strings.TrimRight(name[:min(len(name), maxName-9)], "-") + "-" + hex.EncodeToString(sum[:4])

@@ -375,6 +375,12 @@ func (b *PolicyBuilder) Spec(change func(*v1alpha1.PermissionPolicySpec)) *Polic
 	return b
 }
 
+// IgnoreSubjectProperties has what callers say about the subject not count.
+func (b *PolicyBuilder) IgnoreSubjectProperties() *PolicyBuilder {
+	b.obj.Spec.SubjectProperties = v1alpha1.SubjectPropertiesIgnore
+	return b
+}
+
 // PreventEscalation sets the flag.
 func (b *PolicyBuilder) PreventEscalation() *PolicyBuilder {
 	b.obj.Spec.PreventEscalation = true

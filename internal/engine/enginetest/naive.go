@@ -405,7 +405,7 @@ func (e *evaluation) distances() map[string]int {
 
 // guards is S3a.
 func (e *evaluation) guards() *engine.Decision {
-	var messages, missed, missedContext []string
+	var messages, missed, missedOfRequest []string
 	proposed := map[string]any(nil)
 	if e.writes() {
 		proposed = overlay(e.submitted())
@@ -419,12 +419,12 @@ func (e *evaluation) guards() *engine.Decision {
 		if !guards(&guard, e.act) {
 			continue
 		}
-		var ofRecord, ofContext []string
+		var ofRecord, ofRequest []string
 		in := e.input(proposed, &ofRecord)
 		if !e.writes() {
 			in.Proposed = expr.Properties{} // nothing is stored
 		}
-		in.Proposed.Missed, in.MissedContext = &ofRecord, &ofContext
+		in.Proposed.Missed, in.Missed = &ofRecord, &ofRequest
 		if holds(expr.Validation, guard.Condition, in) {
 			continue
 		}
@@ -433,14 +433,15 @@ func (e *evaluation) guards() *engine.Decision {
 			message = string(guard.Condition)
 		}
 		messages = append(messages, message)
-		missed, missedContext = append(missed, ofRecord...), append(missedContext, ofContext...)
+		missed, missedOfRequest = append(missed, ofRecord...), append(missedOfRequest, ofRequest...)
 	}
 	if len(messages) == 0 {
 		return nil
 	}
 	d := deny(engine.ReasonGuard)
 	d.DecidedBy = []engine.Ref{refOf(e.target)}
-	d.ValidationMessages, d.MissingProperties, d.MissingContext = sortedSet(messages), sortedSet(missed), sortedSet(missedContext)
+	d.ValidationMessages, d.MissingProperties = sortedSet(messages), sortedSet(missed)
+	d.MissingContext, d.MissingRequest = e.missingOf(missedOfRequest)
 	return d
 }
 
@@ -985,9 +986,9 @@ func inPresetOrder(cases []ruleCase) []ruleCase {
 // outcome is what one case says of what would be stored.
 type outcome struct {
 	condition bool
-	// missed are the unknown properties that a condition that failed looked up, missedContext the names that the context
-	// lacks.
-	missed, missedContext []string
+	// missed are the unknown properties that a condition that failed looked up, lacking what it looked up elsewhere in the
+	// request; invalid is that of validations.
+	missed, lacking, invalid []string
 	// messages are those of the validations that failed.
 	messages []string
 }
@@ -997,21 +998,25 @@ func (o *outcome) passes() bool { return o.condition && len(o.messages) == 0 }
 // try evaluates a case with what would be stored.
 func (e *evaluation) try(c ruleCase, proposed map[string]any) outcome {
 	var o outcome
-	var missed, missedContext []string
+	var missed, lacking []string
 	in := e.input(proposed, &missed)
-	in.MissedContext = &missedContext
+	in.Missed = &lacking
 	o.condition = c.rule.Condition == "" || holds(expr.Condition, c.rule.Condition, in)
 	if !o.condition {
-		o.missed, o.missedContext = missed, missedContext
+		o.missed, o.lacking = missed, lacking
 		return o
 	}
 	if !e.writes() {
 		return o
 	}
 	for _, validation := range c.rule.Validations {
-		if holds(expr.Validation, validation.Expression, e.input(proposed, nil)) {
+		var lacking []string
+		in := e.input(proposed, nil)
+		in.Missed = &lacking
+		if holds(expr.Validation, validation.Expression, in) {
 			continue
 		}
+		o.invalid = append(o.invalid, lacking...)
 		message := validation.Message
 		if message == "" {
 			message = string(validation.Expression)
@@ -1023,10 +1028,10 @@ func (e *evaluation) try(c ruleCase, proposed map[string]any) outcome {
 
 // conditions is S8.
 func (e *evaluation) conditions() *engine.Decision {
-	var missed, missedContext, messages []string
+	var missed, lacking, invalid, messages []string
 	note := func(o outcome) bool {
 		missed = append(missed, o.missed...)
-		missedContext = append(missedContext, o.missedContext...)
+		lacking, invalid = append(lacking, o.lacking...), append(invalid, o.invalid...)
 		messages = append(messages, o.messages...)
 		return o.passes()
 	}
@@ -1056,11 +1061,25 @@ func (e *evaluation) conditions() *engine.Decision {
 	if len(messages) > 0 {
 		d := e.denyWithStepUp(engine.ReasonValidationFailed)
 		d.ValidationMessages = sortedSet(messages)
+		d.MissingContext, d.MissingRequest = e.missingOf(invalid)
 		return d
 	}
 	d := e.denyWithStepUp(engine.ReasonConditionNotMet)
-	d.MissingProperties, d.MissingContext = sortedSet(missed), sortedSet(missedContext)
+	d.MissingProperties = sortedSet(missed)
+	d.MissingContext, d.MissingRequest = e.missingOf(lacking)
 	return d
+}
+
+// missingOf tells names of the context from other paths of a request; claims that do not count are not missing.
+func (e *evaluation) missingOf(paths []string) (ofContext, others []string) {
+	for _, path := range sortedSet(paths) {
+		if rest := strings.TrimPrefix(path, "context."); rest != path {
+			ofContext = append(ofContext, rest)
+		} else if e.settings.SubjectProperties != v1alpha1.SubjectPropertiesIgnore || !strings.HasPrefix(path, "subject.") {
+			others = append(others, path)
+		}
+	}
+	return ofContext, others
 }
 
 // sortedSet is the list sorted and without repetitions; nil if it is empty.

@@ -23,6 +23,7 @@ type decisionContext struct {
 	Presets            map[string]any `json:"presets,omitempty"`
 	MissingProperties  []string       `json:"missing_properties,omitempty"`
 	MissingContext     []string       `json:"missing_context,omitempty"`
+	MissingRequest     []string       `json:"missing_request,omitempty"`
 	Violations         []violation    `json:"violations,omitempty"`
 	ValidationMessages []string       `json:"validation_messages,omitempty"`
 	StepUp             []string       `json:"step_up,omitempty"`
@@ -73,6 +74,7 @@ func NewDecision(decided *engine.Decision, trace []engine.TraceStage, revision s
 			Presets:            decided.Presets,
 			MissingProperties:  decided.MissingProperties,
 			MissingContext:     decided.MissingContext,
+			MissingRequest:     decided.MissingRequest,
 			ValidationMessages: decided.ValidationMessages,
 			StepUp:             decided.StepUp,
 		},
@@ -119,6 +121,7 @@ func AppendDecision(to []byte, d *engine.Decision, trace []engine.TraceStage, re
 	}
 	to = appendTexts(to, "missing_properties", d.MissingProperties)
 	to = appendTexts(to, "missing_context", d.MissingContext)
+	to = appendTexts(to, "missing_request", d.MissingRequest)
 	if len(d.Violations) > 0 {
 		if to, err = appendViolations(appendName(to, "violations"), d.Violations); err != nil {
 			return nil, fmt.Errorf("violations: %w", err)

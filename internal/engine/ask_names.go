@@ -297,6 +297,12 @@ func (c *nameChecker) ownFields(t *resourceType) {
 		}
 	}
 	check("spec.parentField", t.parent)
+	for i, f := range t.object.Spec.Fields {
+		if f.LinksToField != "" {
+			above := strings.LastIndexByte(string(f.Name), '.') + 1
+			check(fmt.Sprintf("spec.fields[%d].linksToField", i), string(f.Name)[:above]+f.LinksToField)
+		}
+	}
 	for i, field := range t.required {
 		check(fmt.Sprintf("spec.requiredReadFields[%d]", i), field)
 	}

@@ -73,24 +73,21 @@ func Encode(t *Tree, format Format) (Encoded, error) {
 	if err := t.validate(); err != nil {
 		return Encoded{}, fmt.Errorf("malformed filter: %w", err)
 	}
-	if format != FormatCEL {
-		t = t.ofColumns()
-	}
-	return encode(simplify(t), format)
+	return encode(simplify(t.ofColumns(format == FormatCEL)), format)
 }
 
 // ofColumns is the tree for properties that hold one value each, as columns do: what asks for an object's members
-// is not true of them.
-func (t *Tree) ofColumns() *Tree {
+// is not true of them. Where objects can be said, only what has no source is left out.
+func (t *Tree) ofColumns(objects bool) *Tree {
 	switch t.Op {
 	case Opaque:
-		if t.OfObjects {
+		if t.OfObjects && (!objects || t.Source == "") {
 			return Constant(false)
 		}
 	case And, Or:
 		args := make([]*Tree, len(t.Args))
 		for i, arg := range t.Args {
-			args[i] = arg.ofColumns()
+			args[i] = arg.ofColumns(objects)
 		}
 		if t.Op == And {
 			return All(args...)

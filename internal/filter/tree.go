@@ -140,13 +140,13 @@ func (t *Tree) Matches(id string, properties map[string]any) bool {
 	case Opaque:
 		return t.Eval(id, properties)
 	}
-	value, ok := t.Field.of(id, properties)
+	value, ok := t.Field.Of(id, properties)
 	if !ok {
 		return false
 	}
 	against := t.Value
 	if t.Other != nil {
-		if against, ok = t.Other.of(id, properties); !ok {
+		if against, ok = t.Other.Of(id, properties); !ok {
 			return false
 		}
 	}
@@ -169,9 +169,9 @@ func (t *Tree) Matches(id string, properties map[string]any) bool {
 	return false
 }
 
-// of gives the value at a field; false where the path leads through something that is no object, or to a
+// Of gives the value at a field; false where the path leads through something that is no object, or to a
 // key that the object lacks.
-func (f *Field) of(id string, properties map[string]any) (any, bool) {
+func (f *Field) Of(id string, properties map[string]any) (any, bool) {
 	if f.ID {
 		return id, true
 	}

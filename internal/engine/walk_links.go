@@ -36,9 +36,18 @@ func (r recordsOf) Depth(resourceType, id string) int {
 }
 
 // Under implements expr.Records.
-func (r recordsOf) Under(resourceType, id, ancestor string) bool {
+func (r recordsOf) Under(resourceType, id, ancestor string, most int) (under, known bool) {
+	if id == ancestor {
+		return true, true
+	}
 	of, _ := r.records.get(resourceType)
-	return id == ancestor || of.below(id, func(above string) bool { return above == ancestor })
+	steps := 0
+	of.ancestors(id, func(above string) bool {
+		steps++
+		under = above == ancestor
+		return under || steps >= most
+	})
+	return under, under || steps < most
 }
 
 // IDs implements expr.Records.

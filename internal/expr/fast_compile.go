@@ -50,6 +50,10 @@ const (
 	fastLength                 // size(a)
 	fastParse                  // timestamp(a)
 	fastTimePart               // a.getHours() and its like
+	fastUnder                  // under(a, b, c)
+	fastLinkID                 // linkID(a)
+	fastLink                   // resource.links.name, or a.links.name
+	fastOfLink                 // a.name, where a is a linked record
 
 	// Variables, and their fields.
 	fastSubjectType
@@ -105,6 +109,8 @@ var fastShapes = map[string]fastShape{
 	"hasValue":              {fastNode: fastNode{op: fastHas}, args: 1, cost: 1, optional: true},
 	"orValue":               {fastNode: fastNode{op: fastOrValue}, args: 2, cost: 1, optional: true},
 	"size":                  {fastNode: fastNode{op: fastLength}, args: 1, cost: 1 + fastScan},
+	underRecords:            {fastNode: fastNode{op: fastUnder}, args: 4, cost: 3 + fastSteps/stepsPerUnit},
+	linkIDName:              {fastNode: fastNode{op: fastLinkID}, args: 1, cost: 1},
 	"timestamp":             {fastNode: fastNode{op: fastParse}, args: 1, cost: 1 + fastScan},
 	"getFullYear":           {fastNode: fastNode{op: fastTimePart, part: time.Time.Year}, args: 1, cost: 1},
 	"getMonth":              {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return int(t.Month()) - 1 }}, args: 1, cost: 1},
@@ -150,6 +156,7 @@ func (c *fastCompiler) node(e ast.Expr, optional bool) *fastNode {
 		switch {
 		case !e.AsSelect().IsTestOnly():
 		case fastVariableOf(e) != fastConst: // a variable has all its fields
+			c.cost += 2
 			return constant(fastTruth(true))
 		default: // has()
 			n := c.selection(e.AsSelect().Operand(), c.named(e.AsSelect().FieldName()))
@@ -164,7 +171,7 @@ func (c *fastCompiler) node(e ast.Expr, optional bool) *fastNode {
 			return c.call(e.AsCall(), shape)
 		}
 	}
-	if n := c.path(e); n != nil && n.lenient == optional && n.op < fastResourceProperties {
+	if n := c.path(e); n != nil && n.lenient == optional && n.op < fastResourceProperties && n.op != fastLink {
 		return n
 	}
 	return nil
@@ -204,6 +211,8 @@ func (c *fastCompiler) call(call ast.CallExpr, shape fastShape) *fastNode {
 		return c.in(args[0], args[1])
 	case fastOrder:
 		n.value = c.failure(errors.New("no such overload: " + call.FunctionName()))
+	case fastUnder:
+		args = args[1:] // without the records
 	case fastParse:
 		if literal := fastLiteral(args[0]); literal.kind == fastText {
 			return constant(fastParseTime(literal.text))
@@ -223,7 +232,7 @@ func (c *fastCompiler) in(arg, container ast.Expr) *fastNode {
 	if container.Kind() != ast.ListKind {
 		n.b = c.path(container)
 		switch {
-		case n.a == nil || n.b == nil || n.b.lenient:
+		case n.a == nil || n.b == nil || n.b.lenient || n.b.op == fastLink:
 			return nil
 		case n.b.op >= fastSubjectAttributes: // whether a variable has such a name
 			return &fastNode{op: fastHas, a: &fastNode{op: fastSelect, lenient: true, a: n.b, b: n.a}}
@@ -339,14 +348,46 @@ func fastVariableOf(e ast.Expr) fastOp {
 // selection completes a step that selects from an operand.
 func (c *fastCompiler) selection(operand ast.Expr, step fastNode) *fastNode {
 	c.cost++
+	if from, ok := c.linksOf(operand); ok {
+		if step.b == nil || step.b.op != fastConst || step.b.value.kind != fastText {
+			return nil
+		}
+		step.op, step.a, step.lenient = fastLink, from, step.lenient || from != nil && from.lenient
+		return &step
+	}
 	if step.a = c.path(operand); step.a == nil || step.b == nil {
 		return nil
 	}
 	step.lenient = step.lenient || step.a.lenient
+	if step.a.op == fastLink {
+		step.op = fastOfLink
+		if step.b.op != fastConst || step.b.value.kind != fastText || step.b.value.text == "links" {
+			return nil
+		}
+		return &step
+	}
 	if step.b.value.kind == fastText && step.a.op >= fastSubjectAttributes {
 		step.op = fastMember
 	}
 	return &step
+}
+
+// linksOf reports whether a part is the links of a record: of the one that a link leads to or, with nil, of the resource. Links
+// that are too many are left to cel-go.
+func (c *fastCompiler) linksOf(e ast.Expr) (from *fastNode, ok bool) {
+	if e.Kind() != ast.SelectKind || e.AsSelect().IsTestOnly() || e.AsSelect().FieldName() != "links" {
+		return nil, false
+	}
+	if names, _, ok := chain(e); !ok || len(names) > 2*maxLinks || names[0] != "resource" || names[1] != "links" {
+		return nil, false
+	}
+	c.cost += 2
+	operand := e.AsSelect().Operand()
+	if operand.Kind() == ast.IdentKind {
+		return nil, operand.AsIdent() == "resource"
+	}
+	from = c.path(operand)
+	return from, from != nil && from.op == fastLink
 }
 
 // named is the step that a name makes.

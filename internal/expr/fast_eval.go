@@ -85,6 +85,10 @@ func (n *fastNode) eval(in *Input, r *fastRun) fastValue {
 		return fastTruth(n.set.contains(a))
 	case fastInNodes:
 		return n.inNodes(in, r)
+	case fastUnder:
+		return n.under(in, r)
+	case fastLink:
+		return n.link(in, r)
 	}
 	a := n.a.eval(in, r)
 	if a.stops() {
@@ -98,6 +102,10 @@ func (n *fastNode) eval(in *Input, r *fastRun) fastValue {
 			return a
 		}
 		return n.b.eval(in, r)
+	case fastOfLink:
+		return n.ofLink(r, a)
+	case fastLinkID:
+		return n.linkID(r, a)
 	case fastNot, fastChoice:
 		switch {
 		case a.kind != fastBool:

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,9 @@ func (m maker) condition(depth int) string {
 	case 3:
 		return fill(oneOf(m, "%.startsWith(%)", "%.endsWith(%)", "%.contains(%)"), operand)
 	default:
+		if m.pick(3) == 2 {
+			return fill(oneOf(m, "under('t', %, %)", "under(%, %, 'b')", "linkID(%) == %", "under('t', linkID(%), %)", m.link()+" == %", "has("+m.link()+")"), operand)
+		}
 		return oneOf(m,
 			func() string { return "has(" + m.container() + "." + m.name() + ")" },
 			func() string { return m.optional() + ".hasValue()" },
@@ -66,9 +70,9 @@ func (m maker) operand(depth int) string {
 	case 0, 1, 2:
 		return m.path()
 	case 3:
-		return m.literal()
+		return oneOf(m, m.literal, m.literal, m.link)()
 	case 4:
-		return fill(oneOf(m, "size(%)", "%.size()", "%.lowerAscii()", "%.upperAscii()", "timestamp(%)", "%.getHours()"), operand)
+		return fill(oneOf(m, "linkID(%)", "size(%)", "%.size()", "%.lowerAscii()", "%.upperAscii()", "timestamp(%)", "%.getHours()"), operand)
 	case 5:
 		return "now" + oneOf(m, "", ".getFullYear()", ".getMonth()", ".getDate()", ".getDayOfMonth()", ".getDayOfWeek()", ".getDayOfYear()",
 			".getHours()", ".getMinutes()", ".getSeconds()", ".getMilliseconds()", ".getHours('+02:00')")
@@ -136,6 +140,61 @@ func (m maker) step() string {
 	return oneOf(m, "."+m.name(), "."+m.name(), "['"+m.name()+"']", "[0]", "[subject.id]", "[-1]")
 }
 
+// link makes a path to a linked record, or to something in it.
+func (m maker) link() string {
+	if m.place == MemberCondition || m.place == Preset {
+		return m.path()
+	}
+	path := "resource"
+	for range 1 + m.pick(2) + m.pick(3) {
+		path += oneOf(m, ".links.", ".links.", ".links.?") + oneOf(m, "a", "b", "dynamic", "c")
+	}
+	return path + oneOf(m, ".id", ".a", ".id", "", ".links", ".missing", ".b.a", "['id']", "[subject.id]", ".?b")
+}
+
+// recordsForLinks are records of the types t and u. The links a and c lead to t and u, and dynamic to what b says.
+type recordsForLinks struct{}
+
+func (recordsForLinks) LinkField(resourceType, field string) (target, by string, ok bool) {
+	switch field {
+	case "a":
+		return "t", "", true
+	case "c":
+		return "u", "", resourceType != "u"
+	case "dynamic":
+		return "", "b", true
+	}
+	return "", "", false
+}
+
+func (recordsForLinks) Stored(resourceType, id string) (map[string]any, bool) {
+	switch resourceType + "/" + id {
+	case "t/a":
+		return map[string]any{"a": "b", "b": map[string]any{"a": int64(1)}, "id": "hidden", "links": "hidden"}, true
+	case "t/b":
+		return map[string]any{"a": map[string]any{"id": "a"}, "c": 1.0, "dynamic": "b"}, true
+	case "u/1":
+		return nil, true
+	}
+	return nil, false
+}
+
+var treesForLinks = map[string][]string{"a": {"b", "1"}, "b": {"1"}, "1": nil, "deep": make([]string, fastSteps+1)}
+
+func (recordsForLinks) Depth(_, id string) int { return len(treesForLinks[id]) }
+
+func (recordsForLinks) Under(_, id, ancestor string, most int) (under, known bool) {
+	above := treesForLinks[id]
+	under = id == ancestor || slices.Contains(above[:min(most, len(above))], ancestor)
+	return under, under || len(above) < most
+}
+
+func (recordsForLinks) IDs(resourceType string) []string {
+	return map[string][]string{"t": {"a", "b"}, "u": {"1"}}[resourceType]
+}
+
+func (recordsForLinks) Types() []string { return []string{"t", "u"} }
+
 // optional makes a path with an optional selection.
 func (m maker) optional() string {
 	path := m.variable() + oneOf(m, "", m.step()) + oneOf(m, ".?"+m.name(), "[?'"+m.name()+"']", "[?0]", "[?subject.id]")
@@ -158,6 +217,15 @@ func (m maker) input() Input {
 	}
 	if m.pick(16) == 15 {
 		in.Now = time.Time{}
+	}
+	if m.pick(8) > 0 {
+		in.Resource.Records = recordsForLinks{}
+	}
+	for _, properties := range []map[string]any{in.Resource.Properties.Over, in.Resource.Properties.Base} {
+		if properties != nil && m.pick(2) == 1 {
+			properties["dynamic"] = oneOf[any](m, "a", "1", int64(1), map[string]any{"id": "b"}, nil)
+			properties["b"] = oneOf[any](m, "t", "u", "gone", "", nil)
+		}
 	}
 	return in
 }
@@ -193,7 +261,7 @@ func (m maker) value(depth int) any {
 		}
 	}
 	if m.pick(2) == 0 {
-		return oneOf[any](m, "a", "b", int64(1), true)
+		return oneOf[any](m, "a", "b", int64(1), true, map[string]any{"id": "a"}, "deep")
 	}
 	return oneOf(m, awkward...)
 }

@@ -286,7 +286,7 @@ func (p *plan) underTree(in *Input, negated bool) *filter.Tree {
 		if !p.work(in, 1+records.Depth(name, id)/stepsPerUnit) {
 			return filter.Constant(false)
 		}
-		if id != root && records.Under(name, id, root) {
+		if id != root && isUnder(records, name, id, root) {
 			ids = append(ids, id)
 		}
 	}

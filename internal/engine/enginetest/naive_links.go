@@ -123,8 +123,8 @@ func (n naiveRecords) Stored(resourceType, id string) (map[string]any, bool) {
 func (n naiveRecords) Depth(resourceType, id string) int { return len(n.above(resourceType, id)) }
 
 // Under implements expr.Records.
-func (n naiveRecords) Under(resourceType, id, ancestor string) bool {
-	return id == ancestor || slices.Contains(n.above(resourceType, id), ancestor)
+func (n naiveRecords) Under(resourceType, id, ancestor string, _ int) (under, known bool) {
+	return id == ancestor || slices.Contains(n.above(resourceType, id), ancestor), true
 }
 
 // above are the records above another one, each once.

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -49,6 +50,7 @@ type Domain struct {
 	// typeList has the types that count sorted by what they are called, typeIndex by that name.
 	typeList   []*resourceType
 	typeIndex  map[string]*resourceType
+	linked     string // the declared links of all types: what conditions that follow links depend on
 	generation *generation
 	// terminating means that the namespace is being deleted (S0).
 	terminating bool
@@ -523,6 +525,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		conditional: b.old.conditional,
 		typeList:    b.old.typeList,
 		typeIndex:   b.old.typeIndex,
+		linked:      b.old.linked,
 		generation:  b.old.generation,
 		recordState: b.old.recordState,
 	}
@@ -563,6 +566,15 @@ func (d *Domain) buildTypes() {
 		}
 	}
 	d.typeList = slices.SortedFunc(maps.Values(d.typeIndex), func(a, b *resourceType) int { return cmp.Compare(a.name, b.name) })
+	var linked strings.Builder
+	for _, t := range d.typeList {
+		for i := range t.links {
+			if l := &t.links[i]; len(l.path) == 1 {
+				fmt.Fprintf(&linked, "%q %q %q %q\n", t.name, l.field, l.target, l.by)
+			}
+		}
+	}
+	d.linked = linked.String()
 }
 
 // buildRoles adds the built-in roles (S3): they exist with a policy, and objects of their names replace them.

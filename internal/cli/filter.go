@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,7 +19,8 @@ import (
 // FilterOptions are those of `filter`.
 type FilterOptions struct {
 	inquiry
-	format string
+	format    string
+	relations string
 }
 
 func (t Tool) newFilter() *cobra.Command {
@@ -29,7 +31,9 @@ func (t Tool) newFilter() *cobra.Command {
 		Short: "Show the condition under which a user can read records of a type",
 		Long: `Show the condition on a record under which a user can read it, for lists that a database makes.
 
-What the format cannot say exactly is an error that names the rule, never a looser condition.
+What the format cannot say exactly is left out where something else lets records through, which is told, and an error
+else; the condition is never looser than the decisions. Properties that lead to records of other tables are named by
+--relations; without it, what has members or elements is a column of JSON.
 
 Exit codes: 0 all records or some, 1 none, 2 an error.`,
 		Example: `  # As a condition for PostgreSQL
@@ -37,6 +41,9 @@ Exit codes: 0 all records or some, 1 none, 2 an error.`,
 
   # As CEL; for deleting, on the cluster
   kubectl remit filter jan@northwind.example sales-order --action delete -n erp
+
+  # With the lines of an order in a table of their own
+  kubectl remit filter jan@northwind.example sales-order --format postgres -f config/samples/erp --relations '{"items": {"table": "sales_order_items", "key": "parent", "many": true}}'
 
   # What the decision server would answer
   kubectl remit filter edith articles --format ucast -o json -f config/samples/cms`,
@@ -48,6 +55,7 @@ Exit codes: 0 all records or some, 1 none, 2 an error.`,
 	o.addFlags(c)
 	c.Flags().StringVar(&o.asked.Action, "action", "", "The action, of class Read or Delete (default: read, or else the type's first of class Read)")
 	c.Flags().StringVar(&o.format, "format", string(filter.FormatCEL), "The language of the condition: "+strings.Join(formats, ", "))
+	c.Flags().StringVar(&o.relations, "relations", "", `The tables that properties lead to, for SQL, as JSON: {"PROPERTY": {"table": …, "key": …, "column": …, "many": true}}`)
 	completeFlag(c, "format", formats)
 	return c
 }
@@ -76,6 +84,10 @@ func formatNames() []string {
 
 // Run prints the condition.
 func (o *FilterOptions) Run(ctx context.Context) error {
+	relations, err := o.readRelations()
+	if err != nil {
+		return err
+	}
 	d, err := o.source.load(ctx, o.ErrOut)
 	if err != nil {
 		return err
@@ -92,9 +104,12 @@ func (o *FilterOptions) Run(ctx context.Context) error {
 		return err
 	}
 	o.note(query.Unknown(d.Domain, o.asked.User, "", ""))
-	encoded, err := filter.Encode(found.Condition, filter.Format(o.format))
+	encoded, err := filter.EncodeRelated(found.Condition, filter.Format(o.format), relations)
 	if err != nil {
 		return err
+	}
+	for _, part := range found.Told(encoded) {
+		fmt.Fprintf(o.ErrOut, "left out, so records are missing that only it lets through: %s: %s\n", part.Condition, part.Reason)
 	}
 	if o.output.format == outputTable {
 		err = o.print(&found, encoded)
@@ -105,6 +120,29 @@ func (o *FilterOptions) Run(ctx context.Context) error {
 		err = errNegative
 	}
 	return err
+}
+
+// readRelations reads --relations.
+func (o *FilterOptions) readRelations() (filter.Relations, error) {
+	if o.relations == "" {
+		return nil, nil
+	}
+	var read map[string]struct {
+		Table  string `json:"table"`
+		Key    string `json:"key"`
+		Column string `json:"column"`
+		Many   bool   `json:"many"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(o.relations))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&read); err != nil {
+		return nil, usagef("--relations: %v", err)
+	}
+	relations := filter.Relations{}
+	for property, r := range read {
+		relations[property] = filter.Relation{Table: r.Table, Key: r.Key, Column: r.Column, Many: r.Many}
+	}
+	return relations, nil
 }
 
 // answer has the members of the decision server's.
@@ -121,6 +159,9 @@ func (o *FilterOptions) answer(found *engine.Filter, encoded filter.Encoded) map
 	}
 	if encoded.Condition != nil {
 		answer[o.format] = encoded.Condition
+	}
+	if told := found.Told(encoded); len(told) > 0 {
+		answer["left_out"] = told
 	}
 	return answer
 }

@@ -22,6 +22,29 @@ type Filter struct {
 	ExceptFields []string
 	// DecidedBy are the objects that the condition comes from.
 	DecidedBy []Ref
+	// LeftOut are rules' conditions that no filter can express, beside others: records that only they let through are
+	// missing.
+	LeftOut []*FilterError
+}
+
+// LeftOut is a part of a condition without which a filter lets through less.
+type LeftOut struct {
+	// Condition is the part in CEL, or where it stands.
+	Condition string `json:"condition"`
+	// Reason says why it is left out.
+	Reason string `json:"reason"`
+}
+
+// Told are the parts that are left out of a filter, by itself or as it is encoded.
+func (f *Filter) Told(encoded filter.Encoded) []LeftOut {
+	var parts []LeftOut
+	for _, e := range f.LeftOut {
+		parts = append(parts, LeftOut{e.Object.String() + ": " + e.Field, e.Message})
+	}
+	for _, e := range encoded.LeftOut {
+		parts = append(parts, LeftOut{e.Leaf, e.Reason})
+	}
+	return parts
 }
 
 // MaxFilterValues is how many ids a filter names at the most for one link.
@@ -106,10 +129,7 @@ func (e *evaluation) filterGuarded(decided bool) (Filter, error) {
 
 // filter carries S8, S9 and S10 over to all records at once.
 func (e *evaluation) filter() (Filter, error) {
-	conditions, err := e.conditionFilters()
-	if err != nil {
-		return Filter{}, err
-	}
+	conditions, unsaid := e.conditionFilters()
 	links, err := e.linkFilters()
 	if err != nil {
 		return Filter{}, err
@@ -129,7 +149,10 @@ func (e *evaluation) filter() (Filter, error) {
 	}
 	f := Filter{
 		Condition: filter.All(filter.AnyOf(conditions...), filter.All(covered...), links),
-		DecidedBy: e.matchedSources(),
+		DecidedBy: e.matchedSources(), LeftOut: unsaid,
+	}
+	if f.Condition.Op == filter.False && len(unsaid) > 0 {
+		return Filter{}, unsaid[0]
 	}
 	switch f.Condition.Op {
 	case filter.False:
@@ -145,21 +168,22 @@ func (e *evaluation) filter() (Filter, error) {
 	return f, nil
 }
 
-// conditionFilters are the conditions of the matched rules.
-func (e *evaluation) conditionFilters() ([]*filter.Tree, error) {
-	conditions := make([]*filter.Tree, len(e.matched))
+// conditionFilters are the conditions of the matched rules. One that no filter can express lets nothing through.
+func (e *evaluation) conditionFilters() (conditions []*filter.Tree, unsaid []*FilterError) {
+	conditions = make([]*filter.Tree, len(e.matched))
 	for i := range e.matched {
 		c := &e.matched[i]
-		var err error
-		if conditions[i], err = e.conditionFilter(c.rule.condition, c.source.source[0], c.path()+".condition"); err != nil {
-			return nil, err
+		tree, err := e.conditionFilter(c.rule.condition, c.source.source[0], c.path()+".condition")
+		if err != nil {
+			tree, unsaid = filter.Constant(false), append(unsaid, err)
 		}
+		conditions[i] = tree
 	}
-	return conditions, nil
+	return conditions, unsaid
 }
 
 // conditionFilter is the filter that a condition at a field of an object comes to; nil holds for every record.
-func (e *evaluation) conditionFilter(c *condition, object Ref, field string) (*filter.Tree, error) {
+func (e *evaluation) conditionFilter(c *condition, object Ref, field string) (*filter.Tree, *FilterError) {
 	switch {
 	case c == nil:
 		return filter.Constant(true), nil

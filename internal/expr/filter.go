@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/ast"
@@ -95,6 +96,9 @@ const (
 	planUnder   // where a record stands in a tree
 	planLinkID  // linkID of an operand, compared
 	planEach    // exists or all over a list that does not depend on the record
+	planHas     // has an element a member?
+	planAny     // does a list have an element for which the one of args holds?
+	planEvery   // does that hold for all elements of a list?
 	planOpaque
 )
 
@@ -104,6 +108,8 @@ type operand struct {
 	program *Program
 	// ofLink means linkID of the field.
 	ofLink bool
+	// timed says that the moment counts that a field has the text of.
+	timed bool
 }
 
 // filterPlan is made when the first filter asks for it.
@@ -120,20 +126,32 @@ type planMaker struct {
 	program *Program
 	ofEach  bool // it plans the body of a planEach
 	err     error
+	// elements are what the macros around a part call the elements of their lists, the innermost last.
+	elements []string
 }
 
 func (m *planMaker) plan(e ast.Expr) *plan {
-	if !dependsOnRecord(e) {
+	if !m.depends(e) {
 		return &plan{kind: planConstant, program: m.part(e)}
 	}
-	if field, ok := fieldOf(e); ok {
+	if field, ok := m.fieldOf(e); ok {
 		return &plan{kind: planTruth, left: operand{field: field}}
+	}
+	if made := m.macro(e); made != nil {
+		made.program, made.text = m.part(e), m.textOf(e)
+		return made
+	}
+	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() && len(m.elements) > 0 {
+		if above, ok := m.fieldOf(e.AsSelect().Operand()); ok && above.Element {
+			path := append(slices.Clone(above.Path), e.AsSelect().FieldName())
+			return &plan{kind: planHas, left: operand{field: &filter.Field{Element: true, Path: path}}}
+		}
 	}
 	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() && isProperties(e.AsSelect().Operand()) {
 		return &plan{kind: planKnown}
 	}
 	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() {
-		if _, ok := fieldOf(e.AsSelect().Operand()); ok {
+		if _, ok := m.fieldOf(e.AsSelect().Operand()); ok {
 			return &plan{kind: planMember, program: m.part(e), text: m.textOf(e)}
 		}
 	}
@@ -199,7 +217,12 @@ func (m *planMaker) call(call ast.CallExpr) *plan {
 	case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
 		left, leftOK := m.operand(args[0])
 		right, rightOK := m.operand(args[1])
-		if leftOK && rightOK {
+		if left.field == nil || right.field == nil {
+			left, leftOK = m.moment(args[0], left, leftOK)
+			right, rightOK = m.moment(args[1], right, rightOK)
+		}
+		twoMoments := left.field != nil && right.field != nil && (left.timed || right.timed)
+		if leftOK && rightOK && !twoMoments {
 			return &plan{kind: planCompare, op: compareOps[name], left: left, right: right}
 		}
 	case operators.In, operators.OldIn:
@@ -228,15 +251,82 @@ func (m *planMaker) call(call ast.CallExpr) *plan {
 }
 
 func (m *planMaker) operand(e ast.Expr) (operand, bool) {
-	if !dependsOnRecord(e) {
+	if !m.depends(e) {
 		return operand{program: m.part(e)}, true
 	}
-	field, ok := fieldOf(e)
+	field, ok := m.fieldOf(e)
 	return operand{field: field}, ok
 }
 
-// part makes a program of a part of the expression.
+// moment reads timestamp(a field), where it is no operand.
+func (m *planMaker) moment(e ast.Expr, found operand, ok bool) (operand, bool) {
+	if ok || e.Kind() != ast.CallKind || e.AsCall().FunctionName() != "timestamp" || len(e.AsCall().Args()) != 1 {
+		return found, ok
+	}
+	field, ok := m.fieldOf(e.AsCall().Args()[0])
+	return operand{field: field, timed: true}, ok
+}
+
+// macro plans exists and all over a list of the record, of which only its elements count; nil for others.
+func (m *planMaker) macro(e ast.Expr) *plan {
+	if e.Kind() != ast.ComprehensionKind {
+		return nil
+	}
+	c := e.AsComprehension()
+	step := c.LoopStep()
+	if c.HasIterVar2() || step.Kind() != ast.CallKind || len(step.AsCall().Args()) != 2 || c.Result().Kind() != ast.IdentKind ||
+		c.AccuInit().Kind() != ast.LiteralKind {
+		return nil
+	}
+	accumulated, holds := step.AsCall().Args()[0], step.AsCall().Args()[1]
+	if accumulated.Kind() != ast.IdentKind || accumulated.AsIdent() != c.AccuVar() || c.Result().AsIdent() != c.AccuVar() {
+		return nil
+	}
+	kind := planAny
+	switch name := step.AsCall().FunctionName(); {
+	case name == operators.LogicalOr && c.AccuInit().AsLiteral() == types.False:
+	case name == operators.LogicalAnd && c.AccuInit().AsLiteral() == types.True:
+		kind = planEvery
+	default:
+		return nil
+	}
+	list, ok := m.fieldOf(c.IterRange())
+	if !ok || list.ID {
+		return nil
+	}
+	within := planMaker{program: m.program, elements: append(slices.Clone(m.elements), c.IterVar())}
+	of := within.plan(holds)
+	if within.err != nil || !of.filterable() {
+		return nil
+	}
+	return &plan{kind: kind, left: operand{field: list}, args: []*plan{of}}
+}
+
+// depends says whether a part depends on the record, or on an element.
+func (m *planMaker) depends(e ast.Expr) bool {
+	return dependsOnRecord(e) || slices.ContainsFunc(m.elements, func(name string) bool { return reads(e, []string{name}) })
+}
+
+// fieldOf reads a field of what a part is about: of the record or, within a macro, of the element.
+func (m *planMaker) fieldOf(e ast.Expr) (*filter.Field, bool) {
+	if len(m.elements) == 0 {
+		return fieldOf(e)
+	}
+	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() || isOptional(e) {
+		return nil, false
+	}
+	names, indexes, ok := chain(e)
+	if !ok || len(indexes) > 0 || names[0] != m.elements[len(m.elements)-1] {
+		return nil, false
+	}
+	return &filter.Field{Element: true, Path: slices.Clone(names[1:])}, true
+}
+
+// part makes a program of a part of the expression; one about an element has none.
 func (m *planMaker) part(e ast.Expr) *Program {
+	if slices.ContainsFunc(m.elements, func(name string) bool { return reads(e, []string{name}) }) {
+		return nil
+	}
 	whole := m.program.ast.NativeRep()
 	checked := ast.NewCheckedAST(ast.NewAST(e, whole.SourceInfo()), whole.TypeMap(), whole.ReferenceMap())
 	program, err := environments()[m.program.place].PlanProgram(checked, programOptions(m.program.place, checked)...)
@@ -352,6 +442,22 @@ func (p *plan) tree(in *Input, negated bool) *filter.Tree {
 		)
 	case planTruth:
 		return &filter.Tree{Op: filter.Eq, Field: p.left.field, Value: !negated}
+	case planHas:
+		if negated { // it is true of all that is no object, too: the expression as a whole says it
+			return &filter.Tree{Op: filter.Opaque}
+		}
+		return &filter.Tree{Op: filter.Has, Field: p.left.field}
+	case planAny, planEvery:
+		op := filter.Any
+		if (p.kind == planEvery) != negated {
+			op = filter.Every
+		}
+		of, said := p.args[0].tree(in, negated), true
+		of.Leaves(func(leaf *filter.Tree) { said = said && leaf.Op != filter.Opaque })
+		if !said {
+			return p.opaque(in, negated)
+		}
+		return &filter.Tree{Op: op, Field: p.left.field, Args: []*filter.Tree{of}}
 	case planCompare:
 		return p.compare(in, negated)
 	case planIn:
@@ -399,6 +505,9 @@ func (p *plan) compare(in *Input, negated bool) *filter.Tree {
 	if left.field == nil {
 		op, left, right = mirrored[op], right, left
 	}
+	if left.timed {
+		return p.compareMoments(in, op, left.field, right, negated)
+	}
 	if right.field != nil {
 		return &filter.Tree{Op: op, Field: left.field, Other: right.field}
 	}
@@ -413,6 +522,19 @@ func (p *plan) compare(in *Input, negated bool) *filter.Tree {
 		return filter.Constant(false) // null is in no order
 	}
 	return &filter.Tree{Op: op, Field: left.field, Value: value}
+}
+
+// compareMoments compares a field with a moment that does not depend on the record.
+func (p *plan) compareMoments(in *Input, op filter.Op, field *filter.Field, with operand, negated bool) *filter.Tree {
+	value, _, err := with.program.program.Eval(in)
+	if err != nil {
+		return filter.Constant(false) // an error, whatever the record
+	}
+	moment, ok := value.(types.Timestamp)
+	if !ok {
+		return p.opaque(in, negated)
+	}
+	return &filter.Tree{Op: op, Field: field, Value: filter.MomentText(moment.Time), Timed: true}
 }
 
 func (p *plan) in(in *Input, negated bool) *filter.Tree {

@@ -50,11 +50,27 @@ func TestFilter(t *testing.T) {
 			filter.All(eq("open", true), eq("a", int64(1))),
 		},
 		"what no leaf says is opaque": {
-			"resource.properties.tags.exists(t, t == 'x')",
-			&filter.Tree{Op: filter.Opaque, Source: "resource.properties.tags.exists(t, t == \"x\")"},
+			"resource.properties.tags.exists(t, t.matches('x'))",
+			&filter.Tree{Op: filter.Opaque, Source: "resource.properties.tags.exists(t, t.matches(\"x\"))"},
 		},
 		"an opaque part that needs the subject has no source": {
-			"resource.properties.tags.exists(t, t == subject.id)", &filter.Tree{Op: filter.Opaque},
+			"resource.properties.tags.exists(t, t.matches(subject.id))", &filter.Tree{Op: filter.Opaque},
+		},
+		"an element of which something holds": {
+			"resource.properties.team.exists(e, e.person == subject.id)",
+			&filter.Tree{Op: filter.Any, Field: field("team"), Args: []*filter.Tree{
+				{Op: filter.Eq, Field: &filter.Field{Path: []string{"person"}, Element: true}, Value: "ann"},
+			}},
+		},
+		"no element of which something holds": {
+			"!resource.properties.team.exists(e, e.person == subject.id)",
+			&filter.Tree{Op: filter.Every, Field: field("team"), Args: []*filter.Tree{
+				{Op: filter.Ne, Field: &filter.Field{Path: []string{"person"}, Element: true}, Value: "ann"},
+			}},
+		},
+		"a moment": {
+			"timestamp('2026-01-01T01:00:00+01:00') > timestamp(resource.properties.day)",
+			&filter.Tree{Op: filter.Lt, Field: field("day"), Value: "2026-01-01T00:00:00Z", Timed: true},
 		},
 		"an optional": {
 			"resource.properties.?a.orValue('x') == 'x'",
@@ -113,10 +129,22 @@ func TestFilterAgreesWithEvaluation(t *testing.T) {
 		"has(resource.properties.a.k)", "resource.properties.?a.orValue(1) == 1", "size(resource.properties.a) > 1", "resource.properties.a < true",
 		"resource.properties.a.exists(e, e == 3)", "resource.properties[subject.id] == 1", "resource.id == 'r1' || resource.properties.a == 1",
 		"context.nope == 1 || resource.properties.a == 'x'", "resource.properties.a == 1u", "resource.properties.a == [1]",
+		"timestamp(resource.properties.a) < now", "!(timestamp(resource.properties.a) <= now - duration('24h'))", "now > timestamp(resource.properties.a)",
+		"timestamp(resource.properties.a) == timestamp('2026-01-02T02:04:05Z')", "timestamp(resource.properties.a) != timestamp(resource.properties.b)",
+		"timestamp(resource.properties.a) < timestamp(context.nope)", "resource.properties.a == string(now)",
+		"resource.properties.a.all(e, e == 3)", "!resource.properties.a.exists(e, e.k == 'x')", "!resource.properties.a.all(e, e == 'x' || e.k == 'x')",
+		"resource.properties.a.exists(e, has(e.k) && e.k == subject.id)", "resource.properties.a.exists(e, !has(e.k))", "resource.properties.a.exists(e, e.k.exists(f, f == 1))",
+		"resource.properties.a.exists(e, e.k.all(e, e == 1) && e.x)", "resource.properties.a.exists(e, e == resource.properties.b)",
+		"resource.properties.a.exists(e, e == [1])", "resource.properties.a.exists_one(e, e == 3)", "resource.properties.a.all(e, !(e in ['x', 3]))",
+		"resource.properties.a.exists(e, 'x' in e)", "resource.properties.a.exists(e, timestamp(e) < now)", "resource.properties.a.exists(e, ['x'].exists(f, f == e))",
+		"resource.properties.a.exists(subject, subject.k == 'x')", "resource.properties.a.exists(e, e)", "resource.properties.a.exists(e, e != null)",
 	}
 	values := []any{
 		nil, "", "x", "xy", "m", true, false, int64(0), int64(1), int64(3), 2.5, 3.0, []any{}, []any{"x", int64(3)}, []any{int64(1)},
 		map[string]any{}, map[string]any{"k": "x"}, map[string]any{"k": nil, "x": true}, "absent",
+		"2026-01-02T03:04:05+01:00", "2999-01-01T00:00:00.5Z", "2026-02-30T00:00:00Z", []any{"2026-01-02T03:04:05Z"}, []any{nil, int64(3)},
+		[]any{map[string]any{"k": "x"}, map[string]any{"k": "ann"}}, []any{map[string]any{"k": "x"}, map[string]any{}}, []any{map[string]any{"k": []any{int64(1)}, "x": true}},
+		[]any{[]any{"x"}, int64(1)}, []any{true},
 	}
 	for _, source := range sources {
 		program, err := Compile(Condition, source)
@@ -152,7 +180,9 @@ func TestFilterable(t *testing.T) {
 		"resource.properties.owner == subject.id":                          true,
 		"!(resource.properties.a in subject.groups) || context.b == 1":     true,
 		"resource.properties.a.startsWith('x') && resource.id != 'y'":      true,
-		"resource.properties.tags.exists(t, t == 'x')":                     false,
+		"resource.properties.tags.exists(t, t == 'x')":                     true,
+		"resource.properties.tags.exists(t, t.matches('x'))":               false,
+		"timestamp(resource.properties.due) < now":                         true,
 		"'x' in resource.properties.tags":                                  true,
 		"resource.properties.a == 1 || size(resource.properties.tags) > 1": false,
 		"size(resource.properties) > 1":                                    false,

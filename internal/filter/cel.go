@@ -11,7 +11,7 @@ import (
 
 // encodeCEL writes a filter as one CEL expression over resource {id, properties}, for whoever evaluates it
 // with every property known. As in a condition, an error means that the record is not let through.
-func encodeCEL(t *Tree, _ Format) (Encoded, error) {
+func encodeCEL(t *Tree, _ Format, _ Relations) (Encoded, error) {
 	return encoded(t, celText)
 }
 
@@ -19,12 +19,15 @@ var celOperators = map[Op]string{Eq: "==", Ne: "!=", Lt: "<", Le: "<=", Gt: ">",
 
 var celFunctions = map[Op]string{StartsWith: "startsWith", EndsWith: "endsWith", Contains: "contains"}
 
-func celText(t *Tree) (string, error) {
+func celText(t *Tree) (string, error) { return celAt(t, 0) }
+
+// celAt writes a tree within so many Any and Every.
+func celAt(t *Tree, depth int) (string, error) {
 	switch t.Op {
 	case And, Or:
 		parts := make([]string, len(t.Args))
 		for i, arg := range t.Args {
-			part, err := celText(arg)
+			part, err := celAt(arg, depth)
 			if err != nil {
 				return "", err
 			}
@@ -34,19 +37,36 @@ func celText(t *Tree) (string, error) {
 			parts[i] = part
 		}
 		return strings.Join(parts, map[Op]string{And: " && ", Or: " || "}[t.Op]), nil
+	case True, False:
+		return string(t.Op), nil
 	case Opaque:
 		if t.Source == "" {
 			return "", unsupported(FormatCEL, t, "it needs more than the record; ask about single records instead")
 		}
 		return "(" + t.Source + ")", nil
 	}
-	return celLeaf(t), nil
+	return celLeaf(t, depth)
 }
 
-func celLeaf(t *Tree) string {
+func celLeaf(t *Tree, depth int) (string, error) {
+	if t.Op != Any && t.Op != Every {
+		return celComparison(t, depth), nil
+	}
+	of, err := celAt(t.Args[0], depth+1)
+	if err != nil {
+		return "", err
+	}
+	macro := map[Op]string{Any: "exists", Every: "all"}[t.Op]
+	return fmt.Sprintf("%s.%s(%s, %s)", celField(t.Field, depth), macro, celElement(depth+1), of), nil
+}
+
+// celElement is what an element is called within so many Any and Every.
+func celElement(depth int) string { return "e" + strconv.Itoa(depth) }
+
+func celComparison(t *Tree, depth int) string {
 	against := func() string {
 		if t.Other != nil {
-			return celField(t.Other)
+			return celField(t.Other, depth)
 		}
 		return Literal(t.Value)
 	}
@@ -56,9 +76,14 @@ func celLeaf(t *Tree) string {
 		}
 		return text
 	}
-	field := celField(t.Field)
+	field := celField(t.Field, depth)
 	switch t.Op {
+	case Has:
+		return celHas(t, depth)
 	case Eq, Ne, Lt, Le, Gt, Ge:
+		if t.Timed {
+			return "timestamp(" + field + ") " + celOperators[t.Op] + " timestamp(" + against() + ")"
+		}
 		return field + " " + celOperators[t.Op] + " " + against()
 	case In, NotIn:
 		return negate(field+" in "+celList(t.Values), t.Op == NotIn)
@@ -79,7 +104,7 @@ func celLink(t *Tree) string {
 		values = append(values, id)
 	}
 	if t.Field.ID {
-		return celField(t.Field) + " in " + celList(values)
+		return celField(t.Field, 0) + " in " + celList(values)
 	}
 	values = append(values, numbers...)
 	if t.EmptyPasses {
@@ -89,7 +114,7 @@ func celLink(t *Tree) string {
 
 	var walk func(value string, path []string, depth int) string
 	walk = func(value string, path []string, depth int) string {
-		element := "e" + strconv.Itoa(depth)
+		element := celElement(depth)
 		passes := element + " in " + list
 		if len(path) > 0 {
 			passes = walk(element+celMember(path[0]), path[1:], depth+1)
@@ -99,18 +124,33 @@ func celLink(t *Tree) string {
 		}
 		return fmt.Sprintf("(type(%s) == list ? %s : [%s]).all(%s, %s)", value, value, value, element, passes)
 	}
-	return walk(celField(&Field{Path: t.Field.Path[:1]}), t.Field.Path[1:], 1)
+	return walk(celField(&Field{Path: t.Field.Path[:1]}, 0), t.Field.Path[1:], 1)
 }
 
-func celField(f *Field) string {
+// celHas asks for a member of an object.
+func celHas(t *Tree, depth int) string {
+	last := len(t.Field.Path) - 1
+	above := celField(&Field{Path: t.Field.Path[:last], Element: t.Field.Element}, depth)
+	not := map[bool]string{true: "!"}[t.Negated]
+	if member := celMember(t.Field.Path[last]); strings.HasPrefix(member, ".") && !t.Negated { // !has() is true of what is no object
+		return fmt.Sprintf("has(%s%s)", above, member)
+	}
+	return fmt.Sprintf("(type(%s) == map && %s(%s in %[1]s))", above, not, strconv.Quote(t.Field.Path[last]))
+}
+
+func celField(f *Field, depth int) string {
 	if f.ID {
 		return "resource.id"
+	}
+	root := "resource.properties"
+	if f.Element {
+		root = celElement(depth)
 	}
 	members := make([]string, len(f.Path))
 	for i, name := range f.Path {
 		members[i] = celMember(name)
 	}
-	return "resource.properties" + strings.Join(members, "")
+	return root + strings.Join(members, "")
 }
 
 var (
@@ -181,9 +221,12 @@ func (t *Tree) describe() string {
 	case t.Op == Opaque:
 		text = t.Source
 	case t.Op == Link:
-		return "the link " + celField(t.Field)
+		return "the link " + celField(t.Field, 0)
 	default:
-		text = celLeaf(t)
+		var err error
+		if text, err = celLeaf(t, 0); err != nil {
+			return "a part that depends on more than the record"
+		}
 	}
 	if runes := []rune(text); len(runes) > limit {
 		text = string(runes[:limit]) + "…"

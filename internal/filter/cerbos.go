@@ -24,7 +24,7 @@ type CerbosExpression struct {
 	Operands []CerbosOperand `json:"operands"`
 }
 
-func encodeCerbos(t *Tree, format Format) (Encoded, error) {
+func encodeCerbos(t *Tree, format Format, _ Relations) (Encoded, error) {
 	t, err := explicit(t, format)
 	if err != nil {
 		return Encoded{}, err
@@ -80,6 +80,8 @@ func cerbosOperand(t *Tree) (CerbosOperand, error) {
 		against = cerbosValue(t.Values)
 	case t.Op == Element:
 		field, against = against, field
+	case t.Timed:
+		field, against = cerbosExpression("timestamp", field), cerbosExpression("timestamp", against)
 	}
 	leaf := cerbosExpression(operator, field, against)
 	if t.Negated || t.Op == NotIn {

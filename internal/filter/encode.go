@@ -3,6 +3,7 @@ package filter
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -46,10 +47,12 @@ type Encoded struct {
 	// Condition is nil unless the kind is conditional. Cerbos' shape says the kind in its own words too, so
 	// in that format it is never nil.
 	Condition any `json:"condition,omitempty"`
+	// LeftOut are the alternatives that the format cannot express: records that only they let through are missing.
+	LeftOut []*UnsupportedError `json:"-"`
 }
 
-// UnsupportedError says that a format cannot express a filter, so that there is no encoded one: a filter
-// that let more through than the tree would not be one.
+// UnsupportedError says that a format cannot express a part of a filter. Where something else lets records through, the
+// part is left out, and else there is no encoded filter: one that let more through than the tree would not be one.
 type UnsupportedError struct {
 	Format Format
 	// Leaf is the part of the condition, in CEL.
@@ -62,18 +65,95 @@ func (e *UnsupportedError) Error() string {
 	return fmt.Sprintf("the format %s cannot express %s: %s", e.Format, e.Leaf, e.Reason)
 }
 
-// Encode writes a filter in a format, such that it lets through exactly the records that the tree matches,
-// as far as the data is what docs/filters.md assumes for the format. The error is an *UnsupportedError,
+// Encode writes a filter in a format, such that it lets through exactly the records that the tree matches, less those
+// that only what is LeftOut does, as far as the data is what docs/filters.md assumes for the format. The error is an *UnsupportedError,
 // unless the format is none or the tree is malformed.
-func Encode(t *Tree, format Format) (Encoded, error) {
+func Encode(t *Tree, format Format) (Encoded, error) { return EncodeRelated(t, format, nil) }
+
+// EncodeRelated is Encode for properties that lead to records in other tables, which only SQL asks for. The error may be
+// a *RelationError, too.
+func EncodeRelated(t *Tree, format Format, relations Relations) (Encoded, error) {
 	encode, ok := encoders[format]
 	if !ok {
 		return Encoded{}, fmt.Errorf("there is no filter format %q", format)
 	}
+	relations, err := relations.complete()
+	if err != nil {
+		return Encoded{}, err
+	}
 	if err := t.validate(); err != nil {
 		return Encoded{}, fmt.Errorf("malformed filter: %w", err)
 	}
-	return encode(simplify(t.ofColumns(format == FormatCEL)), format)
+	t = simplify(t.ofColumns(format == FormatCEL))
+	found, err := encode(t, format, relations)
+	if !isUnsupported(err) {
+		return found, err
+	}
+	p := pruner{encode: func(t *Tree) error { _, err := encode(t, format, relations); return err }}
+	narrower, refusal := p.prune(t)
+	if refusal != nil {
+		return Encoded{}, refusal
+	}
+	if found, err = encode(narrower, format, relations); err != nil {
+		return Encoded{}, err
+	}
+	found.LeftOut = p.leftOut
+	return found, nil
+}
+
+// pruner leaves out of alternatives what a format cannot express: without it they let through less.
+type pruner struct {
+	encode  func(*Tree) error
+	leftOut []*UnsupportedError
+}
+
+// prune gives the tree without the alternatives that cannot be expressed; the error is why one cannot that all need.
+func (p *pruner) prune(t *Tree) (*Tree, error) {
+	switch t.Op {
+	case And:
+		args := make([]*Tree, len(t.Args))
+		for i, arg := range t.Args {
+			var err error
+			if args[i], err = p.prune(arg); err != nil {
+				return nil, err
+			}
+		}
+		return All(args...), nil
+	case Or:
+		var args []*Tree
+		var refusals []error
+		for _, arg := range t.Args {
+			pruned, err := p.prune(arg)
+			switch {
+			case err == nil:
+				args = append(args, pruned)
+			case isUnsupported(err):
+				refusals = append(refusals, err)
+			default:
+				return nil, err
+			}
+		}
+		if len(args) == 0 {
+			return nil, refusals[0]
+		}
+		for _, err := range refusals {
+			p.leave(err)
+		}
+		return AnyOf(args...), nil
+	}
+	return t, p.encode(t)
+}
+
+func (p *pruner) leave(err error) {
+	refusal, ok := errors.AsType[*UnsupportedError](err)
+	if ok && !slices.ContainsFunc(p.leftOut, func(had *UnsupportedError) bool { return *had == *refusal }) {
+		p.leftOut = append(p.leftOut, refusal)
+	}
+}
+
+func isUnsupported(err error) bool {
+	_, ok := errors.AsType[*UnsupportedError](err)
+	return ok
 }
 
 // ofColumns is the tree for properties that hold one value each, as columns do: what asks for an object's members
@@ -97,7 +177,7 @@ func (t *Tree) ofColumns(objects bool) *Tree {
 	return t
 }
 
-var encoders = map[Format]func(*Tree, Format) (Encoded, error){
+var encoders = map[Format]func(*Tree, Format, Relations) (Encoded, error){
 	FormatUCAST:    encodeUCAST,
 	FormatCerbos:   encodeCerbos,
 	FormatPostgres: encodeSQL,
@@ -140,7 +220,14 @@ func (t *Tree) validate() error {
 			}
 		}
 		return nil
-	case Eq, Ne, Lt, Le, Gt, Ge, In, NotIn, StartsWith, EndsWith, Contains, Element, Link:
+	case Any, Every:
+		if len(t.Args) != 1 {
+			return fmt.Errorf("%s has one part", t.Op)
+		}
+		if err := t.Args[0].validate(); err != nil {
+			return err
+		}
+	case Eq, Ne, Lt, Le, Gt, Ge, In, NotIn, StartsWith, EndsWith, Contains, Element, Link, Has:
 	default:
 		return fmt.Errorf("there is no operator %q", t.Op)
 	}
@@ -149,7 +236,7 @@ func (t *Tree) validate() error {
 	}
 	fields := []*Field{t.Field}
 	if t.Other != nil {
-		if t.Op == In || t.Op == NotIn || t.Op == Element || t.Op == Link {
+		if t.Timed || slices.Contains([]Op{In, NotIn, Element, Link, Any, Every, Has}, t.Op) {
 			return fmt.Errorf("%s compares no two fields", t.Op)
 		}
 		fields = append(fields, t.Other)
@@ -164,11 +251,18 @@ func (t *Tree) validate() error {
 			return err
 		}
 	}
+	_, isText := t.Value.(string)
+	switch _, isMoment := momentOf(t.Value); {
+	case t.Timed && !(isText && isMoment):
+		return fmt.Errorf("the moment %v is not in RFC 3339", t.Value)
+	case t.Op == Has && len(t.Field.Path) == 0:
+		return errors.New("nothing is asked for")
+	}
 	return nil
 }
 
 func (f *Field) validate() error {
-	if !f.ID && len(f.Path) == 0 {
+	if !f.ID && !f.Element && len(f.Path) == 0 {
 		return errors.New("a field without a path")
 	}
 	for _, name := range f.Path {

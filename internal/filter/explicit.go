@@ -1,6 +1,9 @@
 package filter
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // explicit gives an equal tree that says what it means about null in so many words, for readers that have
 // their own ideas about it: a database, to which a comparison with null is neither true nor false, and
@@ -23,11 +26,17 @@ func explicit(t *Tree, format Format) (*Tree, error) {
 		return AnyOf(args...), nil
 	case True, False:
 		return t, nil
-	case Opaque:
+	case Opaque, Any, Every, Has:
 		return nil, unsupported(format, t, "the format has no operator for it; write the condition with comparisons, or ask about single records instead")
 	}
 	if reason := misread(t); reason != "" {
 		return nil, unsupported(format, t, reason)
+	}
+	switch {
+	case t.Timed && format == FormatUCAST:
+		return textMoments(t)
+	case t.Timed:
+		return All(null(Ne, t.Field), t), nil
 	}
 	switch t.Op {
 	case Ne, NotIn:
@@ -51,6 +60,32 @@ func explicit(t *Tree, format Format) (*Tree, error) {
 		return explicitLink(t), nil
 	}
 	return t, nil
+}
+
+// textMoments compares moments for readers that compare their texts, or hand these to a database. Where the texts are in
+// UTC, those of one second that have a fraction stand before the one that has none, so that what is in a second is
+// let through as a whole or, where the bound is in it, without its fractions.
+func textMoments(t *Tree) (*Tree, error) {
+	bound, _ := momentOf(t.Value) // a valid tree has one
+	second := bound.Truncate(time.Second)
+	compared := func(op Op, moment time.Time) *Tree {
+		return &Tree{Op: op, Field: t.Field, Value: MomentText(moment)}
+	}
+	present := null(Ne, t.Field)
+	switch t.Op {
+	case Lt, Le:
+		before := compared(Le, second.Add(-time.Second))
+		if t.Op == Lt && bound.Equal(second) {
+			return All(present, before), nil
+		}
+		return All(present, AnyOf(before, compared(Eq, second))), nil
+	case Gt, Ge:
+		if t.Op == Ge && bound.Equal(second) {
+			return All(present, compared(Ge, second)), nil
+		}
+		return All(present, compared(Gt, second)), nil
+	}
+	return nil, unsupported(FormatUCAST, t, "readers compare the texts of moments, of which one moment has several; compare with <, <=, > or >= instead")
 }
 
 // null compares a field with null, which the id never is; nor is a field that is not there.

@@ -77,6 +77,8 @@ type generator struct {
 	columns bool
 	texts   []string
 	numbers []any
+	// noNULInLists is for a database that knows no lists with NUL characters.
+	noNULInLists bool
 }
 
 var plainOperators = []filter.Op{
@@ -118,6 +120,9 @@ func (g *generator) tree(t *rapid.T, depth int) *filter.Tree {
 		leaf.Values = make([]any, rapid.IntRange(0, 4).Draw(t, "values"))
 		for i := range leaf.Values {
 			leaf.Values[i] = g.value(t, p.with)
+			if text, ok := leaf.Values[i].(string); ok && g.noNULInLists {
+				leaf.Values[i] = strings.ReplaceAll(text, "\x00", "")
+			}
 		}
 	case filter.StartsWith, filter.EndsWith, filter.Contains:
 		if p.textless {
@@ -175,7 +180,11 @@ func (g *generator) condition(t *rapid.T, depth int) string {
 	case 1:
 		return literal(with) + rapid.SampledFrom([]string{" < ", " <= ", " > ", " >= "}).Draw(t, "operator") + field
 	case 2:
-		return field + " in [" + literal(p.with) + ", " + literal(p.with) + "]"
+		in := field + " in [" + literal(p.with) + ", " + literal(p.with) + "]"
+		if g.noNULInLists {
+			in = strings.ReplaceAll(in, `\x00`, "")
+		}
+		return in
 	case 3:
 		return field + "." + rapid.SampledFrom([]string{"startsWith", "endsWith", "contains"}).Draw(t, "function") + "(" + literal([]comparand{text}) + ")"
 	case 4:
@@ -317,8 +326,13 @@ func describe(t *filter.Tree) string {
 			return ""
 		case f.ID:
 			return "id"
+		case f.Element:
+			return strings.Join(append([]string{"element"}, f.Path...), ".")
 		}
 		return strings.Join(f.Path, ".")
+	}
+	if t.Op == filter.Any || t.Op == filter.Every {
+		return fmt.Sprintf("[%s %s %s]", t.Op, name(t.Field), describe(t.Args[0]))
 	}
 	return fmt.Sprintf("[%s %s%s %#v %#v negated=%v empty=%v]", t.Op, name(t.Field), name(t.Other), t.Value, t.Values, t.Negated, t.EmptyPasses)
 }

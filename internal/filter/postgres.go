@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // postgres writes for PostgreSQL 11 and later. What a column holds is the JSON value that to_jsonb gives, and
@@ -32,6 +33,8 @@ func (postgres) refusesText(text string) string {
 	}
 	return ""
 }
+
+func (postgres) refusesListed(string) string { return "" }
 
 // value is the column as comparisons take it.
 func (postgres) value(c column) string {
@@ -121,20 +124,22 @@ func (p postgres) order(b *binder, c column, operator string, value any) string 
 }
 
 func (p postgres) text(b *binder, c column, op Op, part string, negated bool) string {
-	arg := b.arg(part) + "::text"
-	var found string
-	switch op {
-	case StartsWith:
-		found = fmt.Sprintf("starts_with(%s, %s)", p.jsonText(c), arg)
-	case EndsWith:
-		found = fmt.Sprintf("right(%s, length(%s)) = %s", p.jsonText(c), arg, arg)
-	default:
-		found = fmt.Sprintf("strpos(%s, %s) > 0", p.jsonText(c), arg)
-	}
+	found := p.found(b, p.jsonText(c), op, part)
 	if negated {
 		found = "NOT (" + found + ")"
 	}
 	return fmt.Sprintf("(%s = 'string' AND %s)", p.jsonType(c), found)
+}
+
+func (postgres) found(b *binder, text string, op Op, part string) string {
+	arg := b.arg(part) + "::text"
+	switch op {
+	case StartsWith:
+		return fmt.Sprintf("starts_with(%s, %s)", text, arg)
+	case EndsWith:
+		return fmt.Sprintf("right(%s, length(%s)) = %s", text, arg, arg)
+	}
+	return fmt.Sprintf("strpos(%s, %s) > 0", text, arg)
 }
 
 func (p postgres) link(b *binder, c column, ids []string, numbers []any) string {
@@ -166,4 +171,61 @@ func (p postgres) orderColumns(c, other column, operator string) string {
 		p.jsonType(c), p.jsonType(other),
 		p.jsonType(c), p.jsonText(c), operator, p.jsonText(other),
 		p.jsonType(c), p.json(c), operator, p.json(other))
+}
+
+func (p postgres) moment(b *binder, c column, operator string, value time.Time) string {
+	return fmt.Sprintf("(%s = 'string' AND %s)", p.jsonType(c), p.momentIs(b, p.jsonText(c), operator, value))
+}
+
+// momentIs has no moment read that PostgreSQL would refuse, and compares fractions of seconds, of which it has six
+// digits, apart.
+func (postgres) momentIs(b *binder, text, operator string, value time.Time) string {
+	valid := fmt.Sprintf("%s ~ %s::text", text, b.arg("^"+validDay+validTime+"$"))
+	zone := fmt.Sprintf("substring(%s from '(Z|[+-][0-9:]{5})$')", text)
+	seconds := fmt.Sprintf("extract(epoch from (left(%s, 19) || %s)::timestamptz)::numeric", text, zone)
+	fraction := fmt.Sprintf("coalesce(left(substring(%s from '[.][0-9]+'), 10), '0')::numeric", text)
+	low, high := b.arg(int64(firstSecond))+"::bigint", b.arg(int64(lastSecond))+"::bigint"
+	return fmt.Sprintf("CASE WHEN %s THEN %s BETWEEN %s AND %s AND %[2]s + %[5]s %[6]s %[7]s ELSE FALSE END",
+		valid, seconds, low, high, fraction, operator, decimalSeconds(b, value, "::bigint", "::numeric"))
+}
+
+func (p postgres) jsonColumn(c column) jsonValue { return postgresJSON(p.json(c)) }
+
+func postgresJSON(document string) jsonValue {
+	return jsonValue{kind: "jsonb_typeof(" + document + ")", text: "(" + document + " #>> '{}')", number: document, document: document}
+}
+
+func (postgres) jsonMember(b *binder, v jsonValue, name string) jsonValue {
+	return postgresJSON("(" + v.document + " -> " + b.arg(name) + "::text)")
+}
+
+func (postgres) jsonElements(v jsonValue, alias string) (from string, element jsonValue) {
+	list := fmt.Sprintf("CASE WHEN %s = 'array' THEN %s END", v.kind, v.document)
+	return fmt.Sprintf("jsonb_array_elements(%s) AS %s(value)", list, alias), postgresJSON(alias + ".value")
+}
+
+func (postgres) jsonIs(v jsonValue, kind jsonKind) string {
+	switch kind {
+	case jsonTrue, jsonFalse:
+		return fmt.Sprintf("%s = '%t'::jsonb", v.document, kind == jsonTrue)
+	}
+	return jsonNames{jsonNull: {"null"}, jsonString: {"string"}, jsonNumber: {"number"}, jsonArray: {"array"}, jsonObject: {"object"}}.is(v, kind)
+}
+
+func (postgres) refusesMember(string) string { return "" }
+
+func (postgres) textIs(b *binder, text, operator, value string) string {
+	return fmt.Sprintf(`%s COLLATE "C" %s %s::text`, text, operator, b.arg(value))
+}
+
+func (postgres) textAmong(b *binder, text string, values []string) string {
+	return fmt.Sprintf(`%s COLLATE "C" = ANY(%s::text[])`, text, b.arg(values))
+}
+
+func (p postgres) numberIs(b *binder, v jsonValue, operator string, value any) string {
+	return fmt.Sprintf("%s %s to_jsonb(%s)", v.number, operator, p.arg(b, value))
+}
+
+func (postgres) numberAmong(b *binder, v jsonValue, values []int64) string {
+	return fmt.Sprintf("%s IN (SELECT jsonb_array_elements(%s::jsonb))", v.number, b.arg(jsonText(values)))
 }

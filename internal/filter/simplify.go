@@ -25,15 +25,28 @@ func simplify(t *Tree) *Tree {
 		}
 		return AnyOf(args...)
 	case Eq, Ne:
-		if t.Other != nil {
+		if t.Other != nil || t.Timed {
 			return t
 		}
 		return simplifyEqual(t)
 	case Lt, Le, Gt, Ge:
-		if t.Other != nil {
+		if t.Other != nil || t.Timed {
 			return t
 		}
 		return simplifyOrder(t)
+	case Any, Every:
+		if t.Field.ID {
+			return Constant(false)
+		}
+		of := simplify(t.Args[0])
+		if t.Op == Any && of.Op == False {
+			return of
+		}
+		return &Tree{Op: t.Op, Field: t.Field, Args: []*Tree{of}}
+	case Has:
+		if !t.Field.Element && len(t.Field.Path) == 1 {
+			return Constant(!t.Negated)
+		}
 	case In, NotIn:
 		return simplifyList(t)
 	case StartsWith, EndsWith, Contains:
@@ -108,6 +121,9 @@ func simplifyList(t *Tree) *Tree {
 		rest = append([]*Tree{{Op: single, Field: t.Field, Value: values[0]}}, rest...)
 	case len(values) > 1:
 		rest = append([]*Tree{{Op: t.Op, Field: t.Field, Values: values}}, rest...)
+	}
+	if len(rest) == 0 && t.Op == NotIn && t.Field.Element && len(t.Field.Path) > 0 {
+		return &Tree{Op: Has, Field: t.Field}
 	}
 	if len(rest) == 0 && t.Op == NotIn && len(t.Field.Path) > 1 {
 		return &Tree{Op: Eq, Field: t.Field, Other: t.Field} // unless the path leads nowhere

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // SQL is a condition for a WHERE clause. It is in parentheses where it has to be, so that it may stand beside
@@ -31,6 +32,8 @@ type dialect interface {
 	// refuses says why a name, or a text, is none to the database; empty where it is.
 	refusesName(name string) string
 	refusesText(text string) string
+	// refusesListed says why a text cannot be one of a list.
+	refusesListed(text string) string
 
 	// equal compares with null, a bool, a number or a text, among with several of them, but not null.
 	equal(b *binder, c column, value any, negated bool) string
@@ -44,6 +47,10 @@ type dialect interface {
 	// equalColumns and orderColumns compare two columns.
 	equalColumns(c, other column, negated bool) string
 	orderColumns(c, other column, operator string) string
+	// moment compares the moment that a column's text is with another; what is none is not let through.
+	moment(b *binder, c column, operator string, value time.Time) string
+
+	jsonDialect
 }
 
 // column is a quoted name. The id is a text in conditions, whatever the type of its column.
@@ -92,29 +99,31 @@ func placeholders[T any](values []T, placeholder func(T) string) []string {
 
 var dialects = map[Format]dialect{FormatPostgres: postgres{}, FormatMySQL: mysql{}, FormatSQLite: sqlite{}}
 
-func encodeSQL(t *Tree, format Format) (Encoded, error) {
-	e := sqlEncoder{binder: binder{dialect: dialects[format], args: []any{}}, format: format}
-	return encoded(scalarLinks(t), func(t *Tree) (*SQL, error) {
-		where, err := e.where(t)
+func encodeSQL(t *Tree, format Format, relations Relations) (Encoded, error) {
+	e := sqlEncoder{binder: binder{dialect: dialects[format], args: []any{}}, format: format, relations: relations}
+	return encoded(e.scalarLinks(t), func(t *Tree) (*SQL, error) {
+		where, err := e.where(t, &scope{})
 		return &SQL{Where: where, Args: e.args}, err
 	})
 }
 
 // scalarLinks makes links of trees that hold for columns, which hold one value each: "" is one of the ids
-// where it passes, and null stands beside.
-func scalarLinks(t *Tree) *Tree {
+// where it passes, and null stands beside. A link below another property leads through JSON, or another table.
+func (e *sqlEncoder) scalarLinks(t *Tree) *Tree {
 	switch {
 	case t.Op == And || t.Op == Or:
 		args := make([]*Tree, len(t.Args))
 		for i, arg := range t.Args {
-			args[i] = scalarLinks(arg)
+			args[i] = e.scalarLinks(arg)
 		}
 		if t.Op == And {
 			return All(args...)
 		}
 		return AnyOf(args...)
-	case t.Op != Link || len(t.Field.Path) > 1:
+	case t.Op != Link:
 		return t
+	case len(t.Field.Path) > 1:
+		return e.nestedLink(t, t.Field.Path[:1], &Field{Path: t.Field.Path[:1]}, t.Field.Path[1:], false)
 	case t.EmptyPasses && !t.Field.ID:
 		return AnyOf(t, null(Eq, t.Field))
 	}
@@ -126,71 +135,89 @@ func scalarLinks(t *Tree) *Tree {
 
 type sqlEncoder struct {
 	binder
-	format Format
+	format    Format
+	relations Relations
+	// aliases counts those that are given.
+	aliases int
 }
 
-func (e *sqlEncoder) where(t *Tree) (string, error) {
+func (e *sqlEncoder) where(t *Tree, s *scope) (string, error) {
 	if t.Op != And && t.Op != Or {
-		return e.leaf(t)
+		return e.leaf(t, s)
 	}
 	parts := make([]string, len(t.Args))
 	for i, arg := range t.Args {
 		var err error
-		if parts[i], err = e.where(arg); err != nil {
+		if parts[i], err = e.where(arg, s); err != nil {
 			return "", err
 		}
 	}
 	return joined(parts, " "+strings.ToUpper(string(t.Op))+" "), nil
 }
 
-var sqlOperators = map[Op]string{Lt: "<", Le: "<=", Gt: ">", Ge: ">="}
+var sqlOperators = map[Op]string{Eq: "=", Ne: "<>", Lt: "<", Le: "<=", Gt: ">", Ge: ">="}
 
-func (e *sqlEncoder) leaf(t *Tree) (string, error) {
+func (e *sqlEncoder) leaf(t *Tree, s *scope) (string, error) {
+	switch t.Op {
+	case True, False:
+		return strings.ToUpper(string(t.Op)), nil
+	case Element:
+		return e.leaf(elementTree(t), s)
+	}
 	if reason := e.refuses(t); reason != "" {
 		return "", unsupported(e.format, t, reason)
 	}
-	c, d := e.column(t.Field), e.dialect
-	var text string
+	text, err := e.below(t, s)
+	if err != nil {
+		return "", err
+	}
+	if text == "" {
+		text = e.onColumn(t, s)
+	}
+	if most := e.dialect.maxArgs(); len(e.args) > most {
+		return "", unsupported(e.format, t, fmt.Sprintf("the filter would have more than %d values, more than a statement may have; ask about single records instead", most))
+	}
+	return text, nil
+}
+
+// onColumn writes a leaf about a column.
+func (e *sqlEncoder) onColumn(t *Tree, s *scope) string {
+	c, d := e.column(t.Field, s), e.dialect
+	if t.Timed {
+		moment, _ := momentOf(t.Value) // a valid tree has one
+		return d.moment(&e.binder, c, sqlOperators[t.Op], moment)
+	}
 	switch t.Op {
 	case Eq, Ne:
 		if t.Other != nil {
-			text = d.equalColumns(c, e.column(t.Other), t.Op == Ne)
-		} else {
-			text = d.equal(&e.binder, c, t.Value, t.Op == Ne)
+			return d.equalColumns(c, e.column(t.Other, s), t.Op == Ne)
 		}
+		return d.equal(&e.binder, c, t.Value, t.Op == Ne)
 	case Lt, Le, Gt, Ge:
 		if t.Other != nil {
-			text = d.orderColumns(c, e.column(t.Other), sqlOperators[t.Op])
-		} else {
-			text = d.order(&e.binder, c, sqlOperators[t.Op], t.Value)
+			return d.orderColumns(c, e.column(t.Other, s), sqlOperators[t.Op])
 		}
+		return d.order(&e.binder, c, sqlOperators[t.Op], t.Value)
 	case In, NotIn:
-		text = d.among(&e.binder, c, t.Values, t.Op == NotIn)
+		return d.among(&e.binder, c, t.Values, t.Op == NotIn)
 	case StartsWith, EndsWith, Contains:
 		part, _ := t.Value.(string) // a simple tree looks for nothing else
-		text = d.text(&e.binder, c, t.Op, part, t.Negated)
-	case Link:
-		ids, numbers := t.linkIDs()
-		if t.EmptyPasses && !c.isID {
-			ids = append(ids, "")
-		}
-		if c.isID {
-			numbers = nil
-		}
-		text = d.link(&e.binder, c, ids, numbers)
+		return d.text(&e.binder, c, t.Op, part, t.Negated)
 	}
-	if len(e.args) > d.maxArgs() {
-		return "", unsupported(e.format, t, fmt.Sprintf("the filter would have more than %d values, more than a statement may have; ask about single records instead", d.maxArgs()))
+	ids, numbers := t.linkIDs()
+	if t.EmptyPasses && !c.isID {
+		ids = append(ids, "")
 	}
-	return text, nil
+	if c.isID {
+		numbers = nil
+	}
+	return d.link(&e.binder, c, ids, numbers)
 }
 
 func (e *sqlEncoder) refuses(t *Tree) string {
 	switch t.Op {
 	case Opaque:
 		return "SQL has no operator for it; write the condition with comparisons, or ask about single records instead"
-	case Element:
-		return "databases hold lists in too many ways; ask about single records instead"
 	case StartsWith, EndsWith, Contains:
 		if t.Other != nil {
 			return "a text is looked for that stands in another column; ask about single records instead"
@@ -198,13 +225,9 @@ func (e *sqlEncoder) refuses(t *Tree) string {
 	}
 	for _, field := range []*Field{t.Field, t.Other} {
 		switch {
-		case field == nil || field.ID:
-		case len(field.Path) > 1:
-			return "the property stands below another one, and is no column; keep it at the top of the record, or ask about single records instead"
-		case field.Path[0] == "" || strings.ContainsRune(field.Path[0], 0):
-			return "the name of the property is empty or has a NUL character, so it is none of a column; rename the property"
+		case field == nil || field.ID || field.Element:
 		default:
-			if reason := e.dialect.refusesName(field.Path[0]); reason != "" {
+			if reason := e.refusesColumn(field.Path[0]); reason != "" {
 				return reason
 			}
 		}
@@ -214,16 +237,28 @@ func (e *sqlEncoder) refuses(t *Tree) string {
 			if reason := e.dialect.refusesText(text); reason != "" {
 				return reason
 			}
+			if t.Op == In || t.Op == NotIn || t.Op == Link {
+				if reason := e.dialect.refusesListed(text); reason != "" {
+					return reason
+				}
+			}
 		}
 	}
 	return ""
 }
 
-func (e *sqlEncoder) column(f *Field) column {
+func (e *sqlEncoder) refusesColumn(name string) string {
+	if name == "" || strings.ContainsRune(name, 0) {
+		return "the name of the property is empty or has a NUL character, so it is none of a column; rename the property"
+	}
+	return e.dialect.refusesName(name)
+}
+
+func (e *sqlEncoder) column(f *Field, s *scope) column {
 	if f.ID {
 		return column{e.dialect.quote("id"), true}
 	}
-	return column{e.dialect.quote(f.Path[0]), false}
+	return column{s.qualified(e.dialect.quote(f.Path[0])), false}
 }
 
 // quoteName puts a name in quotes.

@@ -56,7 +56,7 @@ func TestSQLite(t *testing.T) {
 			g := generator{
 				properties: []property{{with: []comparand{text, number, boolean, null}}},
 				links:      []property{{}},
-				operators:  plainOperators, columns: true, texts: texts, numbers: numbers,
+				operators:  plainOperators, columns: true, texts: texts, numbers: numbers, noNULInLists: true,
 			}
 			names, declared := []string{"id"}, []string{"id " + tc.id}
 			values := make([][]any, rows)

@@ -43,11 +43,17 @@ const (
 	Element Op = "element"
 	// Link is what user permissions ask of a link field: see Tree.Links.
 	Link Op = "link"
+	// Any holds when Field is a list with an element for which the one of Args holds, Every when it is a list of which
+	// that holds for each element; an object stands for the list of its keys. The fields in Args are the element's.
+	Any   Op = "any"
+	Every Op = "every"
+	// Has holds when Field leads somewhere; Negated, when what it is a member of is an object without it.
+	Has Op = "has"
 	// Opaque is an expression that only its own language can say.
 	Opaque Op = "opaque"
 )
 
-// Tree is a condition on one record.
+// Tree is a condition on one record, or on an element of a list.
 type Tree struct {
 	Op   Op
 	Args []*Tree
@@ -56,6 +62,9 @@ type Tree struct {
 	Value        any
 	Values       []any
 	Negated      bool
+	// Timed says of a comparison that it is one of moments: Field is one as a text in RFC 3339, or as the seconds since
+	// 1970, and is not let through where it is none; Value is a text in UTC.
+	Timed bool
 	// EmptyPasses says of a Link that null and "" pass.
 	EmptyPasses bool
 	// Source is the CEL text of an Opaque leaf, over resource alone; empty where it needs more than the
@@ -71,6 +80,8 @@ type Tree struct {
 type Field struct {
 	ID   bool
 	Path []string
+	// Element says that the path starts at the element that an Any or Every is about, which an empty one is itself.
+	Element bool
 }
 
 // IDField is the record's id.
@@ -125,7 +136,19 @@ func (t *Tree) Leaves(visit func(*Tree)) {
 
 // Matches says whether a record is let through. A property that it lacks is null.
 func (t *Tree) Matches(id string, properties map[string]any) bool {
-	matches := func(arg *Tree) bool { return arg.Matches(id, properties) }
+	return t.matches(&subject{id: id, properties: properties})
+}
+
+// subject is what a tree is about.
+type subject struct {
+	id         string
+	properties map[string]any
+	// element is the one that an Any or Every is about.
+	element any
+}
+
+func (t *Tree) matches(s *subject) bool {
+	matches := func(arg *Tree) bool { return arg.matches(s) }
 	switch t.Op {
 	case True:
 		return true
@@ -136,27 +159,28 @@ func (t *Tree) Matches(id string, properties map[string]any) bool {
 	case Or:
 		return slices.ContainsFunc(t.Args, matches)
 	case Link:
-		return t.linkHolds(id, properties)
+		return t.linkHolds(s.id, s.properties)
 	case Opaque:
-		return t.Eval(id, properties)
+		return t.Eval(s.id, s.properties)
+	case Has:
+		return t.hasHolds(s)
 	}
-	value, ok := t.Field.Of(id, properties)
+	value, ok := t.Field.of(s)
 	if !ok {
 		return false
 	}
 	against := t.Value
 	if t.Other != nil {
-		if against, ok = t.Other.Of(id, properties); !ok {
+		if against, ok = t.Other.of(s); !ok {
 			return false
 		}
 	}
 	switch t.Op {
-	case Eq:
-		return equal(value, against)
-	case Ne:
-		return !equal(value, against)
-	case Lt, Le, Gt, Ge:
-		return ordered(t.Op, value, against)
+	case Eq, Ne, Lt, Le, Gt, Ge:
+		if t.Timed {
+			return t.momentHolds(value)
+		}
+		return compared(t.Op, value, against)
 	case In:
 		return slices.ContainsFunc(t.Values, func(v any) bool { return equal(value, v) })
 	case NotIn:
@@ -165,18 +189,76 @@ func (t *Tree) Matches(id string, properties map[string]any) bool {
 		return t.textHolds(value, against)
 	case Element:
 		return t.elementHolds(value)
+	case Any, Every:
+		return t.elementsHold(s, value)
 	}
 	return false
 }
 
-// Of gives the value at a field; false where the path leads through something that is no object, or to a
-// key that the object lacks.
-func (f *Field) Of(id string, properties map[string]any) (any, bool) {
-	if f.ID {
-		return id, true
+func compared(op Op, value, against any) bool {
+	switch op {
+	case Eq:
+		return equal(value, against)
+	case Ne:
+		return !equal(value, against)
 	}
-	value := properties[f.Path[0]]
-	for _, name := range f.Path[1:] {
+	return ordered(op, value, against)
+}
+
+func (t *Tree) elementsHold(s *subject, value any) bool {
+	var elements []any
+	switch v := value.(type) {
+	case []any:
+		elements = v
+	case map[string]any:
+		for key := range v {
+			elements = append(elements, key)
+		}
+	default:
+		return false
+	}
+	holds := func(element any) bool {
+		of := *s
+		of.element = element
+		return t.Args[0].matches(&of)
+	}
+	if t.Op == Any {
+		return slices.ContainsFunc(elements, holds)
+	}
+	return !slices.ContainsFunc(elements, func(element any) bool { return !holds(element) })
+}
+
+func (t *Tree) hasHolds(s *subject) bool {
+	last := len(t.Field.Path) - 1
+	above := Field{Path: t.Field.Path[:last], Element: t.Field.Element}
+	if !above.Element && last == 0 {
+		return !t.Negated // every property of a record is known
+	}
+	value, ok := above.of(s)
+	object, isObject := value.(map[string]any)
+	if !ok || !isObject {
+		return false
+	}
+	_, has := object[t.Field.Path[last]]
+	return has != t.Negated
+}
+
+// Of gives the value at a field of a record, as of does.
+func (f *Field) Of(id string, properties map[string]any) (any, bool) {
+	return f.of(&subject{id: id, properties: properties})
+}
+
+// of gives the value at a field; false where the path leads through something that is no object, or to a
+// key that the object lacks.
+func (f *Field) of(s *subject) (any, bool) {
+	if f.ID {
+		return s.id, true
+	}
+	value, path := s.element, f.Path
+	if !f.Element {
+		value, path = s.properties[f.Path[0]], f.Path[1:]
+	}
+	for _, name := range path {
 		object, ok := value.(map[string]any)
 		if !ok {
 			return nil, false

@@ -13,7 +13,7 @@ type UCAST struct {
 	Value any `json:"value"`
 }
 
-func encodeUCAST(t *Tree, format Format) (Encoded, error) {
+func encodeUCAST(t *Tree, format Format, _ Relations) (Encoded, error) {
 	t, err := explicit(t, format)
 	if err != nil {
 		return Encoded{}, err

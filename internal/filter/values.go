@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 )
 
 // equal compares as CEL does: across number types by worth, across other types never.
@@ -118,3 +119,49 @@ func (t *Tree) elementHolds(value any) bool {
 	}
 	return false
 }
+
+// momentHolds compares moments. What is none is not let through, as timestamp() of it is in error.
+func (t *Tree) momentHolds(value any) bool {
+	against, ok := momentOf(t.Value)
+	moment, isMoment := momentOf(value)
+	if !ok || !isMoment {
+		return false
+	}
+	order := moment.Compare(against)
+	switch t.Op {
+	case Eq:
+		return order == 0
+	case Ne:
+		return order != 0
+	}
+	return ordered(t.Op, int64(order), int64(0))
+}
+
+// momentOf reads a moment as CEL's timestamp() does: a text in RFC 3339, or whole seconds since 1970.
+func momentOf(value any) (time.Time, bool) {
+	var moment time.Time
+	switch v := value.(type) {
+	case string:
+		var err error
+		if moment, err = time.Parse(time.RFC3339, v); err != nil {
+			return time.Time{}, false
+		}
+	case int64:
+		if v < firstSecond || v > lastSecond { // before it is added to what a time counts from
+			return time.Time{}, false
+		}
+		moment = time.Unix(v, 0)
+	default:
+		return time.Time{}, false
+	}
+	return moment.UTC(), moment.Unix() >= firstSecond && moment.Unix() <= lastSecond
+}
+
+// The seconds of the years 1 to 9999, as CEL has them.
+const (
+	firstSecond = -62135596800
+	lastSecond  = 253402300799
+)
+
+// MomentText writes a moment as Tree.Value has it.
+func MomentText(moment time.Time) string { return moment.UTC().Format(time.RFC3339Nano) }

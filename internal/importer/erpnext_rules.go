@@ -538,7 +538,8 @@ func (c *typeCompiler) validations() (create, update []v1alpha1.Validation) {
 			message := "fields of " + n.name + " that take a permission level"
 			if rows := c.rowsOf(n, "proposed", 0); rows != always {
 				create = append(create, v1alpha1.Validation{Expression: v1alpha1.Expression(rows.text), Message: message})
-				rows = or(atom("!has(action.properties.values)"), c.rowsOf(n, "action.properties.values", 0))
+			}
+			if rows := or(not(has("action.properties", "values")), c.rowsOf(n, "action.properties.values", 0)); rows != always {
 				update = append(update, v1alpha1.Validation{Expression: v1alpha1.Expression(rows.text), Message: message})
 			}
 		}
@@ -552,38 +553,39 @@ func (c *typeCompiler) validations() (create, update []v1alpha1.Validation) {
 // rowsOf holds for the rows of a table in an object where no row has a field that takes more than the user has.
 func (c *typeCompiler) rowsOf(table *node, object string, depth int) clause {
 	row := "r" + strconv.Itoa(depth)
-	var all []clause
+	all := always
 	for _, n := range table.rows {
 		absent := atom("!(%s in %s)", literal(n.name), row)
 		switch {
 		case n.closed:
-			all = append(all, absent)
+			all = and(all, absent)
 		case !n.needs.nothing():
-			conditions, possible := c.takes(roleGuest, n.needs, "write")
-			switch {
-			case !possible:
-				all = append(all, absent)
-			case len(conditions) > 0: // without any, everybody may
-				all = append(all, or(absent, clause{allOf(conditions), "&&"}))
+			taken := never
+			if conditions, possible := c.takes(roleGuest, n.needs, "write"); possible {
+				taken = allOf(conditions)
 			}
+			all = and(all, or(absent, taken))
 		}
 		if n.table && !n.closed && !even(n.rows) {
-			all = append(all, c.rowsOf(n, row, depth+1))
+			all = and(all, c.rowsOf(n, row, depth+1))
 		}
 	}
-	field := fmt.Sprintf("%s[%s]", object, literal(table.name))
-	rows := and(all...)
-	if rows == always {
+	if all == always {
 		return always
 	}
-	return or(atom("!(%s in %s)", literal(table.name), object), atom("%s == null", field), atom("%s.all(%s, %s)", field, row, rows.text))
+	name := literal(table.name)
+	field := fmt.Sprintf("%s[%s]", object, name)
+	return or(atom("!(%s in %s)", name, object), atom("%s == null", field), atom("%s.all(%s, %s)", field, row, all.text))
 }
 
 // ruleSet are rules, of which those that differ in their actions alone are one.
 type ruleSet struct{ rules []v1alpha1.Rule }
 
 func (s *ruleSet) add(actions []v1alpha1.Token, fields []string, validations []v1alpha1.Validation, conditions ...string) {
-	rule := v1alpha1.Rule{Condition: v1alpha1.Expression(allOf(conditions)), Actions: slices.Clone(actions), Validations: validations}
+	rule := v1alpha1.Rule{Actions: slices.Clone(actions), Validations: validations}
+	if condition := allOf(conditions); condition != always {
+		rule.Condition = v1alpha1.Expression(condition.text)
+	}
 	for _, field := range fields {
 		rule.Fields = append(rule.Fields, v1alpha1.FieldPath(field))
 	}
@@ -614,18 +616,20 @@ func inOrder(actions []v1alpha1.Token) []v1alpha1.Token {
 	return list
 }
 
-// allOf joins conditions, each once.
-func allOf(conditions []string) string {
-	var list []string
-	for _, condition := range conditions {
+// allOf joins conditions, each once; it is always true where there are none.
+func allOf(conditions []string) clause {
+	all := always
+	for i, condition := range conditions {
+		if slices.Contains(conditions[:i], condition) {
+			continue
+		}
+		c := atom("%s", condition)
 		if strings.Contains(condition, "||") {
-			condition = "(" + condition + ")"
+			c.joint = "||"
 		}
-		if !slices.Contains(list, condition) {
-			list = append(list, condition)
-		}
+		all = and(all, c)
 	}
-	return strings.Join(list, " && ")
+	return all
 }
 
 // Limits of a rule and of a role.

@@ -106,6 +106,13 @@ func (e *erpnext) writeUsers() {
 		}
 		documents[id], places[id] = r, r.place
 	}
+	if len(documents) > 0 { // who is restricted and is not among them may be disabled
+		for id, p := range e.restricted {
+			if _, known := places[id]; !known {
+				places[id] = p
+			}
+		}
+	}
 	if users := e.documents["User"]; len(users) > 0 && len(held) == 0 {
 		e.leaveOut(users[0].place, "the roles of users: no User of the export has any (roles), and no Has Role is in it")
 	}

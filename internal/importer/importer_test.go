@@ -263,6 +263,16 @@ func leftOut(r *Result) []string {
 	return out
 }
 
+// checkWritten fails where something was left out as what an importer wrote is no CEL.
+func checkWritten(t testing.TB, result *Result) {
+	t.Helper()
+	for _, finding := range leftOut(result) {
+		if strings.Contains(finding, "Syntax error") {
+			t.Fatal(finding)
+		}
+	}
+}
+
 func fuzz(f *testing.F, system System, names ...string) {
 	for _, file := range export(f, system) {
 		f.Add(file.Data)
@@ -274,6 +284,7 @@ func fuzz(f *testing.F, system System, names ...string) {
 				continue
 			}
 			checkAdmitted(t, result)
+			checkWritten(t, result)
 		}
 	})
 }

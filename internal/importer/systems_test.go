@@ -150,6 +150,42 @@ func TestERPNextDecisions(t *testing.T) {
 	})
 }
 
+// TestERPNextMaskedRows: fields of rows that are masked, from nobody, from some, and from everybody.
+func TestERPNextMaskedRows(t *testing.T) {
+	site := func(masks ...string) []File {
+		text := `[{"doctype": "System Settings", "apply_strict_user_permissions": 0}, {"doctype": "Role", "name": "Clerk"}, {"doctype": "Role", "name": "Guest"},
+			{"doctype": "DocType", "name": "Row", "istable": 1, "fields": [{"fieldname": "buyer", "fieldtype": "Link", "options": "Customer", "mask": 1}]},
+			{"doctype": "DocType", "name": "Order", "fields": [{"fieldname": "rows", "fieldtype": "Table", "options": "Row"}]},
+			{"doctype": "User", "name": "ann@example.com", "enabled": 1, "roles": [{"role": "Clerk"}]},
+			{"doctype": "Custom DocPerm", "parent": "Order", "role": "Clerk", "read": 1, "write": 1, "create": 1}`
+		for _, role := range masks {
+			text += `, {"doctype": "Custom DocPerm", "parent": "Order", "role": "` + role + `", "select": 1, "mask": 1}`
+		}
+		return []File{{"site.json", []byte(text + "]")}}
+	}
+	create := question{user: "ann@example.com", action: "create", resource: "Order/new", values: `{"rows": [{"buyer": "X"}]}`}
+	write := question{user: "ann@example.com", action: "write", resource: "Order/1", properties: `{"docstatus": 0}`, values: `{"rows": [{"buyer": "X"}]}`}
+	for name, tc := range map[string]struct {
+		masks []string
+		want  bool
+	}{
+		"from everybody": {nil, false},
+		"from nobody":    {[]string{"Guest"}, true},
+		"not from her":   {[]string{"Clerk"}, true},
+		"from her":       {[]string{"Lead"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			result := mustImport(t, ERPNext, site(tc.masks...))
+			if found := leftOut(result); len(found) > 0 {
+				t.Errorf("left out: %q", found)
+			}
+			create, write := create, write
+			create.want, write.want = tc.want, tc.want
+			ask(t, result.Objects, []question{create, write})
+		})
+	}
+}
+
 func TestCin7Decisions(t *testing.T) {
 	ask(t, mustImport(t, Cin7, export(t, Cin7)).Objects, []question{
 		// The special permission overrides, unless it is N/A; then the highest level of the roles counts.

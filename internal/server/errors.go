@@ -45,6 +45,9 @@ func classify(err error) (status int, message string) {
 	if e, ok := errors.AsType[*engine.FilterError](err); ok {
 		return http.StatusUnprocessableEntity, e.Error()
 	}
+	if e, ok := errors.AsType[*filter.RelationError](err); ok {
+		return http.StatusBadRequest, "options." + e.Error()
+	}
 	if e, ok := errors.AsType[*filter.UnsupportedError](err); ok {
 		return http.StatusUnprocessableEntity, e.Error()
 	}

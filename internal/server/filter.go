@@ -8,6 +8,7 @@ import (
 
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/filter"
+	"github.com/remit-authz/remit/internal/server/wire"
 )
 
 // filterAnswer says which records of a type a subject may read or delete. A conditional one has the condition in
@@ -19,19 +20,22 @@ type filterAnswer struct {
 	Message string        `json:"message,omitempty"`
 	// Fields may be read of every record that the filter lets through; ["*"] for all.
 	// ExceptFields are, beside Fields of ["*"], those that may not.
-	Fields       []string             `json:"fields,omitempty"`
-	ExceptFields []string             `json:"except_fields,omitempty"`
-	Revision     string               `json:"revision,omitempty"`
-	UCAST        *filter.UCAST        `json:"ucast,omitempty"`
-	Cerbos       *filter.CerbosFilter `json:"cerbos,omitempty"`
-	Postgres     *filter.SQL          `json:"postgres,omitempty"`
-	MySQL        *filter.SQL          `json:"mysql,omitempty"`
-	SQLite       *filter.SQL          `json:"sqlite,omitempty"`
-	CEL          string               `json:"cel,omitempty"`
+	Fields       []string `json:"fields,omitempty"`
+	ExceptFields []string `json:"except_fields,omitempty"`
+	// LeftOut are parts that the format cannot express: the records that only they let through are missing.
+	LeftOut  []engine.LeftOut     `json:"left_out,omitempty"`
+	Revision string               `json:"revision,omitempty"`
+	UCAST    *filter.UCAST        `json:"ucast,omitempty"`
+	Cerbos   *filter.CerbosFilter `json:"cerbos,omitempty"`
+	Postgres *filter.SQL          `json:"postgres,omitempty"`
+	MySQL    *filter.SQL          `json:"mysql,omitempty"`
+	SQLite   *filter.SQL          `json:"sqlite,omitempty"`
+	CEL      string               `json:"cel,omitempty"`
 }
 
 // filter answers which records of a type a subject may read or delete, as a condition on them. What the format
-// cannot say exactly is refused: a filter never lets more through than the evaluation of each record would.
+// cannot say exactly is left out, and told, or refused: a filter never lets more through than the evaluation of each
+// record would.
 func (c *call) filter() (any, error) {
 	body, err := c.parseBody(false)
 	if err != nil {
@@ -44,7 +48,9 @@ func (c *call) filter() (any, error) {
 	if !slices.Contains(filter.Formats, format) {
 		return nil, malformed("format", "must be "+oneOf(filter.Formats))
 	}
-	if err := c.stateFor(body.Rest.Object("options")); err != nil {
+	options := body.Rest.Object("options")
+	relations := relationsOf(options)
+	if err := c.stateFor(options); err != nil {
 		return nil, err
 	}
 	now := c.now()
@@ -53,7 +59,7 @@ func (c *call) filter() (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	encoded, err := filter.Encode(found.Condition, format)
+	encoded, err := filter.EncodeRelated(found.Condition, format, relations)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +67,20 @@ func (c *call) filter() (any, error) {
 	return newFilterAnswer(&found, encoded, format, c.domain.Revision)
 }
 
+// relationsOf reads where the records are that properties lead to. What is none is a problem of the options'.
+func relationsOf(options wire.Object) filter.Relations {
+	named, _ := options.Value("relations").(map[string]any)
+	relations := filter.Relations{}
+	asked := options.Object("relations")
+	for property := range named {
+		o := asked.Object(property)
+		relations[property] = filter.Relation{Table: o.String("table"), Key: o.String("key"), Column: o.String("column"), Many: o.Bool("many")}
+	}
+	return relations
+}
+
 func newFilterAnswer(found *engine.Filter, encoded filter.Encoded, format filter.Format, revision string) (*filterAnswer, error) {
-	a := &filterAnswer{Kind: encoded.Kind, Reason: found.Reason, Revision: revision}
+	a := &filterAnswer{Kind: encoded.Kind, Reason: found.Reason, Revision: revision, LeftOut: found.Told(encoded)}
 	if found.Reason != "" {
 		a.Message = filterMessage(found)
 	}

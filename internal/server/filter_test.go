@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
@@ -145,5 +146,41 @@ func TestFilterRefusesWhatAFormatCannotSay(t *testing.T) {
 			t.Fatalf("%s: status %d: %s", format, got.Code, got.Body)
 		}
 		mustMention(t, got.Body.String(), "the format "+format+" cannot express", "resource.properties.title.matches(")
+	}
+}
+
+// TestFilterLeavesOut tells of what it leaves out beside something else, and asks other tables where it is told to.
+func TestFilterLeavesOut(t *testing.T) {
+	domain := compiled("shelves", "5",
+		testobjects.MakeResourceType("book").Action("read", v1alpha1.ClassRead).Obj(),
+		testobjects.MakeRole("reader").Rule(
+			testobjects.MakeRule("book").Actions("read").Condition("resource.properties.shelf == subject.id").Obj(),
+			testobjects.MakeRule("book").Actions("read").Condition("resource.properties.title.matches('^[A-M]')").Obj(),
+			testobjects.MakeRule("book").Actions("read").Condition("size(resource.properties) > 9").Obj(),
+			testobjects.MakeRule("book").Actions("read").Condition("resource.properties.lenders.exists(l, l.person == subject.id)").Obj(),
+		).Obj(),
+		testobjects.MakeUser("rita").Roles("reader").Obj(),
+	)
+	body := strings.TrimSuffix(filterFor("rita", reading, "sqlite"), "}")
+	var answer struct {
+		SQLite  struct{ Where string }
+		LeftOut []struct{ Condition, Reason string } `json:"left_out"`
+	}
+	mustDecode(t, post(newServerFor(t, fixed{"shelves": domain}), "/domains/shelves/filter",
+		body+`, "options": {"relations": {"lenders": {"table": "library.loans", "key": "book", "many": true}}}}`), &answer)
+	mustMention(t, answer.SQLite.Where, "`shelf`", "FROM `library`.`loans`")
+	if len(answer.LeftOut) != 2 {
+		t.Fatalf("left out %v, want two parts", answer.LeftOut)
+	}
+	mustMention(t, answer.LeftOut[0].Condition, "spec.rules[2].condition")
+	mustMention(t, answer.LeftOut[1].Condition, "title.matches(")
+	for relations, want := range map[string]string{
+		`7`:                            "options.relations: must be an object",
+		`{"lenders": 7}`:               "options.relations.lenders: must be an object",
+		`{"lenders": {"table": true}}`: "options.relations.lenders.table: must be a string",
+		`{"lenders": {"many": true}}`:  "options.relations.lenders: must have a table",
+	} {
+		got := post(newServerFor(t, fixed{"shelves": domain}), "/domains/shelves/filter", body+`, "options": {"relations": `+relations+`}}`)
+		mustAnswer(t, got, http.StatusBadRequest, errorBody(want))
 	}
 }

@@ -62,6 +62,15 @@ var (
 		atLeastRevision: about(text, revisionParameter.about),
 		"explain":       about(schema{"type": "boolean"}, explainParameter.about),
 		"context":       about(schema{"type": "string", "enum": []string{"none"}}, contextParameter.about),
+		"relations": schema{
+			"type": "object", "additionalProperties": record([]string{"table"}, schema{
+				"table":  text,
+				"key":    about(text, "The column of that table that is compared; id, but for a list."),
+				"column": about(text, "The column of the record's own table: the property's name or, for a list, id."),
+				"many":   about(schema{"type": "boolean"}, "The property is a list of those records."),
+			}),
+			"description": "Of a filter in SQL: the tables that properties lead to, by their paths.",
+		},
 		"evaluations_semantic": schema{
 			"type": "string", "enum": []string{executeAll, denyOnFirstDeny, permitOnFirstPermit}, "description": "Of a batch.",
 		},

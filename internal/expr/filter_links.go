@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
@@ -287,7 +286,7 @@ func (p *plan) underTree(in *Input, negated bool) *filter.Tree {
 		if !p.work(in, 1+records.Depth(name, id)/stepsPerUnit) {
 			return filter.Constant(false)
 		}
-		if below, _ := records.Under(name, id, root, math.MaxInt); below && id != root {
+		if id != root && isUnder(records, name, id, root) {
 			ids = append(ids, id)
 		}
 	}

@@ -95,7 +95,7 @@ func celComparison(t *Tree, depth int) string {
 	return celLink(t)
 }
 
-// celLink carries WalkLink over to CEL, but for a list that stands directly in a list: its elements are in no
+// celLink carries WalkLink over to CEL, but for a record, and for a list that stands directly in a list: they are in no
 // list of ids, so it is not let through.
 func celLink(t *Tree) string {
 	ids, numbers := t.linkIDs()

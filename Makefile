@@ -20,6 +20,8 @@ FUZZTIME ?= 2000x
 MUTATE ?=
 # BENCHFLAGS are flags of a bench-… target: make bench-scale BENCHFLAGS='-users 2000 -records 10000'
 BENCHFLAGS ?=
+# DURATION is how long `make soak` takes.
+DURATION ?= 30m
 # DECISION_PORT is where `make run` serves decisions, on 127.0.0.1.
 DECISION_PORT ?= 8443
 # PLUGIN_DIR is where `make install-plugin` puts kubectl's plugin.
@@ -95,7 +97,7 @@ hack/adapters/node_modules: hack/adapters/package.json hack/adapters/package-loc
 
 .PHONY: fuzz
 fuzz: ## Run the fuzz targets of expressions, objects, manifests and requests (FUZZTIME each).
-	@for target in expr:FuzzFastAgainstCEL engine:FuzzCompile engine:FuzzDecide manifests:FuzzParse server:FuzzEvaluation server/wire:FuzzParseJSON server/wire:FuzzParse server/wire:FuzzAppendDecision \
+	@for target in expr:FuzzFastAgainstCEL expr:FuzzBounds engine:FuzzCompile engine:FuzzDecide manifests:FuzzParse server:FuzzEvaluation server/wire:FuzzParseJSON server/wire:FuzzParse server/wire:FuzzAppendDecision \
 		importer:FuzzDirectus importer:FuzzInvenTree importer:FuzzERPNext importer:FuzzERPNextNeverWider importer:FuzzCin7; do \
 		echo "Fuzzing $${target#*:} in internal/$${target%%:*}, $(FUZZTIME)"; \
 		go test "./internal/$${target%%:*}" -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME); \
@@ -133,6 +135,10 @@ bench-server: bench-program build ## The decision server beside a bare handler, 
 .PHONY: bench-scale
 bench-scale: bench-program build-manager ## The manager with 100,000 users on a real API server: up to an hour.
 	@assets=$$(hack/controlplane/ensure.sh); KUBEBUILDER_ASSETS=$$assets $(BENCH) scale $(BENCHFLAGS)
+
+.PHONY: soak
+soak: bench-program build-manager ## Hostile and ordinary requests together for DURATION, against a manager in 512 MiB.
+	@assets=$$(hack/controlplane/ensure.sh); KUBEBUILDER_ASSETS=$$assets $(BENCH) soak -duration $(DURATION) $(BENCHFLAGS)
 
 .PHONY: bench-report
 bench-report: bench-program ## Write the results into docs/benchmarks.md.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/expr"
 	"github.com/remit-authz/remit/internal/kinds"
 	"github.com/remit-authz/remit/internal/leader"
 )
@@ -92,6 +93,9 @@ func (v *statusInput) describe(object client.Object) {
 		common.Conditions = c.list
 		return // the rest of the status describes the generation that it observed
 	}
+	if group, ok := object.(*v1alpha1.Group); ok {
+		v.report.Problems = append(v.report.Problems, v.costlyCondition(group)...)
+	}
 	v.common(c)
 	describers[kind.Kind](v, object, c)
 	if advice := v.report.Advice; len(advice) > 0 {
@@ -138,6 +142,22 @@ func (v *statusInput) role(o *v1alpha1.Role, _ *conditions) {
 
 func (v *statusInput) group(o *v1alpha1.Group, _ *conditions) {
 	o.Status.Members = int32(v.census().GroupMembers[o.Name])
+}
+
+// costlyCondition is the problem of a group whose memberCondition costs more than there is for a user's status.
+func (v *statusInput) costlyCondition(o *v1alpha1.Group) []engine.Problem {
+	if o.Spec.MemberCondition == "" {
+		return nil
+	}
+	user, costly := v.census().Costly[o.Name]
+	if !costly {
+		return nil
+	}
+	return []engine.Problem{{
+		Reason: v1alpha1.ReasonExpressionBudget, Path: "spec.memberCondition", Value: string(o.Spec.MemberCondition),
+		Message: fmt.Sprintf("Group/%s: costs more than %d for user %s, who has no effective permissions for it; loop over less, "+
+			"or list the members", o.Name, expr.CostLimit, user),
+	}}
 }
 
 func (v *statusInput) user(o *v1alpha1.User, _ *conditions) {

@@ -331,3 +331,48 @@ func TestBuiltInRoles(t *testing.T) {
 		})
 	}
 }
+
+// TestCostlyMemberCondition: the group whose memberCondition costs too much for a user is the one that is stalled.
+func TestCostlyMemberCondition(t *testing.T) {
+	numbers := make([]string, 60)
+	for i := range numbers {
+		numbers[i] = fmt.Sprint(i)
+	}
+	list := v1alpha1.JSON{Raw: []byte("[" + strings.Join(numbers, ",") + "]")}
+	users := []engine.Object{testobjects.MakeUser("ann").Obj()}
+	for _, name := range []string{"bob", "carol"} {
+		user := testobjects.MakeUser(name).Obj()
+		user.Spec.Attributes = map[string]v1alpha1.JSON{"l": list}
+		users = append(users, user)
+	}
+	const thrice = "subject.attributes.l.exists(a, subject.attributes.l.exists(b, subject.attributes.l.exists(c, %s)))"
+	cheap := testobjects.MakeGroup("cheap").MemberCondition("subject.attributes.l.exists(a, a == 3)").Obj()
+	costly := testobjects.MakeGroup("costly").MemberCondition(fmt.Sprintf(thrice, "a == -1")).Obj()
+
+	got := lines(described(costly, append(users, cheap)...))
+	if !slices.ContainsFunc(got, func(line string) bool {
+		return strings.HasPrefix(line, "Stalled=True/ExpressionBudget: spec.memberCondition: Group/costly: ") && strings.Contains(line, "user bob")
+	}) {
+		t.Errorf("the costly group says %q, want Stalled with its name and that of the first user", got)
+	}
+	for _, line := range lines(described(cheap, append(users, costly)...)) {
+		if strings.HasPrefix(line, "Stalled=") {
+			t.Errorf("the other group says %q", line)
+		}
+	}
+	if got := lines(described(costly.DeepCopy(), users[0], cheap)); slices.ContainsFunc(got, func(line string) bool { return strings.HasPrefix(line, "Stalled=") }) {
+		t.Errorf("without a user whom it costs much the group says %q", got)
+	}
+}
+
+// TestCostlyExpressionsAreAdvised: whoever writes a loop in a loop over what callers send is told, with the path and a way out.
+func TestCostlyExpressionsAreAdvised(t *testing.T) {
+	role := testobjects.MakeRole("r").Rule(testobjects.MakeRule("order").Access("Full").
+		Condition("resource.properties.labels.all(l, resource.properties.allowed.exists(a, a == l))").Obj()).Obj()
+	got := lines(described(role, testobjects.MakeResourceType("order").Obj()))
+	if !slices.ContainsFunc(got, func(line string) bool {
+		return strings.HasPrefix(line, "Advice=True/CostlyExpression: spec.rules[0].condition: loops over resource.properties.allowed")
+	}) {
+		t.Errorf("the role says %q", got)
+	}
+}

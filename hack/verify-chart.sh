@@ -22,7 +22,7 @@ for flags in "" \
   "--set certificates.issuer=cert-manager" \
   "--set autoscaling.enabled=true,networkPolicy.enabled=true,podDisruptionBudget.enabled=false,crds.install=false" \
   "--set metrics.enabled=true,metrics.serviceMonitor=true,metrics.prometheusRule=true,metrics.dashboard=true" \
-  "--set decisions.authn=none,decisions.defaultDomain=erp,priorityClassName=system-cluster-critical,extraArgs={--decision-log=stdout}" \
+  "--set decisions.authn=none,decisions.defaultDomain=erp,decisions.audiences={remit},priorityClassName=system-cluster-critical,extraArgs={--decision-log=stdout}" \
   "--set nodeSelector.disk=ssd,tolerations[0].operator=Exists,imagePullSecrets[0].name=pull,image.tag=v9"; do
   # shellcheck disable=SC2086 # several flags
   rendered=$(render $flags) || { no "helm template $flags"; continue; }
@@ -33,7 +33,8 @@ done
 diff <(bin/kustomize build config/default | awk '/^kind: / { kind = $2 } /^metadata:/ { meta = 1 } meta && /^  name: / { print kind "/" $2; meta = 0 }' |
   grep -v '^Namespace/' | sort) <(kinds) || no "the chart installs other objects than config/default"
 
-[[ $(kinds --set certificates.issuer=cert-manager) != *Secret/* ]] || no "a Secret in spite of cert-manager"
+[[ $(kinds --set certificates.issuer=cert-manager) != *Secret/remit-certs* ]] || no "a Secret in spite of cert-manager"
+[[ $(kinds --set certificates.issuer=cert-manager) == *Secret/remit-webhook-path* ]] || no "no Secret for the webhooks' path"
 [[ $(render --set metrics.enabled=true,metrics.prometheusRule=true) == *'{{ $labels.pod }} does not serve decisions.'* ]] || no "alerts lost their templates"
 [[ $(render --set autoscaling.enabled=true) != *"  replicas: "* ]] || no "replicas in spite of autoscaling"
 

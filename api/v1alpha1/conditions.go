@@ -98,4 +98,9 @@ const (
 	// ReasonMatchesNothing means a name that can never match: an area or an action that no resource type has, a field
 	// that is nearly another one, a user whom no other object names.
 	ReasonMatchesNothing = "MatchesNothing"
+	// ReasonSimilarUsers means users whose ids differ by case, width or spaces only.
+	ReasonSimilarUsers = "SimilarUsers"
+	// ReasonCostlyExpression means an expression that loops over one list inside of a loop over another, where whoever asks
+	// decides how long both are.
+	ReasonCostlyExpression = "CostlyExpression"
 )

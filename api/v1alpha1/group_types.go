@@ -63,6 +63,7 @@ type GroupSpec struct {
 // ExternalGroup is a group claim, as the identity provider writes it.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=512
+// +kubebuilder:validation:Pattern=`^[^\x00]*$`
 type ExternalGroup string
 
 // Member is a user in a group.

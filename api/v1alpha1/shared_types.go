@@ -53,16 +53,19 @@ type TypeName string
 // Token is a short name that its object defines: an area, an action.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=128
+// +kubebuilder:validation:Pattern=`^[^\x00]*$`
 type Token string
 
 // UserID identifies a user as applications name it in their requests, for example an e-mail address.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:Pattern=`^[^\x00]*$`
 type UserID string
 
 // RecordID identifies a record of a resource type.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=256
+// +kubebuilder:validation:Pattern=`^[^\x00]*$`
 type RecordID string
 
 // FieldPath names a property of a record; a dotted path goes into objects and through lists.

@@ -10,6 +10,7 @@ import (
 	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	certutil "k8s.io/client-go/util/cert"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -51,6 +52,36 @@ func (c *config) certNames(namespace string) []string {
 		names = append(names, host, host+".cluster.local")
 	}
 	return names
+}
+
+// webhookServer is the server of admission webhooks, which asks its callers for a certificate if there is an authority.
+func (c *config) webhookServer() (ctrlwebhook.Server, error) {
+	options := ctrlwebhook.Options{Host: c.webhookHost, Port: c.webhookPort, CertDir: c.webhookCertDir}
+	if c.webhookClientCA != "" {
+		// The library wants its name within the folder of the certificate, which is a volume of its own.
+		name, err := relative(c.webhookCertDir, c.webhookClientCA)
+		if err != nil {
+			return nil, fmt.Errorf("--webhook-client-ca: %w", err)
+		}
+		options.ClientCAName = name
+		if _, err := certutil.NewPool(c.webhookClientCA); err != nil {
+			return nil, fmt.Errorf("--webhook-client-ca: %w", err)
+		}
+	}
+	return ctrlwebhook.NewServer(options), nil
+}
+
+// relative is the path of a file as seen from a folder.
+func relative(folder, file string) (string, error) {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return "", err
+	}
+	file, err = filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Rel(folder, file)
 }
 
 // certifiedServer is the webhook server once there is a certificate: in a new cluster somebody has yet to make it.

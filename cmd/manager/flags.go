@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -65,6 +66,10 @@ type config struct {
 	certSecret           string
 	certServices         list
 	webhookConfiguration string
+	webhookPathSecret    string
+	webhookClientCA      string
+
+	domainMemoryLimit int64 // bytes; 0: none
 
 	decisionBindAddress  string
 	decisionCertDir      string
@@ -102,7 +107,13 @@ func parse(args []string, out io.Writer) (*config, error) {
 	flags.StringVar(&cfg.certSecret, "cert-secret", "", "`Secret`, in the manager's own namespace, to keep a certificate in that the manager makes and renews; "+
 		"it is mounted at --webhook-cert-dir and --decision-cert-dir; empty: who installs the manager brings the certificates")
 	flags.Var(&cfg.certServices, "cert-services", "`Services`, in the manager's own namespace and separated by commas, that the certificate of --cert-secret is for")
-	flags.StringVar(&cfg.webhookConfiguration, "webhook-configuration", "remit-validating-webhook-configuration", "`ValidatingWebhookConfiguration` to put the authority of --cert-secret in")
+	flags.StringVar(&cfg.webhookConfiguration, "webhook-configuration", "remit-validating-webhook-configuration", "`ValidatingWebhookConfiguration` to put the authority of --cert-secret and the path of --webhook-path-secret in")
+	flags.StringVar(&cfg.webhookPathSecret, "webhook-path-secret", "", "`Secret`, in the manager's own namespace, with the token in the webhooks' path: the manager makes it, replaces it "+
+		"each day and gives it to the API server; empty: a path that anybody can guess")
+	flags.StringVar(&cfg.webhookClientCA, "webhook-client-ca", "", "`file` with the authority that has to have signed the certificate of whoever calls the webhooks; "+
+		"empty: no certificate is asked for")
+	flags.Func("domain-memory-limit", "how much `memory` a domain may take, such as 64Mi, as remit_domain_memory_bytes estimates it: "+
+		"changes that would make one larger are refused; empty: no limit", cfg.setDomainMemoryLimit)
 	flags.StringVar(&cfg.decisionBindAddress, "decision-bind-address", server.DefaultBindAddress, "`host:port` of the decision server; 0 turns it off")
 	flags.StringVar(&cfg.decisionCertDir, "decision-cert-dir", "", "`folder` with tls.crt and tls.key of the decision server, read again when they change; "+
 		"empty: a certificate that it makes for itself")
@@ -138,6 +149,7 @@ func (c *config) validate() error {
 		loopback("pprof-bind-address", c.pprofBindAddress),
 		port("webhook-port", c.webhookPort),
 		c.validateCertificates(),
+		c.validateWebhooks(),
 		namespace("namespace", c.namespace),
 		namespace("default-domain", c.defaultDomain),
 		positive("decision-max-concurrent", c.decisionMaxConcurrent),
@@ -156,6 +168,30 @@ func (c *config) validateCertificates() error {
 	case len(c.certServices) == 0:
 		return errors.New("--cert-secret needs --cert-services: a certificate is for somebody")
 	}
+	return nil
+}
+
+// validateWebhooks sees to it that who is to protect the webhooks has said all that it takes.
+func (c *config) validateWebhooks() error {
+	switch {
+	case c.webhookPathSecret != "" && c.webhookConfiguration == "":
+		return errors.New("--webhook-path-secret needs --webhook-configuration, from which the API server has the path")
+	case c.webhookClientCA != "" && c.webhookCertDir == "":
+		return errors.New("--webhook-client-ca needs --webhook-cert-dir")
+	}
+	return nil
+}
+
+// setDomainMemoryLimit reads a quantity of bytes.
+func (c *config) setDomainMemoryLimit(text string) error {
+	if c.domainMemoryLimit = 0; text == "" {
+		return nil
+	}
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil || quantity.Sign() <= 0 {
+		return errors.New("it must be a quantity such as 64Mi, or empty for no limit")
+	}
+	c.domainMemoryLimit = quantity.Value()
 	return nil
 }
 

@@ -44,6 +44,10 @@ func TestFlagsThatMakeNoSense(t *testing.T) {
 		"--namespace=a/b":                                        `--namespace is "a/b"`,
 		"--cert-secret=certs":                                    "--cert-secret needs --webhook-cert-dir",
 		"--cert-secret=a --webhook-cert-dir=/a --cert-services=": "--cert-secret needs --cert-services",
+		"--webhook-path-secret=a --webhook-configuration=":       "--webhook-path-secret needs --webhook-configuration",
+		"--webhook-client-ca=/ca.crt":                            "--webhook-client-ca needs --webhook-cert-dir",
+		"--domain-memory-limit=-1":                               "-domain-memory-limit: it must be a quantity such as 64Mi",
+		"--domain-memory-limit=much":                             "-domain-memory-limit: it must be a quantity such as 64Mi",
 		"--decision-port=1":                                      "flag provided but not defined",
 		"--webhook-port=70000 --default-domain=A":                "--default-domain",
 	} {
@@ -64,6 +68,15 @@ func TestHelp(t *testing.T) {
 	for _, want := range []string{"-kubeconfig", "-leader-elect", "-decision-authn", "-zap-log-level"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the help lacks %s:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestDomainMemoryLimit(t *testing.T) {
+	for text, want := range map[string]int64{"": 0, "64Mi": 64 << 20, "1G": 1e9, "1024": 1024} {
+		cfg, err := parse([]string{"--domain-memory-limit=" + text}, &bytes.Buffer{})
+		if err != nil || cfg.domainMemoryLimit != want {
+			t.Errorf("--domain-memory-limit=%s: %d bytes, error %v; want %d", text, cfg.domainMemoryLimit, err, want)
 		}
 	}
 }

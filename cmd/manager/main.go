@@ -7,10 +7,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
@@ -20,7 +22,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
-	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/controllers"
@@ -38,7 +39,8 @@ const endTimeout = 5 * time.Second
 var scheme = runtime.NewScheme()
 
 func init() {
-	utilruntime.Must(corev1.AddToScheme(scheme)) // the Secret with the certificate
+	utilruntime.Must(corev1.AddToScheme(scheme)) // the Secrets with the certificate and the webhooks' path
+	utilruntime.Must(admissionregistrationv1.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
 }
 
@@ -78,15 +80,26 @@ func run(asked context.Context, cfg *config) error {
 	if err != nil {
 		return fmt.Errorf("find the API server: %w", err)
 	}
-	webhooks := ctrlwebhook.NewServer(ctrlwebhook.Options{
-		Host: cfg.webhookHost, Port: cfg.webhookPort, CertDir: cfg.webhookCertDir,
-	})
+	webhooks, err := cfg.webhookServer()
+	if err != nil {
+		return err
+	}
 	if cfg.webhookCertDir != "" {
 		webhooks = &certifiedServer{webhooks, cfg.webhookCertDir}
 	}
+	caching := controllers.CacheOptions()
+	var path webhook.PathOptions
+	if cfg.webhookPort != 0 && cfg.webhookPathSecret != "" {
+		namespace, err := cfg.ownNamespace()
+		if err != nil {
+			return fmt.Errorf("--webhook-path-secret: %w", err)
+		}
+		path = webhook.PathOptions{Secret: cfg.webhookPathSecret, Configuration: cfg.webhookConfiguration}
+		maps.Copy(caching.ByObject, webhook.PathCache(namespace, path))
+	}
 	mgr, err := ctrl.NewManager(kubernetes, ctrl.Options{
 		Scheme:                 scheme,
-		Cache:                  controllers.CacheOptions(),
+		Cache:                  caching,
 		Metrics:                cfg.metrics(),
 		HealthProbeBindAddress: cfg.probeBindAddress,
 		PprofBindAddress:       cfg.pprofBindAddress,
@@ -121,7 +134,7 @@ func run(asked context.Context, cfg *config) error {
 	}
 	if cfg.webhookPort != 0 {
 		namespace, err := cfg.ownNamespace()
-		errs = append(errs, err, webhook.SetupWithManager(mgr, domains, webhook.Options{Namespace: namespace}))
+		errs = append(errs, err, webhook.SetupWithManager(mgr, domains, webhook.Options{Namespace: namespace, Path: path, MemoryLimit: cfg.domainMemoryLimit}))
 		checks["webhooks"] = mgr.GetWebhookServer().StartedChecker()
 	}
 	if cfg.decisionBindAddress != off {

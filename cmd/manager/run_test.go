@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,8 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	admissionv1 "k8s.io/api/admission/v1"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -91,6 +97,7 @@ func TestRun(t *testing.T) {
 		})
 	}
 
+	t.Run("forgery", func(t *testing.T) { testForgery(t, c) })
 	t.Run("GitOps", func(t *testing.T) { testGitOps(t, c) })
 	t.Run("kstatus", func(t *testing.T) { testCurrent(t, c, m, shop) })
 
@@ -172,6 +179,46 @@ func testRefusal(t *testing.T, c *cluster) {
 	}
 	if err := run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "--insecure-decision-bind") {
 		t.Errorf("run: got error %v, want one that names --insecure-decision-bind", err)
+	}
+}
+
+// testForgery: a review that is not the API server's, at the path that the repository shows to everybody and at the one of
+// another installation, tells its sender nothing about the domain, and holds up nobody.
+func testForgery(t *testing.T, c *cluster) {
+	review, err := json.Marshal(&admissionv1.AdmissionReview{
+		TypeMeta: metav1.TypeMeta{APIVersion: "admission.k8s.io/v1", Kind: "AdmissionReview"},
+		Request: &admissionv1.AdmissionRequest{
+			UID: "6e4c7d1e-0000-4000-8000-000000000000", Operation: admissionv1.Create, Name: "ghost", Namespace: "forgery",
+			Kind:     metav1.GroupVersionKind(v1alpha1.GroupVersion.WithKind("User")),
+			UserInfo: authenticationv1.UserInfo{Username: "mallory", Groups: []string{"system:masters"}},
+			Object: runtime.RawExtension{Raw: []byte(`{"apiVersion": "permissions.remit.dev/v1alpha1", "kind": "User",
+				"metadata": {"name": "ghost", "namespace": "forgery"}, "spec": {"id": "richard", "superuser": true}}`)},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var configuration admissionregistrationv1.ValidatingWebhookConfiguration
+	if err := c.Get(t.Context(), client.ObjectKey{Name: "remit-validating-webhook-configuration"}, &configuration); err != nil {
+		t.Fatal(err)
+	}
+	secret := *configuration.Webhooks[0].ClientConfig.Service.Path
+	const guessable = "/validate-permissions-remit-dev-v1alpha1"
+	if !strings.HasSuffix(secret, guessable) || len(secret) < len(guessable)+26 {
+		t.Errorf("the API server calls the webhook at %q, which can be guessed", secret)
+	}
+	nobody := caller{}
+	for _, at := range []string{guessable, "/" + strings.Repeat("a", 26) + guessable, guessable + "-user", "/"} {
+		status, body := nobody.ask(t, http.MethodPost, "https://"+c.webhook+at, string(review))
+		if status != http.StatusNotFound || strings.Contains(body, "richard") {
+			t.Errorf("a forged review at %s: status %d: %s, want 404 and nothing else", at, status, body)
+		}
+	}
+	c.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "forgery"}})
+	for _, name := range []string{"boss", "deputy"} { // whoever gives admin rights waits for others who do
+		boss := testobjects.MakeUser(name).Superuser().Obj()
+		boss.Namespace = "forgery"
+		c.create(t, boss)
 	}
 }
 

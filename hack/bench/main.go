@@ -4,6 +4,7 @@
 //	bench peers     the same questions to Remit's engine and to other engines, in this process
 //	bench server    the same client against Remit's decision server and other servers
 //	bench scale     the manager with a domain of 100,000 users, on a real API server
+//	bench soak      hostile and ordinary requests together, against a manager with little memory
 //	bench report    the results as tables in docs/benchmarks.md
 package main
 
@@ -27,11 +28,11 @@ const folder = "bin/bench"
 
 func main() {
 	commands := map[string]func(context.Context, []string) error{
-		"peers": peersCommand, "server": serverCommand, "scale": scaleCommand, "report": reportCommand,
-		"bare": bareCommand, // a process of `bench server`
+		"peers": peersCommand, "server": serverCommand, "scale": scaleCommand, "soak": soakCommand, "report": reportCommand,
+		"bare": bareCommand, "attack": attackCommand, // processes of `bench server` and `bench soak`
 	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "Usage: bench peers|server|scale|report [flags]; -h after a command shows its flags")
+		fmt.Fprintln(os.Stderr, "Usage: bench peers|server|scale|soak|report [flags]; -h after a command shows its flags")
 		os.Exit(2)
 	}
 	ctrl.SetLogger(logr.Discard())

@@ -122,8 +122,6 @@ func condition(object *unstructured.Unstructured) string {
 	switch object.GetKind() {
 	case "CustomResourceDefinition":
 		return ".Values.crds.install"
-	case "Secret":
-		return self
 	case "Issuer", "Certificate":
 		return certManager
 	case "PodDisruptionBudget":
@@ -140,6 +138,10 @@ func condition(object *unstructured.Unstructured) string {
 		return "and .Values.metrics.enabled .Values.metrics.dashboard"
 	}
 	switch object.GetName() {
+	case "remit-certs": // the Secret, which cert-manager would make
+		if object.GetKind() == "Secret" {
+			return self
+		}
 	case "remit-certificates-role", "remit-certificates-rolebinding":
 		return self
 	case "remit-metrics":
@@ -195,6 +197,9 @@ const arguments = `        {{- if eq .Values.certificates.issuer "self" }}
         - --decision-authn={{ .Values.decisions.authn }}
         {{- if eq .Values.decisions.authn "none" }}
         - --insecure-decision-bind
+        {{- end }}
+        {{- with .Values.decisions.audiences }}
+        - --decision-audiences={{ join "," . }}
         {{- end }}
         {{- with .Values.decisions.defaultDomain }}
         - --default-domain={{ . }}

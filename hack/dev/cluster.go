@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
@@ -33,7 +34,9 @@ type controlPlane struct {
 }
 
 // startControlPlane returns when the API server serves our kinds. fail is told when one of the processes ends.
-func startControlPlane(ctx context.Context, assets string, fail context.CancelCauseFunc) (_ *controlPlane, err error) {
+func startControlPlane(
+	ctx context.Context, assets string, webhooks []*admissionregistrationv1.ValidatingWebhookConfiguration, fail context.CancelCauseFunc,
+) (_ *controlPlane, err error) {
 	plane := &controlPlane{endWatch: func() {}}
 	defer func() {
 		if err != nil {
@@ -57,7 +60,7 @@ func startControlPlane(ctx context.Context, assets string, fail context.CancelCa
 		BinaryAssetsDirectory:    assets,
 		CRDDirectoryPaths:        []string{"config/crd/bases"},
 		ErrorIfCRDPathMissing:    true,
-		WebhookInstallOptions:    envtest.WebhookInstallOptions{Paths: []string{"config/webhook/manifests.yaml"}},
+		WebhookInstallOptions:    envtest.WebhookInstallOptions{ValidatingWebhooks: webhooks},
 		ControlPlaneStartTimeout: patience,
 		ControlPlaneStopTimeout:  grace,
 	}
@@ -163,6 +166,7 @@ func startManager(ctx context.Context, plane *controlPlane, decisions string, fa
 		"--webhook-host="+webhooks.LocalServingHost,
 		"--webhook-port="+strconv.Itoa(webhooks.LocalServingPort),
 		"--webhook-cert-dir="+webhooks.LocalServingCertDir,
+		"--webhook-path-secret="+pathSecret,
 		"--decision-bind-address="+decisions,
 		"--decision-authn=none",
 		"--health-probe-bind-address="+probes,

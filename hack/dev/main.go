@@ -71,17 +71,21 @@ func run(ctx context.Context, assets string, port int) (failure error) {
 		}
 	}()
 
+	objects, err := render.Kustomization("config/default")
+	if err != nil {
+		return err
+	}
+	webhooks, err := webhooksAmong(objects)
+	if err != nil {
+		return err
+	}
 	say("Starting etcd and kube-apiserver")
-	plane, err := startControlPlane(ctx, assets, fail)
+	plane, err := startControlPlane(ctx, assets, webhooks, fail)
 	if err != nil {
 		return err
 	}
 	defer plane.stop()
 
-	objects, err := render.Kustomization("config/default")
-	if err != nil {
-		return err
-	}
 	if err := apply(ctx, plane.client, rulesAmong(objects)); err != nil {
 		return fmt.Errorf("the manager's rights: %w", err)
 	}

@@ -6,27 +6,54 @@ import (
 	"maps"
 	"slices"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 )
 
-// rulesAmong are the namespaces, RBAC objects and admission policies among the objects: what the manager needs to act as
-// in a cluster while it runs outside of it, and what binds others there.
+// pathSecret is where the manager keeps the token in the path of its webhooks.
+const pathSecret = "remit-webhook-path"
+
+// rulesAmong are the namespaces, RBAC objects, admission policies and the Secret of the webhooks' path among the objects:
+// what the manager needs to act as in a cluster while it runs outside of it, and what binds others there.
 func rulesAmong(objects []*unstructured.Unstructured) []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(objects), func(object *unstructured.Unstructured) bool {
 		switch object.GetKind() {
 		case "Namespace", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
 			"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding":
 			return false
+		case "Secret":
+			return object.GetName() != pathSecret
 		}
 		return true
 	})
+}
+
+// webhooksAmong are the webhook configurations among the objects. Their path is one where the manager answers nothing: it
+// replaces it, and envtest takes no configuration without one.
+func webhooksAmong(objects []*unstructured.Unstructured) ([]*admissionregistrationv1.ValidatingWebhookConfiguration, error) {
+	var configurations []*admissionregistrationv1.ValidatingWebhookConfiguration
+	for _, object := range objects {
+		if object.GetKind() != "ValidatingWebhookConfiguration" {
+			continue
+		}
+		configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, configuration); err != nil {
+			return nil, err
+		}
+		for i := range configuration.Webhooks {
+			configuration.Webhooks[i].ClientConfig.Service.Path = ptr.To("/")
+		}
+		configurations = append(configurations, configuration)
+	}
+	return configurations, nil
 }
 
 // apply applies the objects as `kubectl apply --server-side` does, and under its name, so that the reader may

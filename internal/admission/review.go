@@ -40,6 +40,9 @@ type Change struct {
 	Old engine.Object
 	// User who writes; only A7 looks at it.
 	User UserInfo
+	// MemoryLimit is how many bytes of memory the domain may take after the change, by engine.Domain.Size; 0: any number. A
+	// change that does not make the domain larger is within it.
+	MemoryLimit int64
 	// NamespaceTerminating says that the namespace is itself being deleted.
 	NamespaceTerminating bool
 	// Now is the time at which time windows are read.
@@ -88,6 +91,7 @@ func Review(d *engine.Domain, change Change) Result {
 		for _, rule := range rules {
 			result.add(rule.code, rule.check(r))
 		}
+		result.Errors = append(result.Errors, memory(r)...)
 	}
 	result.Warnings = warnings(r)
 	result.Claims = claims(r)

@@ -228,7 +228,9 @@ func (c *comparison) lookAtTypes(d *engine.Domain) {
 		for _, action := range engine.ActionsOf(t) {
 			classes[string(action.Name)] = action.Class
 		}
-		if c.recordTypes[name] || slices.ContainsFunc(t.Spec.Fields, func(f v1alpha1.Field) bool { return c.recordTypes[f.LinksTo] }) {
+		if c.recordTypes[name] || slices.ContainsFunc(t.Spec.Fields, func(f v1alpha1.Field) bool {
+			return c.recordTypes[f.LinksTo] || f.LinksToField != "" && len(c.recordTypes) > 0
+		}) {
 			c.linking = append(c.linking, name)
 		}
 	}

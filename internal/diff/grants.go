@@ -44,11 +44,11 @@ type grantKey struct {
 	restrictions *v1alpha1.Restrictions
 	scope        bool
 	class        v1alpha1.ActionClass
-	guards       string
+	guards       string // and the links that it follows
 }
 
 func (g *grants) of(given *engine.Grant, class v1alpha1.ActionClass) *Grant {
-	key := grantKey{given.Source, given.Rule, given.Restrictions, given.StaffScope, class, strings.Join(given.Guards, "\x00")}
+	key := grantKey{given.Source, given.Rule, given.Restrictions, given.StaffScope, class, strings.Join(given.Guards, "\x00") + "\x01" + given.Linked()}
 	if known, ok := g.known.Load(key); ok {
 		return known.(*Grant) //nolint:forcetypeassert // nothing else is stored
 	}

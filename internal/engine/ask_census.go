@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -16,15 +17,33 @@ type Census struct {
 	RoleUsers, RoleGroups map[string]int
 	// GroupMembers are known users in a group, by any way but group claims.
 	GroupMembers map[string]int
+	// Costly are groups whose memberCondition costs more than there is for a user, which then has no effective permissions:
+	// for each group the first such user.
+	Costly map[string]string
 }
+
+// errUncounted ends memberConditions when those of other users have cost all that there is.
+var errUncounted = errors.New("the memberConditions of all users together cost too much to be counted")
 
 // Census counts as of now. It looks at every known user. What memberConditions that cost too much for all users together
 // would add is not counted.
 func (d *Domain) Census(now time.Time) *Census {
-	c := &Census{RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{}}
-	budget := expr.Budget{}
-	for id := range d.users.all() {
+	c := &Census{RoleUsers: map[string]int{}, RoleGroups: map[string]int{}, GroupMembers: map[string]int{}, Costly: map[string]string{}}
+	users := d.users.all()
+	if len(d.conditional) > 0 {
+		users = d.users.sorted() // or it would be chance what is counted within the budget
+	}
+	left := expr.RequestLimit
+	for id := range users {
+		budget := expr.Budget{Limit: expr.CostLimit}
+		if left <= 0 {
+			budget.Interrupt = func() error { return errUncounted }
+		}
 		e := d.principalWithin(&budget, id, now)
+		if over := (*BudgetError)(nil); errors.As(budget.Err(), &over) {
+			c.costly(d, over.Program, id)
+		}
+		left -= budget.Spent()
 		c.Users++
 		if e.isAdmin() {
 			c.Admins++
@@ -45,6 +64,15 @@ func (d *Domain) Census(now time.Time) *Census {
 		}
 	}
 	return c
+}
+
+// costly notes the groups with a memberCondition that cost too much for a user.
+func (c *Census) costly(d *Domain, program *expr.Program, user string) {
+	for _, g := range d.conditional {
+		if _, known := c.Costly[g.ref.Name]; !known && g.condition.program == program {
+			c.Costly[g.ref.Name] = user
+		}
+	}
 }
 
 // RestrictedUsers is how many of the users a user permission of the domain restricts: the one that it names, or the

@@ -202,7 +202,7 @@ func (l *level) access(t *resourceType) v1alpha1.Access {
 // restrictedBy are the user permissions and strict types that act on an action of a type (S9); nil is any action.
 func (e *evaluation) restrictedBy(t *resourceType, a *action) []Ref {
 	var by []Ref
-	for r := range e.restrictionsOn(t, a).each {
+	for r := range e.restrictionsOn(e.domain, t, a).each {
 		for p := range r.permissions {
 			by = append(by, p.ref())
 		}

@@ -200,18 +200,68 @@ func (e *evaluation) conditionFilter(c *condition, object Ref, field string) (*f
 // linkFilters are what user permissions and strict types ask of the id and the link fields (S9).
 func (e *evaluation) linkFilters() (*filter.Tree, error) {
 	var links []*filter.Tree
-	for r := range e.restrictionsOn(e.resourceType, e.action).each {
-		ids, err := r.ids(e.domain)
+	set := e.restrictionsOn(e.domain, e.resourceType, e.action)
+	for r := range set.each {
+		if r.to != "" {
+			continue
+		}
+		tree, err := e.linkFilter(&r)
 		if err != nil {
 			return nil, err
 		}
-		field := filter.IDField
-		if r.link != nil {
-			field = &filter.Field{Path: r.link.path}
+		links = append(links, tree)
+	}
+	for k, i := range e.resourceType.dynamic {
+		tree, err := e.dynamicFilter(set, k, &e.resourceType.links[i])
+		if err != nil {
+			return nil, err
 		}
-		links = append(links, filter.Links(field, ids, r.link != nil && !r.deniesEmpty()))
+		links = append(links, tree)
 	}
 	return filter.All(links...), nil
+}
+
+// linkFilter is what one restriction asks.
+func (e *evaluation) linkFilter(r *restriction) (*filter.Tree, error) {
+	ids, err := r.ids(e.domain)
+	if err != nil {
+		return nil, err
+	}
+	field := filter.IDField
+	if r.link != nil {
+		field = &filter.Field{Path: r.link.path}
+	}
+	return filter.Links(field, ids, r.link != nil && !r.deniesEmpty()), nil
+}
+
+// dynamicFilter is what the restrictions ask of a dynamic link: of a type that is restricted, what they ask of it; of others,
+// nothing; and where there is no type, that there is no value.
+func (e *evaluation) dynamicFilter(set restrictions, k int, l *link) (*filter.Tree, error) {
+	by := &filter.Field{Path: []string{l.by}}
+	typed := []*filter.Tree{{Op: filter.StartsWith, Field: by, Value: ""}, {Op: filter.Ne, Field: by, Value: ""}} // a text
+	restricted := false
+	for r := range set.dynamicToAny(k) {
+		if len(l.path) > 1 {
+			return nil, &FilterError{r.appendBy(nil)[0], "", fmt.Sprintf(
+				"restricts %s, a dynamic link below another property, which no filter can express; ask about single records instead", l.field)}
+		}
+		tree, err := e.linkFilter(&r)
+		if err != nil {
+			return nil, err
+		}
+		restricted = true
+		typed = append(typed, filter.AnyOf(&filter.Tree{Op: filter.Ne, Field: by, Value: r.to}, tree))
+	}
+	if !restricted {
+		return filter.Constant(true), nil
+	}
+	field := &filter.Field{Path: l.path}
+	untyped := filter.AnyOf(&filter.Tree{Op: filter.Eq, Field: by}, &filter.Tree{Op: filter.Eq, Field: by, Value: ""})
+	return filter.AnyOf(
+		filter.All(untyped, filter.Links(field, nil, true)),
+		filter.All(typed...),
+		filter.Links(field, nil, false), // a list without a value
+	), nil
 }
 
 // refusal is the reason of a filter that lets nothing through.

@@ -110,7 +110,12 @@ type Grant struct {
 	Exempt bool
 
 	rule *rule
+	// linked are the declared links of the domain, where an expression follows links.
+	linked string
 }
+
+// Linked tells apart what grants that follow links depend on: the declared links of the domain. Empty for others.
+func (g *Grant) Linked() string { return g.linked }
 
 // Unconditional reports whether the grant is for every record, all fields, whatever is submitted.
 func (g *Grant) Unconditional(class v1alpha1.ActionClass) bool {
@@ -131,7 +136,7 @@ func (g *Grant) CoveredBy(others []*Grant, class v1alpha1.ActionClass) bool {
 	a := &action{class: class}
 	var fields fieldUnion
 	for _, other := range others {
-		if (!other.StaffScope || g.StaffScope) && guardsCover(other.Guards, g.Guards) && RestrictionsCover(other.Restrictions, g.Restrictions) &&
+		if other.linked == g.linked && (!other.StaffScope || g.StaffScope) && guardsCover(other.Guards, g.Guards) && RestrictionsCover(other.Restrictions, g.Restrictions) &&
 			other.rule.asksNoMore(g.rule, a, (*condition).impliedBy) {
 			if class == v1alpha1.ClassDelete {
 				return true
@@ -165,7 +170,10 @@ func (p *Principal) Grants(resourceType string) (grants map[string][]Grant, refu
 		}
 		for _, name := range t.names {
 			if a := t.actions[name]; g.rule.grants(a) {
-				given.Guards = t.guardTexts(a)
+				given.Guards, given.linked = t.guardTexts(a), ""
+				if given.Reads("resource", "links") || t.guardsReadLinks(a) {
+					given.linked = p.e.domain.linked
+				}
 				grants[name] = append(grants[name], given)
 			}
 		}
@@ -199,7 +207,7 @@ func (p *Principal) Restrictions(resourceType, action string) []Restriction {
 		return nil
 	}
 	var found []Restriction
-	for r := range p.e.restrictionsOn(t, t.actions[action]).each {
+	for r := range p.e.restrictionsOn(p.e.domain, t, t.actions[action]).each {
 		restriction := Restriction{Field: r.field(), Allow: r.target(), Strict: r.strict(), DeniesEmpty: r.deniesEmpty()}
 		for permission := range r.permissions {
 			restriction.UserPermissions = append(restriction.UserPermissions, permission.object())
@@ -249,6 +257,9 @@ func (p *Principal) DiffersOn(other *Principal) []string {
 				types[t.name] = true
 			}
 		}
+		if here.domain.linked != there.domain.linked || len(types) > 0 {
+			here.linkingTypes(types)
+		}
 		for set := range here.sources {
 			if slices.Contains(there.ruleSets(), set) {
 				continue
@@ -261,6 +272,23 @@ func (p *Principal) DiffersOn(other *Principal) []string {
 		}
 	}
 	return sortedKeys(types)
+}
+
+// linkingTypes adds the types on which decisions may depend on which other types there are, and on their links: those with
+// dynamic links, and those whose rules or guards follow links.
+func (e *evaluation) linkingTypes(to map[string]bool) {
+	for _, t := range e.domain.typeList {
+		follows := len(t.dynamic) > 0 || slices.ContainsFunc(t.guards, func(g guard) bool { return g.reads("resource", "links") })
+		for set := range e.sources {
+			follows = follows || slices.ContainsFunc(set.naming(t), func(r *rule) bool {
+				return r.condition.reads("resource", "links") ||
+					slices.ContainsFunc(r.validations, func(v validation) bool { return v.reads("resource", "links") })
+			})
+		}
+		if follows {
+			to[t.name] = true
+		}
+	}
 }
 
 func (p *principal) ruleSets() []*ruleSet {

@@ -73,7 +73,7 @@ func (d *Domain) EmptyLinksHint() (Ref, Problem, bool) {
 	for _, t := range d.typeList {
 		for i := range t.links {
 			l := &t.links[i]
-			if !restricted[l.target] || l.ignored || l.parent || d.policy.strict(l.target) {
+			if l.by != "" || !restricted[l.target] || l.ignored || l.parent || d.policy.strict(l.target) {
 				continue
 			}
 			hint := Problem{Message: fmt.Sprintf("emptyLinks is left open, so user permissions let through records of %s whose %s is empty; "+

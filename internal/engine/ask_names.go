@@ -297,6 +297,12 @@ func (c *nameChecker) ownFields(t *resourceType) {
 		}
 	}
 	check("spec.parentField", t.parent)
+	for i, f := range t.object.Spec.Fields {
+		if f.LinksToField != "" {
+			above := strings.LastIndexByte(string(f.Name), '.') + 1
+			check(fmt.Sprintf("spec.fields[%d].linksToField", i), string(f.Name)[:above]+f.LinksToField)
+		}
+	}
 	for i, field := range t.required {
 		check(fmt.Sprintf("spec.requiredReadFields[%d]", i), field)
 	}
@@ -370,6 +376,9 @@ func (c *nameChecker) restricted(path, id string) {
 
 // members tells of members of a group whom nothing else names, if a User has nearly that id.
 func (c *nameChecker) members(g *group) {
+	for i, m := range g.members {
+		c.similar(fmt.Sprintf("spec.members[%d].user", i), string(m.User))
+	}
 	if len(g.members)*c.domain.accounts.size > mostNear*10 {
 		return
 	}

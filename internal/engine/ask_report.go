@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/expr"
 )
 
 // Problem is something about one object that its author should know.
@@ -77,6 +78,9 @@ func (t *resourceType) report(d *Domain, r *Report, names *references) {
 	c.ownFields(t)
 	c.guards(t)
 	r.Advice = append(r.Advice, c.advice...)
+	for path, condition := range t.otherConditions {
+		r.Advice = append(r.Advice, costAdvice(path, condition.program)...)
+	}
 }
 
 func (r *role) report(d *Domain, report *Report, names *references) {
@@ -101,10 +105,16 @@ func (g *group) report(d *Domain, r *Report, names *references) {
 	c := nameChecker{domain: d, of: g.ref}
 	c.members(g)
 	r.Advice = append(d.ruleAdvice(g.ref, "spec.rules", &g.rules), c.advice...)
+	if g.condition != nil {
+		r.Advice = append(r.Advice, costAdvice("spec.memberCondition", g.condition.program)...)
+	}
 }
 
 func (a *account) report(d *Domain, r *Report, names *references) {
 	names.roles("spec.roles", a.roles)
+	c := nameChecker{domain: d, of: a.ref()}
+	c.similar("spec.id", a.id)
+	r.Advice = append(r.Advice, c.advice...)
 	if winner := d.accountOf(a.id); winner != nil && winner.ref() != a.ref() {
 		r.Problems = append(r.Problems, Problem{
 			Reason: v1alpha1.ReasonConflict, Path: "spec.id", Value: a.id,
@@ -127,6 +137,7 @@ func (p *userPermission) report(d *Domain, r *Report, names *references) {
 		c.actions("spec.actions", p.rare.actions, d.typesActedOn(p))
 	}
 	c.restricted("spec.user", p.user)
+	c.similar("spec.user", p.user)
 	c.values(p)
 	r.Advice = append(r.Advice, c.advice...)
 }
@@ -139,6 +150,7 @@ func (p *specialPermission) report(d *Domain, r *Report, names *references) {
 		c.areas(at+".areas", entry.Areas)
 	}
 	c.restricted("spec.user", string(p.spec.User))
+	c.similar("spec.user", string(p.spec.User))
 	r.Advice = append(r.Advice, c.advice...)
 	if !slices.ContainsFunc(p.spec.Permissions, func(entry v1alpha1.SpecialPermissionEntry) bool { return severity(entry.Access) >= 0 }) {
 		r.Advice = append(r.Advice, Problem{
@@ -366,7 +378,23 @@ func (r *references) rules(path string, rules []v1alpha1.Rule) {
 	}
 }
 
-// ruleAdvice returns advice about rules that give nothing, that name what nothing matches, and about read rules that leave
+// costAdvice returns advice about an expression that can become costly. program is nil for one that does not compile.
+func costAdvice(path string, program *expr.Program) []Problem {
+	if program == nil {
+		return nil
+	}
+	var advice []Problem
+	for _, over := range program.NestedLoops() {
+		advice = append(advice, Problem{
+			Reason: v1alpha1.ReasonCostlyExpression, Path: path, Value: program.Source(),
+			Message: fmt.Sprintf("loops over %s inside of another loop, which takes as many steps as the product of both lengths and is an error beyond %d; "+
+				"ask with `in` instead of the inner loop, or bound it first: %s.size() <= 100 && …", over, expr.CostLimit, over),
+		})
+	}
+	return advice
+}
+
+// ruleAdvice returns advice about expressions that can become costly, about rules that give nothing, that name what nothing matches, and about read rules that leave
 // out fields which clients need.
 func (d *Domain) ruleAdvice(of Ref, path string, set *ruleSet) []Problem {
 	c := nameChecker{domain: d, of: of}
@@ -374,6 +402,9 @@ func (d *Domain) ruleAdvice(of Ref, path string, set *ruleSet) []Problem {
 	advice := c.advice
 	for i, r := range set.rules {
 		at := fmt.Sprintf("%s[%d]", path, i)
+		for expression, program := range r.expressions() {
+			advice = append(advice, costAdvice(at+expression, program)...)
+		}
 		if r.access == v1alpha1.AccessNone {
 			advice = append(advice, Problem{
 				Reason: v1alpha1.ReasonPointlessRules, Path: at + ".access", Value: string(r.access),

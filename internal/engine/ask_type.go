@@ -185,7 +185,7 @@ func (e *evaluation) mayPassUserPermissions() bool {
 
 // mayCreate reports whether a new record may be in Allowed(C): it needs a parent there.
 func (e *evaluation) mayCreate() bool {
-	for own := range e.restrictionsOn(e.resourceType, e.action).own {
+	for own := range e.restrictionsOn(e.domain, e.resourceType, e.action).own {
 		if !e.mayCreateWithin(&own) {
 			return false
 		}

@@ -30,10 +30,16 @@ func BenchmarkDecideCondition(b *testing.B) {
 		"hours":             {condition: "now.getHours() < 18"},
 		"context, missing":  {condition: "context.mfa == true", denied: true},
 		"property, missing": {condition: "resource.properties.nope == 1", denied: true},
+		"link":              {condition: "resource.links.customer.country == 'DE'"},
+		"two links":         {condition: "resource.links.customer.links.territory.region == 'emea'"},
+		"tree":              {condition: "under('territory', resource.properties.territory, 't1')"},
 	}
 	for name, tc := range cases {
 		d := engine.Compile([]engine.Object{
-			MakeResourceType("doc").Obj(),
+			MakeResourceType("doc").Link("customer", "customer").Obj(), MakeResourceType("customer").Link("territory", "territory").Obj(),
+			MakeResourceType("territory").Tree("parent").Obj(),
+			MakeRecordSet("customers", "customer").Record("c1", "", map[string]any{"country": "DE", "territory": "t3"}).Obj(),
+			MakeRecordSet("territories", "territory").Record("t1", "", nil).Record("t2", "t1", nil).Record("t3", "t2", map[string]any{"region": "emea"}).Obj(),
 			MakeRole("r").Rule(MakeRule("doc").Actions("*").Condition(tc.condition).Obj()).Obj(),
 			MakeUser("ann").Roles("r").Attribute("limit", 100).Obj(),
 			MakeGroup("sales").Members("ann").Obj(), MakeGroup("crew").Members("ann").Obj(),
@@ -42,7 +48,7 @@ func BenchmarkDecideCondition(b *testing.B) {
 			Subject: engine.Subject{Type: "user", ID: "ann"},
 			Action:  engine.Action{Name: "read"},
 			Resource: engine.Resource{Type: "doc", ID: "d1", Properties: map[string]any{
-				"owner": "ann", "status": "open", "team": "sales", "total": int64(99), "kind": "invoice",
+				"owner": "ann", "status": "open", "team": "sales", "total": int64(99), "kind": "invoice", "customer": "c1", "territory": "t3",
 			}},
 			Context: map[string]any{"ip": "192.0.2.1"},
 		}

@@ -19,6 +19,7 @@ type resourceType struct {
 	actions   map[string]*action
 	names     []string // of the actions, sorted
 	links     []link
+	dynamic   []int // which of them are dynamic
 	guards    []guard
 	parent    string // parentField, or empty
 	required  []string
@@ -42,9 +43,10 @@ func (a *action) writes() bool {
 type link struct {
 	field   string
 	path    []string
-	target  string
-	ignored bool // by user permissions
-	parent  bool // it is the type's parentField
+	target  string // empty for a dynamic link
+	by      string // of a dynamic link: the field beside it that holds the name of the type
+	ignored bool   // by user permissions
+	parent  bool   // it is the type's parentField
 }
 
 // usualActions are those of a type that declares none.
@@ -96,17 +98,36 @@ func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 				Message: "must be a property's name, or names joined by dots, such as items.warehouse",
 			})
 		}
-		if f.LinksTo == "" {
+		if f.LinksTo == "" && f.LinksToField == "" {
 			continue
+		}
+		by := f.LinksToField
+		switch {
+		case f.LinksTo != "" && by != "":
+			t.problems = append(t.problems, Problem{
+				Reason: v1alpha1.ReasonInvalid, Path: fmt.Sprintf("spec.fields[%d].linksToField", i), Value: by,
+				Message: "give linksTo or linksToField, not both; linksToField counts",
+			})
+		case by != "" && (!validPath(by) || strings.Contains(by, ".")):
+			t.problems = append(t.problems, Problem{
+				Reason: v1alpha1.ReasonInvalid, Path: fmt.Sprintf("spec.fields[%d].linksToField", i), Value: by,
+				Message: "must be the name of one property, without dots or spaces: it stands beside the field, in the same object",
+			})
 		}
 		// A malformed path stays: nothing is found at it, so who is restricted gets nothing by it.
 		t.links = append(t.links, link{
 			field:   string(f.Name),
 			path:    strings.Split(string(f.Name), "."),
 			target:  f.LinksTo,
+			by:      by,
 			ignored: f.IgnoreUserPermissions,
 			parent:  string(f.Name) == object.Spec.ParentField,
 		})
+		if by != "" {
+			last := len(t.links) - 1
+			t.links[last].target = ""
+			t.dynamic = append(t.dynamic, last)
+		}
 	}
 	for i := range object.Spec.Guards {
 		t.guards = append(t.guards, compileGuard(i, &object.Spec.Guards[i], &t.problems))

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 
@@ -145,6 +146,25 @@ func compileRule(index int, at string, source *v1alpha1.Rule, problems *[]Proble
 		r.computed = append(r.computed, computedPreset{key, string(source.PresetExpressions[key]), program})
 	}
 	return r
+}
+
+// expressions are the rule's expressions by their path in it, in its order; nil for one that does not compile.
+func (r *rule) expressions() iter.Seq2[string, *expr.Program] {
+	return func(yield func(string, *expr.Program) bool) {
+		if r.condition != nil && !yield(".condition", r.condition.program) {
+			return
+		}
+		for i := range r.validations {
+			if !yield(fmt.Sprintf(".validations[%d].expression", i), r.validations[i].program) {
+				return
+			}
+		}
+		for i := range r.computed {
+			if !yield(".presetExpressions["+r.computed[i].key+"]", r.computed[i].program) {
+				return
+			}
+		}
+	}
 }
 
 // compileCondition compiles an expression that gives a bool; nil where there is none.

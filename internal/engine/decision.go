@@ -94,7 +94,7 @@ type Violation struct {
 	Field string
 	// Value found there; nil where it is empty or missing.
 	Value any
-	// Allow is the restricted resource type.
+	// Allow is the restricted resource type; "*" for a dynamic link whose type is not known.
 	Allow string
 	Cause ViolationCause
 }

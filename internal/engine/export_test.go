@@ -12,3 +12,15 @@ func (d *Domain) DecideByPlan(req *Request, now time.Time) (decision Decision, d
 const MaxPlans = maxPlans
 
 func (d *Domain) Plans() int { return int(d.generation.plans.Load()) }
+
+// ParseValues has every JSON value of users and records parsed, as when each was asked for.
+func ParseValues(d *Domain) {
+	for _, a := range d.accounts.all() {
+		a.attributes.get()
+	}
+	for _, set := range d.recordSets.all() {
+		for i := range set.records {
+			set.records[i].properties.get()
+		}
+	}
+}

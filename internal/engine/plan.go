@@ -154,6 +154,7 @@ func (p *plan) answerTo(d *Domain, req *Request, u *user, now time.Time) *Decisi
 	in.Subject.Groups, in.Subject.Roles = p.groupNames, p.roleNames
 	in.Action.Name, in.Action.Properties = req.Action.Name, req.Action.Properties
 	in.Resource.Type, in.Resource.ID, in.Resource.Properties.Over = req.Resource.Type, req.Resource.ID, req.Resource.Properties
+	in.Resource.Records = recordsOf{d}
 	in.Context, in.Now = req.Context, now
 	if account := u.account(); account != nil && p.attributes {
 		in.Subject.Attributes = account.attributes.get()

@@ -85,7 +85,7 @@ func (d *Domain) violatesRestrictions(req *Request, u *user, roles *roleSet, p *
 	who, _ := principals.Get().(*principal)
 	*who = principal{user: u, roleSet: roles, at: at, policy: d.policy}
 	defer principals.Put(who)
-	check := restrictionCheck{restrictions: who.restrictionsOn(p.resourceType, p.action), domain: d, unread: req.Resource.ID}
+	check := restrictionCheck{restrictions: who.restrictionsOn(d, p.resourceType, p.action), domain: d, unread: req.Resource.ID}
 	check.record(decision, req.Resource.ID)
 	check.properties(decision, expr.Properties{Over: req.Resource.Properties}, false)
 	if len(decision.Violations) == 0 {

@@ -79,3 +79,13 @@ func (t *resourceType) guardTexts(a *action) []string {
 	}
 	return conditions
 }
+
+// guardsReadLinks reports whether a guard that names an action follows links.
+func (t *resourceType) guardsReadLinks(a *action) bool {
+	for g := range t.guardsOf(a) {
+		if g.reads("resource", "links") {
+			return true
+		}
+	}
+	return false
+}

@@ -169,7 +169,9 @@ func (e *evaluation) expressionInput() *expr.Input {
 	}
 	slices.Sort(in.Subject.Roles)
 	in.Action = expr.Action{Name: e.request.Action.Name, Properties: e.request.Action.Properties}
-	in.Resource = expr.Resource{Type: e.request.Resource.Type, ID: e.request.Resource.ID, Unknown: e.unknown}
+	in.Resource = expr.Resource{
+		Type: e.request.Resource.Type, ID: e.request.Resource.ID, Records: recordsOf{e.domain}, Unknown: e.unknown,
+	}
 	return in
 }
 

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/expr"
@@ -10,7 +12,7 @@ import (
 
 // checkUserPermissions is S9: user permissions and strict link types restrict records, whatever granted the action.
 func (e *evaluation) checkUserPermissions() bool {
-	set := e.restrictionsOn(e.resourceType, e.action)
+	set := e.restrictionsOn(e.domain, e.resourceType, e.action)
 	if e.action.writes() && !set.any() {
 		return false // it is not worth working out what would be stored
 	}
@@ -65,15 +67,20 @@ func (c *restrictionCheck) fail(d *Decision, r *restriction, field string, value
 	}
 	d.DecidedBy = r.appendBy(d.DecidedBy)
 	v := Violation{Field: field, Value: value, Allow: r.target(), Cause: cause}
+	if d.violated(v) && c.trace != nil {
+		c.traceViolation(r, v)
+	}
+}
+
+// violated adds a violation; false if it is there already.
+func (d *Decision) violated(v Violation) bool {
 	for i := range d.Violations {
 		if reflect.DeepEqual(d.Violations[i], v) {
-			return
+			return false
 		}
 	}
 	d.Violations = append(d.Violations, v)
-	if c.trace != nil {
-		c.traceViolation(r, v)
-	}
+	return true
 }
 
 // settleDenial makes a decision of what failed.
@@ -154,19 +161,121 @@ func sameLink(a, b any) bool {
 func (c *restrictionCheck) properties(d *Decision, p expr.Properties, create bool) {
 	for i := 1; i < c.len(); i++ {
 		r, ok := c.place(i)
-		if !ok || r.link == nil {
+		if !ok || r.link == nil || r.link.by != "" {
 			continue
 		}
-		value, known := p.Get(r.link.path[0])
-		if !known && c.unread != "" {
-			p.Base, c.unread = c.domain.storedRecord(c.on, c.unread), ""
-			value, known = p.Get(r.link.path[0])
-		}
+		value, known := c.look(&p, r.link.path[0])
 		if !known {
 			c.value(d, &r, filter.Unknown, nil, create)
 			continue
 		}
 		filter.WalkLink(value, r.link.path[1:], func(found filter.Found, value any) { c.value(d, &r, found, value, create) })
+	}
+	for k, i := range c.on.dynamic {
+		dynamic := dynamicCheck{c, d, k, &c.on.links[i], create && !c.unknown}
+		for range c.dynamicToAny(k) {
+			dynamic.properties(&p)
+			break
+		}
+	}
+}
+
+// look gives a property, of the RecordSet too, which is looked at only now.
+func (c *restrictionCheck) look(p *expr.Properties, name string) (value any, known bool) {
+	value, known = p.Get(name)
+	if !known && c.unread != "" {
+		p.Base, c.unread = c.domain.storedRecord(c.on, c.unread), ""
+		value, known = p.Get(name)
+	}
+	return value, known
+}
+
+// dynamicCheck holds the values of a dynamic link, of which some type is restricted, against the restrictions of the types
+// that stand beside them.
+type dynamicCheck struct {
+	*restrictionCheck
+	decision *Decision
+	k        int // which dynamic link
+	link     *link
+	// create means that what is unknown is empty.
+	create bool
+}
+
+// properties checks all values of the link.
+func (c dynamicCheck) properties(p *expr.Properties) {
+	path := c.link.path
+	value, known := c.look(p, path[0])
+	if len(path) == 1 {
+		by, typed := c.look(p, c.link.by)
+		c.beside(value, known, by, typed)
+		return
+	}
+	if !known {
+		c.beside(nil, false, nil, false)
+		return
+	}
+	last := len(path) - 1
+	filter.WalkLink(value, path[1:last], func(found filter.Found, holder any) {
+		object, isObject := holder.(map[string]any)
+		switch {
+		case found == filter.Unknown:
+			c.beside(nil, false, nil, false)
+		case found == filter.Empty:
+			c.beside(nil, true, nil, true)
+		case !isObject:
+			c.failAny(c.link.field, holder, CauseNotAllowed)
+		default:
+			value, known := object[path[last]]
+			by, typed := object[c.link.by]
+			c.beside(value, known, by, typed)
+		}
+	})
+}
+
+// beside checks what stands at one place of the link, with the type beside it.
+func (c dynamicCheck) beside(value any, known bool, by any, typed bool) {
+	if !known {
+		found := filter.Unknown
+		if c.create {
+			found = filter.Empty
+		}
+		c.value(found, nil, by, typed || c.create)
+		return
+	}
+	filter.WalkLink(value, nil, func(found filter.Found, value any) { c.value(found, value, by, typed || c.create) })
+}
+
+func (c dynamicCheck) value(found filter.Found, value, by any, typed bool) {
+	name, isText := by.(string)
+	switch {
+	case !typed:
+		path := append(slices.Clone(c.link.path[:len(c.link.path)-1]), c.link.by)
+		c.failAny(strings.Join(path, "."), nil, CauseMissing)
+	case isEmpty(by) && found == filter.Empty:
+	case isEmpty(by) && found == filter.Unknown:
+		c.failAny(c.link.field, nil, CauseMissing)
+	case isEmpty(by) || !isText:
+		c.failAny(c.link.field, value, CauseNotAllowed)
+	default:
+		for r := range c.dynamicTo(c.k, name) {
+			c.restrictionCheck.value(c.decision, &r, found, value, c.create)
+		}
+	}
+}
+
+// failAny adds a value that may be a record of any type, so that every restriction may forbid it. looked is what is missing
+// with CauseMissing.
+func (c dynamicCheck) failAny(looked string, value any, cause ViolationCause) {
+	if cause == CauseMissing {
+		c.decision.MissingProperties = append(c.decision.MissingProperties, looked)
+	}
+	v := Violation{Field: c.link.field, Value: value, Allow: v1alpha1.Any, Cause: cause}
+	isNew := c.decision.violated(v)
+	for r := range c.dynamicToAny(c.k) {
+		c.decision.DecidedBy = r.appendBy(c.decision.DecidedBy)
+		if isNew && c.trace != nil {
+			c.traceViolation(&r, v)
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (e *evaluation) defaults() map[string]any {
 	}
 	e.defaultsMade = true
 	for _, l := range e.resourceType.links {
-		if l.ignored || len(l.path) > 1 {
+		if l.ignored || l.by != "" || len(l.path) > 1 {
 			continue
 		}
 		for p := range e.userPermissions(l.target, e.resourceType, e.action) {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -29,8 +30,12 @@ type Domain struct {
 
 	// What follows is derived from the above.
 
-	users   table[*user] // known users by id
-	records table[*records]
+	specSize int64 // of all objects
+
+	users table[*user] // known users by id
+	// oddUsers are those among them that are not their own plainID, sorted, by that.
+	oddUsers table[[]string]
+	records  table[*records]
 	// recordState identifies one state of all records.
 	recordState uint64
 	// admin and public are the built-in roles, if there is a policy and no object defines them.
@@ -45,6 +50,7 @@ type Domain struct {
 	// typeList has the types that count sorted by what they are called, typeIndex by that name.
 	typeList   []*resourceType
 	typeIndex  map[string]*resourceType
+	linked     string // the declared links of all types: what conditions that follow links depend on
 	generation *generation
 	// terminating means that the namespace is being deleted (S0).
 	terminating bool
@@ -308,7 +314,9 @@ type builder struct {
 	users              *tableEdit[*user]
 	records            *tableEdit[*records]
 	groupRestrictions  *tableEdit[[]*userPermission]
+	oddUsers           *tableEdit[[]string]
 
+	specSize      int64
 	ownUsers      map[string]*user // copies that the builder may change
 	recordEdits   map[string]recordsEdit
 	all           bool            // everybody is affected
@@ -319,9 +327,11 @@ type builder struct {
 func newBuilder(d *Domain) *builder {
 	b := &builder{
 		old:               d,
+		specSize:          d.specSize,
 		users:             edit(d.users),
 		records:           edit(d.records),
 		groupRestrictions: edit(d.groupRestrictions),
+		oddUsers:          edit(d.oddUsers),
 		ownUsers:          map[string]*user{},
 		recordEdits:       map[string]recordsEdit{},
 		changedGroups:     map[string]bool{},
@@ -493,6 +503,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		} else {
 			b.users.delete(id)
 		}
+		b.oddUser(id, u.named())
 	}
 	for name, of := range b.recordEdits {
 		if next := of.next(); next.byID.size == 0 {
@@ -502,9 +513,11 @@ func (b *builder) finish() (*Domain, *Delta) {
 		}
 	}
 	d := &Domain{
+		specSize:          b.specSize,
 		users:             b.users.next,
 		records:           b.records.next,
 		groupRestrictions: b.groupRestrictions.next,
+		oddUsers:          b.oddUsers.next,
 
 		policy:      b.old.policy,
 		within:      b.old.within,
@@ -512,6 +525,7 @@ func (b *builder) finish() (*Domain, *Delta) {
 		conditional: b.old.conditional,
 		typeList:    b.old.typeList,
 		typeIndex:   b.old.typeIndex,
+		linked:      b.old.linked,
 		generation:  b.old.generation,
 		recordState: b.old.recordState,
 	}
@@ -552,6 +566,15 @@ func (d *Domain) buildTypes() {
 		}
 	}
 	d.typeList = slices.SortedFunc(maps.Values(d.typeIndex), func(a, b *resourceType) int { return cmp.Compare(a.name, b.name) })
+	var linked strings.Builder
+	for _, t := range d.typeList {
+		for i := range t.links {
+			if l := &t.links[i]; len(l.path) == 1 {
+				fmt.Fprintf(&linked, "%q %q %q %q\n", t.name, l.field, l.target, l.by)
+			}
+		}
+	}
+	d.linked = linked.String()
 }
 
 // buildRoles adds the built-in roles (S3): they exist with a policy, and objects of their names replace them.

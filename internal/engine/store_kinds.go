@@ -107,10 +107,14 @@ func (k kindOf[O, C]) finish(b *builder, d *Domain) { *k.table(d) = (*k.edits(b)
 
 func (k kindOf[O, C]) apply(b *builder, name string, object Object) {
 	edits := *k.edits(b)
-	before, _ := edits.get(name)
+	before, known := edits.get(name)
+	if known {
+		b.specSize -= specSize(before)
+	}
 	var after C
 	if typed, ok := object.(O); ok {
 		after = k.compile(typed)
+		b.specSize += specSize(after)
 		edits.set(name, after)
 	} else {
 		edits.delete(name)

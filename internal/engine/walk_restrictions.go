@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
@@ -18,6 +19,8 @@ type restriction struct {
 	action *action
 	// link is the field; nil for the record itself.
 	link *link
+	// to is the type of the record that a dynamic link may name; empty for others.
+	to string
 	// first of the user permissions; nil where there are none, and the type is strict.
 	first *userPermission
 }
@@ -27,14 +30,21 @@ type restrictions struct {
 	*principal
 	on     *resourceType
 	action *action // nil: any
+	// types are those that a dynamic link may lead to: all of the domain. Nil where there is none.
+	types []*resourceType
 }
 
-func (p *principal) restrictionsOn(t *resourceType, a *action) restrictions {
-	return restrictions{p, t, a}
+func (p *principal) restrictionsOn(d *Domain, t *resourceType, a *action) restrictions {
+	r := restrictions{p, t, a, nil}
+	if len(t.dynamic) > 0 {
+		r.types = d.typeList
+	}
+	return r
 }
 
-// places is the number of places that may be restricted: the record itself, and every declared link.
-func (r restrictions) places() int { return 1 + len(r.on.links) }
+// places is the number of places that may be restricted: the record itself, every declared link, and every dynamic link
+// once for each type that it may lead to.
+func (r restrictions) places() int { return 1 + len(r.on.links) + len(r.on.dynamic)*len(r.types) }
 
 // len is the number of places, once for the principal and once for each group that restricts by itself.
 func (r restrictions) len() int { return r.places() * (1 + len(r.alsoRestricted)) }
@@ -44,20 +54,62 @@ func (r restrictions) len() int { return r.places() * (1 + len(r.alsoRestricted)
 func (r restrictions) place(i int) (restriction, bool) {
 	if i >= r.places() {
 		// What is surely allowed is so whether or not the subject is in the group, which adds to it if anything.
-		also := restrictions{r.alsoRestricted[i/r.places()-1], r.on, r.action}
+		also := restrictions{r.alsoRestricted[i/r.places()-1], r.on, r.action, r.types}
 		restriction, _ := also.place(i % r.places())
 		return restriction, restriction.first != nil && r.firstFor(restriction.target()) == nil
 	}
 	if i == 0 {
-		own := restriction{r.principal, r.on, r.action, nil, r.firstFor(r.on.name)}
+		own := restriction{r.principal, r.on, r.action, nil, "", r.firstFor(r.on.name)}
 		return own, own.first != nil
 	}
+	if i > len(r.on.links) {
+		return r.dynamicPlace(i - 1 - len(r.on.links))
+	}
 	l := &r.on.links[i-1]
+	if l.ignored || l.parent || l.by != "" {
+		return restriction{}, false
+	}
+	linked := restriction{r.principal, r.on, r.action, l, "", r.firstFor(l.target)}
+	return linked, linked.first != nil || r.policy.strict(l.target)
+}
+
+// dynamicPlace is the restriction of a dynamic link that leads to a type.
+func (r restrictions) dynamicPlace(i int) (restriction, bool) {
+	l, to := &r.on.links[r.on.dynamic[i/len(r.types)]], r.types[i%len(r.types)].name
 	if l.ignored || l.parent {
 		return restriction{}, false
 	}
-	linked := restriction{r.principal, r.on, r.action, l, r.firstFor(l.target)}
-	return linked, linked.first != nil || r.policy.strict(l.target)
+	linked := restriction{r.principal, r.on, r.action, l, to, r.firstFor(to)}
+	return linked, linked.first != nil || r.policy.strict(to)
+}
+
+// dynamicTo yields the restrictions of the kth dynamic link where it leads to a type: by place, one for the principal and one
+// for each group that restricts by itself.
+func (r restrictions) dynamicTo(k int, to string) func(yield func(restriction) bool) {
+	return func(yield func(restriction) bool) {
+		at, known := slices.BinarySearchFunc(r.types, to, func(t *resourceType, name string) int { return strings.Compare(t.name, name) })
+		if !known {
+			return // a type that the domain does not have is not restricted
+		}
+		for i := 1 + len(r.on.links) + k*len(r.types) + at; i < r.len(); i += r.places() {
+			if restriction, ok := r.place(i); ok && !yield(restriction) {
+				return
+			}
+		}
+	}
+}
+
+// dynamicToAny yields the restrictions of the kth dynamic link, whichever type it leads to.
+func (r restrictions) dynamicToAny(k int) func(yield func(restriction) bool) {
+	return func(yield func(restriction) bool) {
+		for _, t := range r.types {
+			for restriction := range r.dynamicTo(k, t.name) {
+				if !yield(restriction) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // own yields the restrictions of the record itself.
@@ -104,6 +156,9 @@ func (r restrictions) firstFor(target string) *userPermission {
 func (r *restriction) target() string {
 	if r.link == nil {
 		return r.on.name
+	}
+	if r.to != "" {
+		return r.to
 	}
 	return r.link.target
 }
@@ -287,7 +342,8 @@ func Restricts(p *v1alpha1.UserPermission, t *v1alpha1.ResourceType) bool {
 	permission := compileUserPermission(p)
 	permission.window = always
 	who := principal{user: &user{permissions: []*userPermission{permission}}, roleSet: &roleSet{}, policy: empty.policy}
-	return who.restrictionsOn(compileResourceType(t), nil).any()
+	on := restrictions{&who, compileResourceType(t), nil, []*resourceType{{name: permission.allow}}}
+	return on.any()
 }
 
 // IsStrict reports whether links to a type are strict.

@@ -115,6 +115,7 @@ var charges = map[string]func(a *account, args []ref.Val) (cost, made int){
 	overloads.TimeGetMinutes:       chargeZone,
 	overloads.TimeGetSeconds:       chargeZone,
 	overloads.TimeGetMilliseconds:  chargeZone,
+	underRecords:                   chargeUnder,
 	"charAt":                       chargeText,
 	"lowerAscii":                   chargeText,
 	"upperAscii":                   chargeText,

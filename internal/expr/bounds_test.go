@@ -25,7 +25,7 @@ var constantWork = []string{
 	operators.Index, operators.OptIndex, operators.OptSelect,
 	operators.OldIn, overloads.DeprecatedIn, // no syntax calls them
 	overloads.TypeConvertDyn, overloads.TypeConvertType,
-	"hasValue", "value", "or", "orValue", "optional.none", "optional.of", "optional.ofNonZeroValue", "optional.unwrap", "unwrapOpt", "first", "last",
+	"hasValue", "value", "or", "orValue", "optional.none", "optional.of", "optional.ofNonZeroValue", "optional.unwrap", "unwrapOpt", "first", "last", linkIDName,
 }
 
 func TestEveryFunctionIsCharged(t *testing.T) {

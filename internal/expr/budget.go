@@ -62,6 +62,9 @@ func (b *Budget) Err() error {
 	return b.err
 }
 
+// Spent is what the expressions have cost so far.
+func (b *Budget) Spent() int { return b.spent }
+
 // culprit returns the expression that has cost most so far; nil if none has.
 func (b *Budget) culprit() *Program {
 	var most *Program

@@ -97,6 +97,10 @@ func compile(place Place, source string) (*Program, error) {
 	if out := checked.OutputType(); place != Preset && !out.IsExactType(types.BoolType) && !out.IsExactType(types.DynType) {
 		return nil, &Error{Message: fmt.Sprintf("must give a bool, not %s", out)}
 	}
+	if links := wholeLinks(checked.NativeRep()); links != nil {
+		return nil, errorAt(checked.NativeRep().SourceInfo().GetStartLocation(links.ID()),
+			"resource.links is not a value of its own; name a link, such as resource.links.customer")
+	}
 	program, err := env.Program(checked, programOptions(place, checked.NativeRep())...)
 	if err != nil { // a constant that is no time, duration, number or regular expression
 		var at *types.Err
@@ -284,6 +288,7 @@ var environments = sync.OnceValue(func() map[Place]*cel.Env {
 		cel.DefaultUTCTimeZone(true),
 		cel.EnableMacroCallTracking(), // filters print parts of expressions
 		ext.Strings(),
+		cel.Lib(linkLibrary{}),
 		cel.Variable("context", properties),
 		cel.Variable("now", cel.TimestampType),
 	}

@@ -24,6 +24,7 @@ type fastNode struct {
 	set     *fastSet            // of fastInSet: the list
 	first   rune                // of fastLetters: the first of the letters that it changes
 	part    func(time.Time) int // of fastTimePart
+	links   []string            // of fastLinked: the link fields, one after the other; value is the name of what is selected
 }
 
 // fastOp is what a fastNode does with its operands.
@@ -50,6 +51,9 @@ const (
 	fastLength                 // size(a)
 	fastParse                  // timestamp(a)
 	fastTimePart               // a.getHours() and its like
+	fastLinkID                 // linkID(a)
+	fastLinked                 // resource.links.customer.name
+	fastUnder                  // under(value, a, b)
 
 	// Variables, and their fields.
 	fastSubjectType
@@ -104,8 +108,8 @@ var fastShapes = map[string]fastShape{
 	"upperAscii":            {fastNode: fastNode{op: fastLetters, first: 'a'}, args: 1, cost: 1 + fastScan + fastSize},
 	"hasValue":              {fastNode: fastNode{op: fastHas}, args: 1, cost: 1, optional: true},
 	"orValue":               {fastNode: fastNode{op: fastOrValue}, args: 2, cost: 1, optional: true},
-	"size":                  {fastNode: fastNode{op: fastLength}, args: 1, cost: 1},
-	"timestamp":             {fastNode: fastNode{op: fastParse}, args: 1, cost: 1},
+	"size":                  {fastNode: fastNode{op: fastLength}, args: 1, cost: 1 + fastScan},
+	"timestamp":             {fastNode: fastNode{op: fastParse}, args: 1, cost: 1 + fastScan},
 	"getFullYear":           {fastNode: fastNode{op: fastTimePart, part: time.Time.Year}, args: 1, cost: 1},
 	"getMonth":              {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return int(t.Month()) - 1 }}, args: 1, cost: 1},
 	"getDate":               {fastNode: fastNode{op: fastTimePart, part: time.Time.Day}, args: 1, cost: 1},
@@ -115,6 +119,7 @@ var fastShapes = map[string]fastShape{
 	"getHours":              {fastNode: fastNode{op: fastTimePart, part: time.Time.Hour}, args: 1, cost: 1},
 	"getMinutes":            {fastNode: fastNode{op: fastTimePart, part: time.Time.Minute}, args: 1, cost: 1},
 	"getSeconds":            {fastNode: fastNode{op: fastTimePart, part: time.Time.Second}, args: 1, cost: 1},
+	linkIDName:              {fastNode: fastNode{op: fastLinkID}, args: 1, cost: 1},
 	"getMilliseconds":       {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return t.Nanosecond() / 1e6 }}, args: 1, cost: 1},
 }
 
@@ -150,8 +155,12 @@ func (c *fastCompiler) node(e ast.Expr, optional bool) *fastNode {
 		switch {
 		case !e.AsSelect().IsTestOnly():
 		case fastVariableOf(e) != fastConst: // a variable has all its fields
+			c.cost += 2
 			return constant(fastTruth(true))
 		default: // has()
+			if n := c.hasLinked(e.AsSelect()); n != nil {
+				return n
+			}
 			n := c.selection(e.AsSelect().Operand(), c.named(e.AsSelect().FieldName()))
 			if n == nil || n.lenient {
 				return nil
@@ -160,6 +169,9 @@ func (c *fastCompiler) node(e ast.Expr, optional bool) *fastNode {
 			return &fastNode{op: fastHas, a: n}
 		}
 	case ast.CallKind:
+		if e.AsCall().FunctionName() == underRecords {
+			return c.under(e.AsCall().Args())
+		}
 		if shape, ok := fastShapes[e.AsCall().FunctionName()]; ok {
 			return c.call(e.AsCall(), shape)
 		}
@@ -306,6 +318,13 @@ func (c *fastCompiler) path(e ast.Expr) *fastNode {
 	}
 	switch e.Kind() {
 	case ast.SelectKind:
+		if links, name := linkPath(e); name != "" {
+			n := c.linked(links, name)
+			n.lenient = false
+			return n
+		} else if links != nil {
+			return nil // the record as a whole
+		}
 		if !e.AsSelect().IsTestOnly() {
 			return c.selection(e.AsSelect().Operand(), c.named(e.AsSelect().FieldName()))
 		}
@@ -367,4 +386,59 @@ func (c *fastCompiler) indexed(index ast.Expr) fastNode {
 		return fastNode{op: fastSelect, b: c.node(index, false)}
 	}
 	return fastNode{}
+}
+
+// linkPath reads resource.links.customer.links.territory.name as the links, and the name of what is selected of the last
+// record: empty for the record as a whole. It is nil for what is no such path.
+func linkPath(e ast.Expr) (links []string, name string) {
+	names, indexes, ok := chain(e)
+	if !ok || len(indexes) > 0 || isOptional(e) || len(names) < 3 || names[0] != "resource" {
+		return nil, ""
+	}
+	for names = names[1:]; len(names) > 1 && names[0] == "links"; names = names[2:] {
+		links = append(links, names[1])
+	}
+	if len(links) == 0 || len(links) > maxLinks || len(names) > 1 {
+		return nil, ""
+	}
+	if len(names) == 1 {
+		name = names[0]
+	}
+	return links, name
+}
+
+// hasLinked is the node of has() of a linked record, or of what it has; nil for others.
+func (c *fastCompiler) hasLinked(e ast.SelectExpr) *fastNode {
+	links, name := linkPath(e.Operand())
+	switch {
+	case isLinks(e.Operand()):
+		return &fastNode{op: fastHas, a: c.linked([]string{e.FieldName()}, "")}
+	case name == "links" && len(links) < maxLinks:
+		return &fastNode{op: fastHas, a: c.linked(append(links, e.FieldName()), "")}
+	case links != nil && name == "":
+		return &fastNode{op: fastHas, a: c.linked(links, e.FieldName())}
+	}
+	return nil
+}
+
+// isLinks reports whether a part is resource.links.
+func isLinks(e ast.Expr) bool {
+	names, indexes, ok := chain(e)
+	return ok && len(indexes) == 0 && len(names) == 2 && names[0] == "resource" && names[1] == "links"
+}
+
+// linked is the node of what a linked record has by a name, or of the record where that is empty. What is not there is absent.
+func (c *fastCompiler) linked(links []string, name string) *fastNode {
+	c.cost += 2 + 3*len(links)
+	return &fastNode{op: fastLinked, lenient: true, links: links, value: fastValue{text: name}}
+}
+
+// under is the node of under, of a type that is written out.
+func (c *fastCompiler) under(args []ast.Expr) *fastNode {
+	n := &fastNode{op: fastUnder, value: fastLiteral(args[1])}
+	if n.a, n.b = c.node(args[2], false), c.node(args[3], false); n.value.kind != fastText || n.a == nil || n.b == nil {
+		return nil
+	}
+	c.cost += 2 + fastSize
+	return n
 }

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,10 @@ func (m maker) condition(depth int) string {
 			func() string { return "has(" + m.container() + "." + m.name() + ")" },
 			func() string { return m.optional() + ".hasValue()" },
 			func() string { return "has(" + m.optional() + "." + m.name() + ")" },
+			func() string { return "has(" + m.linked() + oneOf(m, "", "."+m.name(), ".id", ".links") + ")" },
+			func() string {
+				return "under(" + oneOf(m, "'t'", "'t'", "'u'", "resource.type") + ", " + operand() + ", " + operand() + ")"
+			},
 			m.path,
 		)()
 	}
@@ -68,7 +73,7 @@ func (m maker) operand(depth int) string {
 	case 3:
 		return m.literal()
 	case 4:
-		return fill(oneOf(m, "size(%)", "%.size()", "%.lowerAscii()", "%.upperAscii()", "timestamp(%)", "%.getHours()"), operand)
+		return fill(oneOf(m, "size(%)", "%.size()", "linkID(%)", "%.lowerAscii()", "%.upperAscii()", "timestamp(%)", "%.getHours()"), operand)
 	case 5:
 		return "now" + oneOf(m, "", ".getFullYear()", ".getMonth()", ".getDate()", ".getDayOfMonth()", ".getDayOfWeek()", ".getDayOfYear()",
 			".getHours()", ".getMinutes()", ".getSeconds()", ".getMilliseconds()", ".getHours('+02:00')")
@@ -125,11 +130,26 @@ func (m maker) path() string {
 	if m.pick(4) == 3 {
 		return oneOf(m, "subject.id", "subject.type", "subject.staff", "resource.id", "resource.type", "action.name", "subject.groups", "now")
 	}
+	if m.pick(8) == 7 {
+		return m.linked() + "." + oneOf(m, m.name(), m.name(), "id", "links")
+	}
 	variable := m.variable()
 	if strings.HasSuffix(variable, "groups") || strings.HasSuffix(variable, "roles") {
 		return variable + oneOf(m, "[0]", "[2]")
 	}
 	return variable + m.step() + oneOf(m, "", "", m.step())
+}
+
+// linked is a record that links lead to, where there is one to start from.
+func (m maker) linked() string {
+	if m.place == MemberCondition || m.place == Preset {
+		return m.variable()
+	}
+	path := "resource"
+	for range 1 + m.pick(4) {
+		path += ".links." + m.name()
+	}
+	return path
 }
 
 func (m maker) step() string {
@@ -151,7 +171,7 @@ func (m maker) input() Input {
 			Groups: m.texts(), Roles: m.texts(), Attributes: m.object(2), Properties: m.object(2),
 		},
 		Action:   Action{Name: oneOf(m, "read", "a"), Properties: m.object(1)},
-		Resource: Resource{Type: "a", ID: oneOf(m, "a", "b"), Properties: Properties{Over: m.object(2), Base: m.object(2), Complete: m.pick(8) == 7}},
+		Resource: Resource{Type: "a", Records: fewRecords{}, ID: oneOf(m, "a", "b"), Properties: Properties{Over: m.object(2), Base: m.object(2), Complete: m.pick(8) == 7}},
 		Proposed: Properties{Over: m.object(1), Base: m.object(1)},
 		Context:  m.object(2),
 		Now:      time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(oneOf(m, 0, time.Nanosecond, -time.Millisecond, 1000*time.Hour, -time.Hour)).In(zone),
@@ -268,3 +288,40 @@ func TestFastAgainstCEL(t *testing.T) {
 		t.Errorf("the fast path answered too rarely to prove anything")
 	}
 }
+
+// fewRecords are a few records that link to each other: a and c lead to records of t, and b to what c names. Their tree is a
+// line.
+type fewRecords struct{}
+
+func (fewRecords) LinkField(resourceType, field string) (target, by string, ok bool) {
+	switch {
+	case resourceType == "u":
+	case field == "a", field == "c":
+		return "t", "", true
+	case field == "b":
+		return "", "c", true
+	}
+	return "", "", false
+}
+
+func (fewRecords) Stored(resourceType, id string) (map[string]any, bool) {
+	stored, ok := map[string]map[string]any{"a": {"a": "b", "b": "1", "c": "t"}, "b": {"a": "a", "id": "x"}, "1": {"a": nil, "c": int64(1)}}[id]
+	return stored, ok && resourceType == "t"
+}
+
+func (fewRecords) Depth(string, string) int { return 2 * fastSize }
+
+func (r fewRecords) Under(resourceType, id, ancestor string, steps int) (under, done bool) {
+	line := []string{"a", "b", "1"}
+	at, above := slices.Index(line, id), slices.Index(line, ancestor)
+	switch {
+	case id == ancestor:
+		return true, true
+	case steps < 2*fastSize && id == "1": // as if far down
+		return false, false
+	}
+	return resourceType == "t" && at >= 0 && above > at, true
+}
+
+func (fewRecords) IDs(string) []string { return []string{"1", "a", "b"} }
+func (fewRecords) Types() []string     { return []string{"t"} }

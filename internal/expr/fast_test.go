@@ -25,6 +25,7 @@ type outcome struct {
 	Value              any
 	ValueErr           string
 	Resource, Proposed []string // names missed in resource.properties and proposed
+	Request            []string // paths missed in the rest of the request
 }
 
 func outcomeOf(p *Program, in Input) (o outcome) {
@@ -35,7 +36,7 @@ func outcomeOf(p *Program, in Input) (o outcome) {
 		return err.Error()
 	}
 	var err error
-	in.Resource.Properties.Missed, in.Proposed.Missed = &o.Resource, &o.Proposed
+	in.Resource.Properties.Missed, in.Proposed.Missed, in.Missed = &o.Resource, &o.Proposed, &o.Request
 	o.Bool, err = p.Bool(&in)
 	o.BoolErr = text(err)
 	o.Value, err = p.Value(&in)
@@ -61,7 +62,7 @@ func compareWithCEL(t rapid.TB, p *Program, in Input) bool {
 			tried.Resource.Properties.Base = nil
 		}
 		value, ok := p.TryBool(&tried)
-		if ok && (value != want.Bool || !value && len(want.Resource)+len(want.Proposed) > 0) || len(noted) > 0 {
+		if ok && (value != want.Bool || !value && len(want.Resource)+len(want.Proposed)+len(want.Request) > 0) || len(noted) > 0 {
 			t.Fatalf("%s\nwith %#v\nTryBool gives %t and notes %q, cel-go %+v", p.source, tried, value, noted, want)
 		}
 	}

@@ -22,13 +22,22 @@ var ErrWholeProperties = errors.New("the condition uses resource.properties as a
 
 // Filter turns a condition into the filter on the records for which it is true: the parts that do not
 // depend on the record are evaluated with the input, whose Resource.ID and Resource.Properties do not
-// count. The error is ErrWholeProperties.
+// count. The error is ErrWholeProperties, or says that links and trees come to more ids than a filter lists.
 func (p *Program) Filter(in *Input) (*filter.Tree, error) {
 	plan, err := p.filterPlan()
 	if err != nil {
 		return nil, err
 	}
-	return plan.tree(in, false), nil
+	in.filterErr = nil
+	tree := plan.tree(in, false)
+	return tree, in.filterErr
+}
+
+// cannotFilter notes why a filter cannot be made.
+func (in *Input) cannotFilter(err error) {
+	if in.filterErr == nil {
+		in.filterErr = err
+	}
 }
 
 // Filterable says whether query languages can say the condition, whatever the request: each part of it is a
@@ -60,6 +69,12 @@ type plan struct {
 	// program evaluates the whole part, text is its source.
 	program *Program
 	text    string
+	// name is the field of a planLink, and the variable of a planEach, which joins its body for each element; args has the
+	// body for any of them.
+	name   string
+	joined planKind
+	body   ast.Expr
+	maker  *planMaker
 }
 
 type planKind int
@@ -80,6 +95,10 @@ const (
 	planHas     // has an element a member?
 	planAny     // does a list have an element for which the one of args holds?
 	planEvery   // does that hold for all elements of a list?
+	planLink    // what a linked record says
+	planUnder   // where a record stands in a tree
+	planLinkID  // linkID of an operand, compared
+	planEach    // exists or all over a list that does not depend on the record
 	planOpaque
 )
 
@@ -89,6 +108,8 @@ type operand struct {
 	program *Program
 	// timed says that the moment counts that a field has the text of.
 	timed bool
+	// ofLink means linkID of the field.
+	ofLink bool
 }
 
 // filterPlan is made when the first filter asks for it.
@@ -103,6 +124,7 @@ func (p *Program) filterPlan() (*plan, error) {
 
 type planMaker struct {
 	program *Program
+	ofEach  bool // it plans the body of a planEach
 	err     error
 	// elements are what the macros around a part call the elements of their lists, the innermost last.
 	elements []string
@@ -133,6 +155,12 @@ func (m *planMaker) plan(e ast.Expr) *plan {
 			return &plan{kind: planMember, program: m.part(e), text: m.textOf(e)}
 		}
 	}
+	if !isLogic(e) && len(m.elements) == 0 {
+		if made := m.links(e); made != nil {
+			made.text = m.textOf(e)
+			return made
+		}
+	}
 	if e.Kind() == ast.CallKind {
 		if made := m.call(e.AsCall()); made != nil {
 			made.program, made.text = m.part(e), m.textOf(e)
@@ -143,6 +171,18 @@ func (m *planMaker) plan(e ast.Expr) *plan {
 		m.err = ErrWholeProperties
 	}
 	return &plan{kind: planOpaque, program: m.part(e), text: m.textOf(e)}
+}
+
+// isLogic reports whether a part joins others.
+func isLogic(e ast.Expr) bool {
+	if e.Kind() != ast.CallKind {
+		return false
+	}
+	switch e.AsCall().FunctionName() {
+	case operators.LogicalAnd, operators.LogicalOr, operators.LogicalNot, operators.Conditional:
+		return true
+	}
+	return false
 }
 
 var compareOps = map[string]filter.Op{
@@ -297,8 +337,12 @@ func (m *planMaker) part(e ast.Expr) *Program {
 	return &Program{source: m.program.source, place: m.program.place, program: program, cost: nodeCost(e)}
 }
 
-// textOf is the source of a part that needs nothing but the record; empty for others.
+// textOf is the source of a part that needs nothing but the record; empty for others. Other readers of CEL know no links and
+// trees, and the source of a part in which an element stands for a variable still has the variable.
 func (m *planMaker) textOf(e ast.Expr) string {
+	if m.ofEach || readsLinks(e) || calls(e, underRecords) || calls(e, linkIDName) {
+		return ""
+	}
 	for _, variable := range []string{"subject", "action", "context", "now", "proposed"} {
 		if reads(e, []string{variable}) {
 			return ""
@@ -311,9 +355,9 @@ func (m *planMaker) textOf(e ast.Expr) string {
 	return text
 }
 
-// dependsOnRecord says whether a part reads resource.id or resource.properties.
+// dependsOnRecord reports whether a part reads resource.id, resource.properties or resource.links.
 func dependsOnRecord(e ast.Expr) bool {
-	return reads(e, []string{"resource", "id"}) || reads(e, []string{"resource", "properties"})
+	return reads(e, []string{"resource", "id"}) || reads(e, []string{"resource", "properties"}) || readsLinks(e)
 }
 
 // fieldOf reads resource.id, resource.properties.a and resource.properties.a.b.
@@ -426,6 +470,14 @@ func (p *plan) tree(in *Input, negated bool) *filter.Tree {
 			return &filter.Tree{Op: p.op, Field: p.left.field, Value: text, Negated: negated}
 		}
 		return filter.Constant(false) // an error, whatever the record
+	case planLink:
+		return p.linkTree(in, negated)
+	case planUnder:
+		return p.underTree(in, negated)
+	case planLinkID:
+		return p.linkIDTree(in, negated)
+	case planEach:
+		return p.eachTree(in, negated)
 	case planOpaque:
 	}
 	return p.opaque(in, negated)

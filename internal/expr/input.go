@@ -27,6 +27,8 @@ type Input struct {
 	// Budget is that of the request; nil: it has no limit. TryBool does not ask it.
 	Budget *Budget
 
+	filterErr error // of the filter that is made
+
 	account account       // of the evaluation that runs
 	whole   traits.Mapper // Proposed merged, during an evaluation that has asked for it
 }
@@ -53,11 +55,14 @@ type Action struct {
 type Resource struct {
 	Type, ID   string
 	Properties Properties
+	// Records are those that links and trees lead to; nil: none.
+	Records Records
 	// Unknown is set where the input is about every record of the type: the id, and the properties that are not
 	// given, are unknown.
 	Unknown *Unknown
 
-	whole traits.Mapper // Properties merged, likewise
+	whole  traits.Mapper               // Properties merged, likewise
+	linked map[[2]string]traits.Mapper // linked records merged, by type and id, likewise
 }
 
 // Properties are a record's: Base overlaid, key by key, by Over. Where Missed is not nil, a name that is
@@ -134,6 +139,8 @@ func (in *Input) ResolveName(name string) (any, bool) {
 		return types.Timestamp{Time: in.Now}, true
 	case accountName:
 		return &in.account, true
+	case recordsName:
+		return recordsValue{in.Resource.Records}, true
 	case unknownName:
 		return in.Resource.Unknown.look(), true
 	}
@@ -189,7 +196,7 @@ var (
 			"groups": names, "roles": names,
 		},
 		actionType:   {"name": types.StringType, "properties": properties},
-		resourceType: {"type": types.StringType, "id": types.StringType, "properties": properties},
+		resourceType: {"type": types.StringType, "id": types.StringType, "properties": properties, "links": properties},
 	}
 )
 
@@ -241,6 +248,8 @@ func (r *Resource) field(name string) any {
 		return r.ID
 	case "properties":
 		return propertiesValue{r.Properties, &r.whole}
+	case "links":
+		return r.links()
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (p *Program) forUnknown() (cel.Program, error) {
 
 // planUnknown makes the program in which unknownName stands for the id, for resource, and for resource.properties and
 // proposed wherever more than single properties of them are used: CEL compares maps, for example, by their sizes, and
-// drops errors while it does so. Single properties are for propertiesValue to look up.
+// drops errors while it does so. Single properties are for propertiesValue to look up, and links for linksValue.
 func (p *Program) planUnknown() (cel.Program, error) {
 	checked := ast.Copy(p.ast.NativeRep())
 	idents := ast.MatchDescendants(ast.NavigateAST(checked), ast.KindMatcher(ast.IdentKind))
@@ -78,9 +78,10 @@ func hiddenOfResource(resource ast.NavigableExpr) ast.NavigableExpr {
 		return resource
 	case field == "type":
 		return nil
-	case field == "properties" && parent.Kind() == ast.SelectKind && parent.AsSelect().IsTestOnly():
+	case field != "properties" && field != "links":
+	case parent.Kind() == ast.SelectKind && parent.AsSelect().IsTestOnly():
 		return nil
-	case field == "properties":
+	default:
 		return hiddenOfProperties(parent)
 	}
 	return parent

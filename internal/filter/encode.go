@@ -84,10 +84,7 @@ func EncodeRelated(t *Tree, format Format, relations Relations) (Encoded, error)
 	if err := t.validate(); err != nil {
 		return Encoded{}, fmt.Errorf("malformed filter: %w", err)
 	}
-	if format != FormatCEL {
-		t = t.ofColumns()
-	}
-	t = simplify(t)
+	t = simplify(t.ofColumns(format == FormatCEL))
 	found, err := encode(t, format, relations)
 	if !isUnsupported(err) {
 		return found, err
@@ -160,17 +157,17 @@ func isUnsupported(err error) bool {
 }
 
 // ofColumns is the tree for properties that hold one value each, as columns do: what asks for an object's members
-// is not true of them.
-func (t *Tree) ofColumns() *Tree {
+// is not true of them. Where objects can be said, only what has no source is left out.
+func (t *Tree) ofColumns(objects bool) *Tree {
 	switch t.Op {
 	case Opaque:
-		if t.OfObjects {
+		if t.OfObjects && (!objects || t.Source == "") {
 			return Constant(false)
 		}
 	case And, Or:
 		args := make([]*Tree, len(t.Args))
 		for i, arg := range t.Args {
-			args[i] = arg.ofColumns()
+			args[i] = arg.ofColumns(objects)
 		}
 		if t.Op == And {
 			return All(args...)

@@ -57,9 +57,12 @@ func WalkLink(value any, path []string, visit func(found Found, value any)) {
 	WalkLink(member, path[1:], visit)
 }
 
-// LinkText is the text by which links are compared: a string itself, a number by its shortest JSON text.
-// Other values, and the empty string, have none.
+// LinkText is the text by which links are compared: a string itself, a number by its shortest JSON text, a record by its
+// id. Other values, and the empty string, have none.
 func LinkText(value any) (string, bool) {
+	if record, ok := value.(map[string]any); ok {
+		value = record["id"]
+	}
 	switch v := value.(type) {
 	case string:
 		return v, v != ""
@@ -136,6 +139,18 @@ func (t *Tree) linkIDs() (ids []string, numbers []any) {
 		}
 	}
 	return ids, numbers
+}
+
+// IDValues are the values that name some records: their ids as text, and as numbers those that are the text of one.
+func IDValues(ids []string) []any {
+	values := make([]any, 0, len(ids))
+	for _, id := range ids {
+		values = append(values, id)
+		if number, ok := numberOf(id); ok {
+			values = append(values, number)
+		}
+	}
+	return values
 }
 
 // numberOf gives the number whose LinkText an id is.

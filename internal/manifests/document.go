@@ -68,7 +68,7 @@ func parse(file string, data []byte) ([]*Document, Problems) {
 func documentsIn(file string, data []byte) iter.Seq2[*Document, *Problem] {
 	return func(yield func(*Document, *Problem) bool) {
 		aliased := 0
-		decoder := yaml.NewDecoder(bytes.NewReader(data))
+		decoder := yaml.NewDecoder(bytes.NewReader(withCharacters(data)))
 		for {
 			var root yaml.Node
 			err := decoder.Decode(&root)
@@ -85,6 +85,53 @@ func documentsIn(file string, data []byte) iter.Seq2[*Document, *Problem] {
 					return
 				}
 			}
+		}
+	}
+}
+
+var (
+	// surrogates matches two escapes of JSON that are one character, after escapes that may be anything else.
+	surrogates = regexp.MustCompile(`\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|.)`)
+	// separator matches the line between two documents.
+	separator = regexp.MustCompile(`(?m)^---[ \t]*\r?$`)
+)
+
+// withCharacters writes the pairs of escapes of documents in JSON as the characters that they are: JSON has them, and YAML,
+// which reads JSON otherwise, does not. Lines stay where they are. Half a pair is no character in either.
+func withCharacters(data []byte) []byte {
+	if !bytes.Contains(data, []byte(`\ud`)) && !bytes.Contains(data, []byte(`\uD`)) {
+		return data
+	}
+	var all []byte
+	from := 0
+	add := func(document []byte) {
+		if isJSON(document) {
+			document = surrogates.ReplaceAllFunc(document, func(escape []byte) []byte {
+				var character string
+				if len(escape) == 2 || json.Unmarshal(slices.Concat([]byte{'"'}, escape, []byte{'"'}), &character) != nil {
+					return escape
+				}
+				return []byte(character)
+			})
+		}
+		all = append(all, document...)
+	}
+	for _, at := range separator.FindAllIndex(data, -1) {
+		add(data[from:at[0]])
+		all = append(all, data[at[0]:at[1]]...)
+		from = at[1]
+	}
+	add(data[from:])
+	return all
+}
+
+// isJSON reports whether a text is one value in JSON, or several one after another.
+func isJSON(text []byte) bool {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	for {
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return errors.Is(err, io.EOF)
 		}
 	}
 }

@@ -23,6 +23,9 @@ func TestParseReadsYAMLAsJSON(t *testing.T) {
 		"text over several lines":            {"a: |\n  x\n  y\nb: >-\n  x\n  y\n", `{"a":"x\ny\n","b":"x y"}`},
 		"aliases are written out":            {`{a: &x {k: 1}, b: *x, c: [*x]}`, `{"a":{"k":1},"b":{"k":1},"c":[{"k":1}]}`},
 		"merge keys give way":                {`{base: &x {k: 1, l: 2}, a: {<<: *x, k: 3}, b: {<<: [{k: 4}, *x]}}`, `{"base":{"k":1,"l":2},"a":{"k":3,"l":2},"b":{"k":4,"l":2}}`},
+		"a character of two escapes":         {"{\"a\":\n\"\\ud83d\\uDE00\\u0041\"}", `{"a":"😀A"}`},
+		"escapes that only look so":          {`{"a": "\\ud83d\\ude00 \\\ud83d\ude00"}`, `{"a":"\\ud83d\\ude00 \\😀"}`},
+		"no escapes in YAML":                 {`{a: '\ud83d\ude00'}`, `{"a":"\\ud83d\\ude00"}`},
 		"JSON":                               {"{\n\t\"a\": [1.0, \"\\u00e4\", {}]\n}", `{"a":[1.0,"ä",{}]}`},
 	}
 	for name, tc := range cases {
@@ -55,6 +58,8 @@ func TestParseRefuses(t *testing.T) {
 		yaml string
 		want string
 	}{
+		"half a character":          {`{"a": "\ud83d"}`, "f.yaml: not YAML: found invalid Unicode character escape code"},
+		"half a character, twice":   {`{"a": "\ud83d\ud83d"}`, "f.yaml: not YAML: found invalid Unicode character escape code"},
 		"a key given twice":         {"a: 1\nb:\n  c: 1\n  c: 2\n", `f.yaml:4: b: the key "c" is given twice, first in line 3; remove one`},
 		"a key given twice in JSON": {`{"a": [{"b": 1, "b": 1}]}`, `f.yaml:1: a[0]: the key "b" is given twice, first in line 1; remove one`},
 		"a key that is null":        {`{~: 1}`, `f.yaml:1: a key must be a string, not null; quote it`},

@@ -138,7 +138,7 @@ func TestLoadRefuses(t *testing.T) {
 		want string // after "f.yaml:"
 	}{
 		"an unknown field":           {object("Role", "r", "{rulez: []}"), "4: Role/r: spec.rulez: unknown field; remove it, or use one of adminAccess, appAccess, description, displayName, icon, restrictions, rules"},
-		"an unknown field in a rule": {object("Role", "r", "\n  rules:\n  - resources: [a]\n    access: Full\n    when: x"), "8: Role/r: spec.rules[0].when: unknown field; remove it, or use one of access, actions, areas, condition, fields, presetExpressions, presets, resources, validations"},
+		"an unknown field in a rule": {object("Role", "r", "\n  rules:\n  - resources: [a]\n    access: Full\n    when: x"), "8: Role/r: spec.rules[0].when: unknown field; remove it, or use one of access, actions, areas, condition, exceptFields, fields, presetExpressions, presets, resources, validations"},
 		"an unknown metadata field":  {head + "kind: Role\nmetadata: {name: r, nmespace: x}\nspec: {}\n", "3: Role/r: metadata.nmespace: unknown field; remove it, or use one of"},
 		"a wrong type":               {object("Role", "r", "{rules: {}}"), `4: Role/r: spec.rules: Invalid value: "object": must be of type array: "object"`},
 		"a wrong type of metadata":   {head + "kind: Role\nmetadata: {name: r, labels: {a: 1}}\nspec: {}\n", "3: Role/r: metadata.labels: a JSON number does not fit here; it takes a string; quote it"},

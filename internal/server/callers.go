@@ -139,6 +139,8 @@ func (c *callers) authenticate(r *http.Request) (user.Info, error) {
 	shown := (&http.Request{Header: http.Header{authorization: r.Header.Values(authorization)}}).WithContext(ctx)
 	caller, ok, err := c.authenticator.AuthenticateRequest(shown)
 	switch {
+	case errors.Is(err, errBusy):
+		return nil, statusErrorf(http.StatusTooManyRequests, "%s; ask again", errBusy)
 	case err != nil && cannotAsk(err):
 		return nil, statusErrorf(http.StatusServiceUnavailable, "the API server cannot say who you are")
 	case err != nil || !ok:
@@ -162,6 +164,8 @@ func (c *callers) authorize(ctx context.Context, caller user.Info, namespace str
 		ResourceRequest: true,
 	})
 	switch {
+	case errors.Is(err, errBusy):
+		return statusErrorf(http.StatusTooManyRequests, "%s; ask again", errBusy)
 	case err != nil:
 		return statusErrorf(http.StatusServiceUnavailable, "the API server cannot say whether you may ask")
 	case decided != authorizer.DecisionAllow:

@@ -16,7 +16,7 @@ const longAfter = 20 * time.Millisecond
 // ones compute at the same time, so that there are processors for all others.
 type load struct {
 	most, share int
-	long        chan struct{} // has an element for every long answer that is computed
+	long        *turns // of long answers
 
 	mu      sync.Mutex
 	all     int
@@ -27,7 +27,7 @@ type load struct {
 // newLoad keeps a quarter of all for other callers than one, and for other domains than one.
 func newLoad(most int) *load {
 	return &load{
-		most: most, share: most - most/4, long: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		most: most, share: most - most/4, long: newTurns(max(1, runtime.GOMAXPROCS(0)/2)),
 		callers: map[string]int{}, domains: map[string]int{},
 	}
 }
@@ -56,26 +56,35 @@ type work struct {
 	ctx            context.Context //nolint:containedctx // it ends with the request
 	caller, domain string
 	began          time.Time
-	long           bool // it has a place among the long ones
+	long           bool      // it has a turn among the long ones
+	turn           time.Time // since when
 }
 
 // interrupt says whether to go on: not if the caller has gone, nor for longer than answerTimeout. A long answer waits for
-// its place.
+// its turn, and gives it to others now and then.
 func (w *work) interrupt() error {
 	if err := w.ctx.Err(); err != nil {
 		return stopped(err)
 	}
-	if w.long || time.Since(w.began) < longAfter {
+	now := time.Now()
+	var err error
+	switch {
+	case w.long && now.Sub(w.turn) < turnTime, !w.long && now.Sub(w.began) < longAfter:
 		return nil
+	case w.long:
+		err = w.load.long.pass(w.ctx, w.asker())
+	default:
+		err = w.load.long.take(w.ctx, w.asker())
 	}
-	select {
-	case w.load.long <- struct{}{}:
-		w.long = true
-		return nil
-	case <-w.ctx.Done():
-		return stopped(w.ctx.Err())
+	if w.long = err == nil; !w.long {
+		return stopped(err)
 	}
+	w.turn = time.Now()
+	return nil
 }
+
+// asker is whose turns the answer takes.
+func (w *work) asker() string { return w.caller + "\n" + w.domain }
 
 // stopped is the answer where there is none any more.
 func stopped(err error) error {
@@ -93,7 +102,7 @@ var errGone error = &statusError{statusGone, "the caller has gone"}
 // end takes the request out of the count.
 func (w *work) end() {
 	if w.long {
-		<-w.load.long
+		w.load.long.end()
 	}
 	w.load.mu.Lock()
 	defer w.load.mu.Unlock()

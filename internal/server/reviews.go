@@ -28,21 +28,28 @@ const (
 // that granted something, and gives it again while the API server cannot be reached: callers that are known go on
 // being answered. While the API server is down nobody can take rights away; where only this replica cannot reach it,
 // rights taken away hold here as permissions do, by the last state that was seen, but no longer than outageTTL. What
-// was refused is asked for each time, and a token that says itself when it expires is known until then.
+// was refused is asked for each time, a bounded number of times at once, and a token that says itself when it expires is known until then.
 type reviews struct {
 	next    http.RoundTripper
 	granted *utilcache.LRUExpireCache // by a hash of path and review
 	now     func() time.Time
+	// tokens and rights bound the questions about strangers: who shows a token that the API server has not accepted, and who
+	// asks for a right that it has not granted.
+	tokens, rights *gate
 }
 
 func newReviews(next http.RoundTripper) *reviews {
-	return &reviews{next: next, granted: utilcache.NewLRUExpireCache(mostReviews), now: time.Now}
+	return &reviews{
+		next: next, granted: utilcache.NewLRUExpireCache(mostReviews), now: time.Now,
+		tokens: newGate(strangersAtOnce, strangersWaiting, strangersWait), rights: newGate(strangersAtOnce, strangersWaiting, strangersWait),
+	}
 }
 
 // reviewed is what matters of both kinds of reviews.
 type reviewed struct {
 	Spec struct {
 		Token string `json:"token"`
+		User  string `json:"user"`
 	} `json:"spec"`
 	Status struct {
 		Authenticated bool `json:"authenticated"`
@@ -63,6 +70,12 @@ func (r *reviews) RoundTrip(request *http.Request) (*http.Response, error) {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, outageTimeout)
 		defer cancel() // the answer is read here
+	} else {
+		gate, asker := r.gateOf(question)
+		if err := gate.enter(ctx, asker); err != nil {
+			return nil, err
+		}
+		defer gate.leave(asker)
 	}
 	sent := request.Clone(ctx)
 	sent.Body = io.NopCloser(bytes.NewReader(question))
@@ -92,6 +105,15 @@ func (r *reviews) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	response.Body = io.NopCloser(bytes.NewReader(answer))
 	return response, nil
+}
+
+// gateOf is the gate that a question about a stranger has to pass, and who asks, if that is known.
+func (r *reviews) gateOf(question []byte) (g *gate, asker string) {
+	var asked reviewed
+	if json.Unmarshal(question, &asked) == nil && asked.Spec.User != "" {
+		return r.rights, asked.Spec.User
+	}
+	return r.tokens, ""
 }
 
 // expired says whether a review is of a token that has an end, which has come.

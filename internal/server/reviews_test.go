@@ -46,7 +46,8 @@ const (
 func TestReviewsAreRememberedForOutages(t *testing.T) {
 	clock := testingclock.NewFakeClock(now)
 	api := &reviewer{}
-	r := &reviews{next: api, granted: utilcache.NewLRUExpireCacheWithClock(mostReviews, clock), now: clock.Now}
+	r := newReviews(api)
+	r.granted, r.now = utilcache.NewLRUExpireCacheWithClock(mostReviews, clock), clock.Now
 	// send gives the status and body of the answer, or the error.
 	send := func(path, question string) string {
 		t.Helper()

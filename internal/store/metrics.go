@@ -15,6 +15,8 @@ var (
 		"Objects that a domain is made of.", []string{"domain"}, nil)
 	usersMetric = prometheus.NewDesc("remit_domain_users",
 		"Users that a domain knows.", []string{"domain"}, nil)
+	sizeMetric = prometheus.NewDesc("remit_domain_memory_bytes",
+		"Estimate of the memory that a domain takes: what --domain-memory-limit limits.", []string{"domain"}, nil)
 	madeMetric = prometheus.NewDesc("remit_domain_snapshot_timestamp_seconds",
 		"When the state of a domain that is served was compiled, in seconds since 1970.", []string{"domain"}, nil)
 	compileMetric = prometheus.NewDesc("remit_domain_compile_seconds",
@@ -25,7 +27,7 @@ var _ prometheus.Collector = &Store{}
 
 // Describe makes the store a collector of metrics about what it serves.
 func (s *Store) Describe(descriptions chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{readyMetric, stalenessMetric, objectsMetric, usersMetric, madeMetric, compileMetric} {
+	for _, d := range []*prometheus.Desc{readyMetric, stalenessMetric, objectsMetric, usersMetric, sizeMetric, madeMetric, compileMetric} {
 		descriptions <- d
 	}
 }
@@ -48,6 +50,7 @@ func (s *Store) Collect(metrics chan<- prometheus.Metric) {
 		}
 		gauge(objectsMetric, float64(snapshot.Domain.Len()), namespace)
 		gauge(usersMetric, float64(snapshot.Domain.CountUsers()), namespace)
+		gauge(sizeMetric, float64(snapshot.Domain.Size()), namespace)
 		gauge(madeMetric, float64(snapshot.Made.UnixNano())/1e9, namespace)
 		gauge(compileMetric, snapshot.CompileTime.Seconds(), namespace)
 	}

@@ -33,7 +33,7 @@ import (
 	"github.com/remit-authz/remit/internal/store"
 )
 
-// path is where the webhook of all kinds is served.
+// path is where the webhook of all kinds is served, below a token where PathOptions say so.
 const path = "/validate-permissions-remit-dev-v1alpha1"
 
 // The API server skips two kinds of requests by itself: updates that leave the spec as it is (labels, annotations, owners
@@ -46,6 +46,10 @@ const path = "/validate-permissions-remit-dev-v1alpha1"
 type Options struct {
 	// Namespace is the operator's own, in which replicas record for each other what they admit.
 	Namespace string
+	// Path keeps the webhook's URL from everybody but the API server.
+	Path PathOptions
+	// MemoryLimit is how many bytes of memory a domain may take; 0: any number.
+	MemoryLimit int64
 	// Clock gives the time. Nil: the real one.
 	Clock clock.PassiveClock
 }
@@ -72,13 +76,18 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	}
 	r := &reviewer{
 		domains: domains, clock: opts.Clock, live: mgr.GetAPIReader(), decoder: ctrladmission.NewDecoder(mgr.GetScheme()),
-		identity: &identity{reviews: authentication.SelfSubjectReviews()},
-		rights:   authorization.SubjectAccessReviews(),
+		memoryLimit: opts.MemoryLimit,
+		identity:    &identity{reviews: authentication.SelfSubjectReviews()},
+		rights:      authorization.SubjectAccessReviews(),
 		ledger: &ledger{
 			domains: domains, leases: coordination.Leases(opts.Namespace), live: mgr.GetAPIReader(), clock: opts.Clock, locks: map[string]*sync.Mutex{},
 		},
 	}
-	mgr.GetWebhookServer().Register(path, &ctrladmission.Webhook{Handler: r})
+	answers := &ctrladmission.Webhook{Handler: r}
+	if opts.Path.Secret != "" {
+		return setupPath(mgr, answers, opts)
+	}
+	mgr.GetWebhookServer().Register(path, answers)
 	return nil
 }
 
@@ -91,7 +100,9 @@ type reviewer struct {
 	decoder  ctrladmission.Decoder
 	identity *identity
 	ledger   *ledger
-	rights   authorizationv1client.SubjectAccessReviewInterface
+	// memoryLimit is that of Options.
+	memoryLimit int64
+	rights      authorizationv1client.SubjectAccessReviewInterface
 }
 
 var _ ctrladmission.Handler = &reviewer{}
@@ -137,7 +148,7 @@ func (r *reviewer) decode(ctx context.Context, request ctrladmission.Request) (a
 			"this version of Remit does not know the kind %s; finish the rollout of the version that does, or remove its resource from the webhook's rule", gvk)
 	}
 	change := admission.Change{
-		Operation: admission.Operation(request.Operation), Now: r.clock.Now(),
+		Operation: admission.Operation(request.Operation), Now: r.clock.Now(), MemoryLimit: r.memoryLimit,
 		User: admission.UserInfo{Name: request.UserInfo.Username, Groups: request.UserInfo.Groups},
 	}
 	change.User.MayEscalate = func() bool { return r.mayEscalate(ctx, request) }
@@ -171,6 +182,7 @@ func (r *reviewer) review(ctx context.Context, request ctrladmission.Request, ch
 	if r.identity.is(ctx, change.User.Name) {
 		// What the operator writes – built-in roles that are missing – nobody has to hold: A7 does not bind it.
 		change.User.Groups = append(slices.Clip(change.User.Groups), mastersGroup)
+		change.MemoryLimit = 0
 	}
 	rules := func(domain *engine.Domain) admission.Result { return admission.Review(domain, change) }
 	// What goes with its namespace, or is collected, waits for nothing, whatever has become of the ledger.

@@ -40,8 +40,9 @@ var (
 		{Name: "items.warehouse", LinksTo: "warehouse"}, {Name: "meta.company", LinksTo: "company"},
 		{Name: "parent", LinksTo: "company"}, {Name: "other", LinksTo: "order"}, {Name: "company", LinksTo: "warehouse"},
 		{Name: "items.lines.company", LinksTo: "company"}, {Name: "plain"},
+		{Name: "other", LinksToField: "kind"}, {Name: "items.warehouse", LinksToField: "kind"}, {Name: "company", LinksToField: "kind"},
 	}
-	fieldNames = []string{"status", "owner", "amount", "company", "warehouse", "items", "meta", "parent", "note", "other"}
+	fieldNames = []string{"status", "owner", "amount", "company", "warehouse", "items", "meta", "parent", "note", "other", "kind"}
 )
 
 // Start is the first of the instants at which generated time windows start and end; they are an hour apart.
@@ -95,6 +96,17 @@ var conditions = []v1alpha1.Expression{
 	"resource.properties.note",
 	"size(resource.properties.items) > 0",
 	"resource.id in ['o1', 'c1', 'c2', 'w1', 'n1', 'l1']",
+	"resource.links.company.status == 'open'",
+	"resource.links.company.links.company.id == 'c1'",
+	"!has(resource.links.other) || resource.links.other.owner == subject.id",
+	"has(resource.links.warehouse.note)",
+	"under('company', resource.properties.company, 'c1')",
+	"!under('company', linkID(resource.properties.parent), 'c2')",
+	"['c1', 'c3'].exists(c, under('company', resource.properties.company, c))",
+	"under(resource.type, resource.id, 'c1')",
+	"linkID(resource.properties.company) == 'c1'",
+	"linkID(resource.properties.other) == null",
+	"linkID(resource.properties.warehouse) in ['w1', 12, null]",
 	"true",
 	"false",
 	"resource.properties.status ==",
@@ -563,11 +575,13 @@ func (g generator) fieldValue(field string) any {
 	case "amount":
 		return pick[any](g, int64(5), int64(12), 12.0, 99.5, int64(200))
 	case "company", "parent":
-		return pick[any](g, "c1", "c2", "c3", "c4", "12", int64(12), 12.0, []any{"c1", "c2"})
+		return pick[any](g, "c1", "c2", "c3", "c4", "12", int64(12), 12.0, []any{"c1", "c2"}, map[string]any{"id": "c2"})
 	case "warehouse":
 		return pick[any](g, "w1", "w2", "w3", "12", int64(12), 12.0, []any{[]any{"w1"}, "w2"})
 	case "other":
 		return pick[any](g, "o1", "o2", "o3")
+	case "kind":
+		return pick[any](g, "order", "company", "warehouse", "gone")
 	case "items":
 		if chance(g, 12) {
 			return map[string]any{"warehouse": g.fieldValue("warehouse")}
@@ -590,6 +604,9 @@ func (g generator) item() any {
 	item := map[string]any{}
 	if chance(g, 80) {
 		item["warehouse"] = g.fieldValue("warehouse")
+	}
+	if chance(g, 60) {
+		item["kind"] = g.fieldValue("kind")
 	}
 	if chance(g, 50) {
 		item["lines"] = pick[any](g, []any{map[string]any{"company": g.fieldValue("company")}}, []any{}, nil, map[string]any{})

@@ -197,6 +197,8 @@ type evaluation struct {
 	// distance is how many steps each group is from one that has the user by itself, by name.
 	distance map[string]int
 	held     []heldRole
+	// missedTypes are the fields beside dynamic links that are unknown.
+	missedTypes []string
 	// anyAction means that restrictions are asked about without an action.
 	anyAction bool
 
@@ -939,7 +941,7 @@ func (e *evaluation) input(proposed map[string]any, missed *[]string) *expr.Inpu
 		},
 		Action: expr.Action{Name: e.req.Action.Name, Properties: e.req.Action.Properties},
 		Resource: expr.Resource{
-			Type: e.req.Resource.Type, ID: e.req.Resource.ID, Unknown: unknown,
+			Type: e.req.Resource.Type, ID: e.req.Resource.ID, Records: naiveRecords{e.Naive}, Unknown: unknown,
 			Properties: expr.Properties{Over: properties, Missed: missed, Unknown: unknown},
 		},
 		Proposed: expr.Properties{Over: proposed, Unknown: unknown},
@@ -1213,11 +1215,11 @@ func (e *evaluation) userPermissions() *engine.Decision {
 		if !slices.ContainsFunc(violations[:i], again) {
 			d.Violations = append(d.Violations, v)
 		}
-		if v.Cause == engine.CauseMissing && !e.isRecordItself(v) {
+		if v.Cause == engine.CauseMissing && !e.isRecordItself(v) && v.Allow != v1alpha1.Any {
 			missing = append(missing, v.Field)
 		}
 	}
-	d.MissingProperties = sortedSet(missing)
+	d.MissingProperties = sortedSet(append(missing, e.missedTypes...))
 	return d
 }
 
@@ -1276,8 +1278,11 @@ func (e *evaluation) parentViolations(proposed map[string]any) []engine.Violatio
 	return []engine.Violation{{Field: field, Value: parent, Allow: e.target.TypeName(), Cause: engine.CauseNotAllowed}}
 }
 
-// recordID is the shortest JSON text of a string or number; false for anything else.
+// recordID is the shortest JSON text of a string or number, or of a record's id; false for anything else.
 func recordID(value any) (string, bool) {
+	if record, ok := value.(map[string]any); ok {
+		value = record["id"] // a link may come as the record
+	}
 	switch v := value.(type) {
 	case string:
 		return v, v != ""
@@ -1328,7 +1333,7 @@ func follow(value any, path []string) []found {
 
 // linkViolations is every declared link field against UP(T).
 func (e *evaluation) linkViolations(properties map[string]any) []engine.Violation {
-	var violations []engine.Violation
+	violations := e.dynamicViolations(properties)
 	for _, field := range restrictingLinks(e.target) {
 		allow := field.LinksTo
 		permissions := e.permissionsFor(allow)

@@ -250,7 +250,13 @@ func (e *evaluation) restrictedBy() []string {
 		}
 	}
 	restricts(e.target.TypeName())
-	for _, field := range restrictingLinks(e.target) {
+	links := restrictingLinks(e.target)
+	if len(dynamicLinks(e.target)) > 0 { // to every type
+		for _, t := range e.resourceTypes() {
+			links = append(links, v1alpha1.Field{LinksTo: t.TypeName()})
+		}
+	}
+	for _, field := range links {
 		restricts(field.LinksTo)
 		if e.strict(field.LinksTo) {
 			by = append(by, "Strict/"+field.LinksTo)

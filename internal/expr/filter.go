@@ -155,7 +155,7 @@ func (m *planMaker) plan(e ast.Expr) *plan {
 			return &plan{kind: planMember, program: m.part(e), text: m.textOf(e)}
 		}
 	}
-	if !isLogic(e) {
+	if !isLogic(e) && len(m.elements) == 0 {
 		if made := m.links(e); made != nil {
 			made.text = m.textOf(e)
 			return made

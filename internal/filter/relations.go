@@ -193,6 +193,10 @@ func (e *sqlEncoder) nestedLink(t *Tree, path []string, field *Field, rest []str
 	if len(rest) == 0 {
 		if ids, _ := t.linkIDs(); len(ids) > 0 {
 			alternatives = append(alternatives, &Tree{Op: Link, Field: field, Values: t.Values})
+			if !isRelation { // a record by its id
+				id := &Field{Path: append(slices.Clone(field.Path), "id"), Element: field.Element}
+				alternatives = append(alternatives, &Tree{Op: Link, Field: id, Values: t.Values})
+			}
 		}
 	} else {
 		alternatives = append(alternatives, e.nestedMember(t, path, field, rest))

@@ -145,11 +145,12 @@ func (m maker) link() string {
 	if m.place == MemberCondition || m.place == Preset {
 		return m.path()
 	}
-	path := "resource"
+	var path strings.Builder
+	path.WriteString("resource")
 	for range 1 + m.pick(2) + m.pick(3) {
-		path += oneOf(m, ".links.", ".links.", ".links.?") + oneOf(m, "a", "b", "dynamic", "c")
+		path.WriteString(oneOf(m, ".links.", ".links.", ".links.?") + oneOf(m, "a", "b", "dynamic", "c"))
 	}
-	return path + oneOf(m, ".id", ".a", ".id", "", ".links", ".missing", ".b.a", "['id']", "[subject.id]", ".?b")
+	return path.String() + oneOf(m, ".id", ".a", ".id", "", ".links", ".missing", ".b.a", "['id']", "[subject.id]", ".?b")
 }
 
 // recordsForLinks are records of the types t and u. The links a and c lead to t and u, and dynamic to what b says.

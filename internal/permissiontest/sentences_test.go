@@ -1,7 +1,6 @@
 package permissiontest
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -43,7 +42,7 @@ func TestSentences(t *testing.T) {
 			}
 			for _, r := range results {
 				if !r.Passed() {
-					t.Error(fmt.Sprintf("%s: %v %v %v", r.Test, r.Err, r.Differences, r.Notes))
+					t.Errorf("%s: %v %v %v", r.Test, r.Err, r.Differences, r.Notes)
 				}
 			}
 		})

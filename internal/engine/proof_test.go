@@ -146,7 +146,7 @@ func decideAlike(want, got decider, req *engine.Request, now time.Time) (engine.
 
 func TestProofDecide(t *testing.T) {
 	p := proofOf(t)
-	counts := map[engine.Reason]int{}
+	counts, met := map[engine.Reason]int{}, map[string]int{}
 	asked, malformed := 0, 0
 	p.each(t, func(s *rand.Rand, objects []engine.Object) error {
 		domain, naive := engine.Compile(objects), enginetest.NewNaive(objects)
@@ -162,13 +162,23 @@ func TestProofDecide(t *testing.T) {
 			} else {
 				counts[decision.Reason]++
 			}
+			for _, rule := range enginetest.MetRules {
+				if naive.Met(rule) {
+					met[rule]++
+				}
+			}
 		}
 		return nil
 	})
-	t.Logf("seed %d: %d requests over %d domains, %d of them malformed; reasons: %v", p.seed, asked, p.domains, malformed, counts)
+	t.Logf("seed %d: %d requests over %d domains, %d of them malformed; reasons: %v; rules: %v", p.seed, asked, p.domains, malformed, counts, met)
 	for _, reason := range reasons {
 		if counts[reason]*500 < asked {
 			t.Errorf("the reason %s occurs %d times in %d requests: too rarely to prove anything", reason, counts[reason], asked)
+		}
+	}
+	for _, rule := range enginetest.MetRules {
+		if met[rule]*10 < asked {
+			t.Errorf("%s occurs %d times in %d requests: less than in a tenth", rule, met[rule], asked)
 		}
 	}
 	if malformed*500 < asked {

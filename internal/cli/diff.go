@@ -47,14 +47,15 @@ func (t Tool) newDiff() *cobra.Command {
 
   -  somebody loses something    +  somebody gains something    ~  both, or it depends
 
-A change of a condition is shown as that: what decided before, and what decides after. What one cause does to
-many users is one entry, with their number; JSON and YAML name them all. Besides the known users there are
+A change of a condition is a loss where the new one holds for less, a gain where it holds for more, and both where
+that cannot be told; it is shown as what decided before, and what decides after. What one cause does to many users is one entry, with their number; JSON and YAML name them all. Besides the known users there are
 those whom no object names, who is not signed in, and members of groups by their claims.
 
 Nothing is changed. With --prune, objects that the manifests do not have count as deleted.
 
 Exit codes: 0 nobody's permissions differ, 1 some do, 2 an error. With --fail-on gain or loss, 1 only if
-somebody gains, or loses; a change that may be either counts as both.`,
+somebody gains, or loses; a change that may be either counts as both. With --fail-on, every later moment counts
+at which a time window begins or ends, and those that differ are shown.`,
 		Example: `  # What would applying this folder do to the cluster?
   kubectl remit diff -f permissions -n erp --prune
 
@@ -70,7 +71,7 @@ somebody gains, or loses; a change that may be either counts as both.`,
 	c.Flags().StringArrayVarP(&o.filenames, "filename", "f", nil, "The manifests that would be applied: a file, or a folder with everything below it; may be repeated")
 	c.Flags().StringArrayVar(&o.from, "from", nil, "Manifests that they would be applied to, in place of the cluster; may be repeated")
 	c.Flags().BoolVar(&o.prune, "prune", false, "Count what the new manifests do not have as deleted")
-	c.Flags().StringVar(&o.failOn, "fail-on", failOnAny, "What gives exit code 1: "+strings.Join(failOns, ", "))
+	c.Flags().StringVar(&o.failOn, "fail-on", "", "What gives exit code 1, at present or at any later moment: "+strings.Join(failOns, ", "))
 	completeFlag(c, "fail-on", failOns)
 	o.at.addFlag(c)
 	o.output.addFlag(c)
@@ -85,7 +86,7 @@ func (o *DiffOptions) Validate() error {
 	if len(o.filenames) == 0 {
 		return usagef("-f is required: the manifests that would be applied")
 	}
-	if !slices.Contains(failOns, o.failOn) {
+	if o.failOn != "" && !slices.Contains(failOns, o.failOn) {
 		return usagef("--fail-on is %q; it must be one of %s", o.failOn, strings.Join(failOns, ", "))
 	}
 	return o.output.validate()
@@ -105,13 +106,19 @@ func (o *DiffOptions) Run(ctx context.Context) error {
 		bar.advance(done)
 	})
 	bar.done()
+	effect := map[string]diff.Effect{failOnGain: diff.Gain, failOnLoss: diff.Loss}[o.failOn]
+	effect = cmp.Or(effect, diff.Change)
+	if o.failOn != "" {
+		if result.Later, err = diff.CompareLater(before, after, differing, o.at.time, effect, func(int, int) {}); err != nil {
+			return err
+		}
+	}
 	if o.output.format == outputTable {
 		o.print(namespace, result)
 	} else if err := printValue(o.Out, o.output.format, result); err != nil {
 		return err
 	}
-	effects := map[string]diff.Effect{failOnGain: diff.Gain, failOnLoss: diff.Loss, failOnAny: diff.Change}
-	if result.Has(effects[o.failOn]) {
+	if result.Has(effect) {
 		return errNegative
 	}
 	return nil
@@ -213,7 +220,14 @@ func (o *DiffOptions) print(namespace string, result *diff.Result) {
 		fmt.Fprintln(o.Out)
 	}
 	fmt.Fprintln(o.Out, summary(result))
-	if result.NextTransition != nil {
+	for i := range result.Later {
+		later := &result.Later[i]
+		fmt.Fprintf(o.Out, "From %s on:\n", later.At.UTC().Format(time.RFC3339))
+		for j := range later.Changes {
+			fmt.Fprintf(o.Out, "  %s %s\n", sign(later.Changes[j].Effect), headline(&later.Changes[j]))
+		}
+	}
+	if result.NextTransition != nil && len(result.Later) == 0 {
 		fmt.Fprintf(o.Out, "Time windows change something at %s; --at shows it.\n", result.NextTransition.UTC().Format(time.RFC3339))
 	}
 }

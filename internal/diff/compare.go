@@ -90,12 +90,14 @@ type Result struct {
 	Settings []string `json:"settings,omitempty"`
 	// NextTransition is when a time window next changes something that this comparison cannot see yet.
 	NextTransition *time.Time `json:"nextTransition,omitempty"`
+	// Later are the differences at later moments, where these are asked for.
+	Later []Later `json:"later,omitempty"`
 }
 
 // Has reports whether something has an effect. A change that may be a gain or a loss counts as both, and so do
-// records and settings that differ.
+// records and settings that differ. Later are those alone that have it.
 func (r *Result) Has(effect Effect) bool {
-	return len(r.Records)+len(r.Settings) > 0 || slices.ContainsFunc(r.Changes, func(e Entry) bool {
+	return len(r.Later)+len(r.Records)+len(r.Settings) > 0 || slices.ContainsFunc(r.Changes, func(e Entry) bool {
 		return effect == Change || e.Effect == effect || e.Effect == Change
 	})
 }

@@ -130,13 +130,14 @@ func (g *Grant) Reads(path ...string) bool {
 }
 
 // CoveredBy reports whether other grants give at least what the grant gives of an action of a class, as far as can be
-// told without knowing what conditions mean: only the same condition covers a condition. Together they may cover fields
-// that none of them covers alone.
+// told of conditions: one that holds for less is covered by one that holds for more. Together they may cover fields that
+// none of them covers alone.
 func (g *Grant) CoveredBy(others []*Grant, class v1alpha1.ActionClass) bool {
 	a := &action{class: class}
 	var fields fieldUnion
 	for _, other := range others {
-		if other.linked == g.linked && (!other.StaffScope || g.StaffScope) && isSubset(other.Guards, g.Guards) && RestrictionsCover(other.Restrictions, g.Restrictions) && other.rule.asksNoMore(g.rule, a) {
+		if other.linked == g.linked && (!other.StaffScope || g.StaffScope) && guardsCover(other.Guards, g.Guards) && RestrictionsCover(other.Restrictions, g.Restrictions) &&
+			other.rule.asksNoMore(g.rule, a, (*condition).impliedBy) {
 			if class == v1alpha1.ClassDelete {
 				return true
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/expr"
 )
 
 // This file compares what grants ask for, without a request: differences and A7 fold over it.
@@ -15,20 +16,20 @@ import (
 func RuleCovers(outer, inner *v1alpha1.Rule, class v1alpha1.ActionClass) bool {
 	var ignored []Problem
 	a, b, of := compileRule(0, "", outer, &ignored), compileRule(0, "", inner, &ignored), &action{class: class}
-	return a.asksNoMore(b, of) && (class == v1alpha1.ClassDelete || a.fields.includes(b.fields))
+	return a.asksNoMore(b, of, (*condition).covers) && (class == v1alpha1.ClassDelete || a.fields.includes(b.fields))
 }
 
 // asksNoMore reports whether the rule grants an action wherever another does, and sets the same presets: all of
-// RuleCovers but the fields.
-func (r *rule) asksNoMore(other *rule, a *action) bool {
-	if !r.condition.covers(other.condition) {
+// RuleCovers but the fields. Covers says whether a condition, which may be nil, holds wherever another does.
+func (r *rule) asksNoMore(other *rule, a *action, covers func(c, other *condition) bool) bool {
+	if !covers(r.condition, other.condition) {
 		return false
 	}
 	if a.class != "" && !a.writes() {
 		return true
 	}
 	return !slices.ContainsFunc(r.validations, func(v validation) bool {
-		return !slices.ContainsFunc(other.validations, func(w validation) bool { return v.text == w.text })
+		return !slices.ContainsFunc(other.validations, func(w validation) bool { return covers(&v.condition, &w.condition) })
 	}) && reflect.DeepEqual(r.presetValues(), other.presetValues()) && slices.EqualFunc(r.computed, other.computed, func(p, q computedPreset) bool {
 		return p.key == q.key && p.text == q.text
 	})
@@ -47,8 +48,23 @@ func (c *condition) covers(other *condition) bool {
 	return c == nil || other != nil && c.text == other.text
 }
 
-func isSubset(list, of []string) bool {
-	return !slices.ContainsFunc(list, func(element string) bool { return !slices.Contains(of, element) })
+// impliedBy is covers, and looks at what the conditions say: one that holds for less is covered by one that holds for more.
+func (c *condition) impliedBy(other *condition) bool {
+	return c.covers(other) || other != nil && c.program != nil && other.program != nil && other.program.Implies(c.program)
+}
+
+// guardsCover reports whether each of some guards holds wherever all of others do.
+func guardsCover(guards, others []string) bool {
+	return !slices.ContainsFunc(guards, func(guard string) bool {
+		return !slices.ContainsFunc(others, func(other string) bool {
+			if guard == other {
+				return true
+			}
+			outer, err := expr.Compile(expr.Validation, guard)
+			inner, otherErr := expr.Compile(expr.Validation, other)
+			return err == nil && otherErr == nil && inner.Implies(outer)
+		})
+	})
 }
 
 // RestrictionsCover reports whether one set of restrictions of a role holds wherever another does (S3); nil is none.

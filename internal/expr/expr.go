@@ -64,6 +64,9 @@ type Program struct {
 	plan       *plan
 	planErr    error
 
+	logicOnce sync.Once
+	formula   *formula
+
 	unknownOnce sync.Once
 	unknown     cel.Program // for inputs with an Unknown
 	unknownErr  error

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,12 +17,20 @@ func (d *Domain) Hints(ref Ref) []Problem {
 	if object, ok := c.(conditional); ok {
 		for path, condition := range object.otherConditions {
 			hints = append(hints, negationHint(path, condition)...)
+			if t, ok := c.(*resourceType); ok {
+				hints = append(hints, linkHints(path, condition, []*resourceType{t})...)
+			}
 		}
 	}
 	if object, hasRules := c.(ruled); hasRules {
 		for _, list := range object.ruleLists() {
 			for _, r := range list.rules {
-				hints = append(hints, negationHints(fmt.Sprintf("%s[%d]", list.path, r.index), r)...)
+				at := fmt.Sprintf("%s[%d]", list.path, r.index)
+				hints = append(hints, negationHints(at, r)...)
+				types := d.typesNamed(list.ruleSet, r)
+				for path, condition := range r.conditions(at) {
+					hints = append(hints, linkHints(path, condition, types)...)
+				}
 			}
 		}
 	}
@@ -29,9 +38,41 @@ func (d *Domain) Hints(ref Ref) []Problem {
 }
 
 func negationHints(at string, r *rule) []Problem {
-	hints := negationHint(at+".condition", r.condition)
-	for i := range r.validations {
-		hints = append(hints, negationHint(fmt.Sprintf("%s.validations[%d].expression", at, i), &r.validations[i].condition)...)
+	var hints []Problem
+	for path, condition := range r.conditions(at) {
+		hints = append(hints, negationHint(path, condition)...)
+	}
+	return hints
+}
+
+// conditions yields the condition and the validations of a rule by their paths.
+func (r *rule) conditions(at string) func(yield func(path string, c *condition) bool) {
+	return func(yield func(path string, c *condition) bool) {
+		if r.condition != nil && !yield(at+".condition", r.condition) {
+			return
+		}
+		for i := range r.validations {
+			if !yield(fmt.Sprintf("%s.validations[%d].expression", at, i), &r.validations[i].condition) {
+				return
+			}
+		}
+	}
+}
+
+// linkHints are about declared links that a condition compares with something else than a record, which is never equal where
+// the link comes as the record.
+func linkHints(path string, c *condition, types []*resourceType) []Problem {
+	if c == nil || c.program == nil {
+		return nil
+	}
+	var hints []Problem
+	for _, property := range c.program.Compared() {
+		if !slices.ContainsFunc(types, func(t *resourceType) bool { return t.linkField(property) != nil }) {
+			continue
+		}
+		hints = append(hints, Problem{Path: path, Value: c.text, Message: fmt.Sprintf(
+			`%s is a link, which may come as a record ({"id": …}) and then equals no id; compare linkID(%s) instead`,
+			property, selected(c.text, property))})
 	}
 	return hints
 }

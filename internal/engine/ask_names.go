@@ -69,6 +69,35 @@ func (c *nameChecker) rules(path string, set *ruleSet) {
 		for _, use := range fieldUses(at, r) {
 			c.field(use, types)
 		}
+		for path, condition := range r.conditions(at) {
+			c.links(path, condition, types)
+		}
+	}
+}
+
+// links tells of links that an expression follows and none of some types declares, and of types in whose trees it asks for
+// places and that do not exist: neither leads anywhere.
+func (c *nameChecker) links(path string, condition *condition, types []*resourceType) {
+	if condition.program == nil {
+		return
+	}
+	declared := map[string]bool{}
+	for _, t := range types {
+		for i := range t.links {
+			if l := &t.links[i]; len(l.path) == 1 {
+				declared[l.field] = true
+			}
+		}
+	}
+	for _, field := range condition.program.Links() {
+		if !declared[field] {
+			c.tell(path, field, "no resource type named here declares %q as a link: give the field linksTo or linksToField%s", field, didYouMean(nearest(field, declared)))
+		}
+	}
+	for _, name := range condition.program.Trees() {
+		if c.domain.typeIndex[name] == nil {
+			c.tell(path, name, "under() asks about records of %q, and no resource type is called so%s", name, didYouMean(Nearest(name, c.domain.ResourceTypes())))
+		}
 	}
 }
 
@@ -298,8 +327,12 @@ func (c *nameChecker) ownFields(t *resourceType) {
 	}
 	check("spec.parentField", t.parent)
 	for i, f := range t.object.Spec.Fields {
+		above := strings.LastIndexByte(string(f.Name), '.') + 1
+		if f.LinksToField != "" && f.LinksToField == string(f.Name)[above:] {
+			c.tell(fmt.Sprintf("spec.fields[%d].linksToField", i), f.LinksToField, "names the field itself; name the field beside it that holds the name of the resource type")
+			continue
+		}
 		if f.LinksToField != "" {
-			above := strings.LastIndexByte(string(f.Name), '.') + 1
 			check(fmt.Sprintf("spec.fields[%d].linksToField", i), string(f.Name)[:above]+f.LinksToField)
 		}
 	}
@@ -345,6 +378,7 @@ func (c *nameChecker) guards(t *resourceType) {
 			for _, field := range program.Properties() {
 				c.field(fieldUse{at + ".condition", field}, types)
 			}
+			c.links(at+".condition", &t.guards[i].condition, types)
 		}
 	}
 }

@@ -146,7 +146,7 @@ func decideAlike(want, got decider, req *engine.Request, now time.Time) (engine.
 
 func TestProofDecide(t *testing.T) {
 	p := proofOf(t)
-	counts := map[engine.Reason]int{}
+	counts, met := map[engine.Reason]int{}, map[string]int{}
 	asked, malformed := 0, 0
 	p.each(t, func(s *rand.Rand, objects []engine.Object) error {
 		domain, naive := engine.Compile(objects), enginetest.NewNaive(objects)
@@ -162,13 +162,23 @@ func TestProofDecide(t *testing.T) {
 			} else {
 				counts[decision.Reason]++
 			}
+			for _, rule := range enginetest.MetRules {
+				if naive.Met(rule) {
+					met[rule]++
+				}
+			}
 		}
 		return nil
 	})
-	t.Logf("seed %d: %d requests over %d domains, %d of them malformed; reasons: %v", p.seed, asked, p.domains, malformed, counts)
+	t.Logf("seed %d: %d requests over %d domains, %d of them malformed; reasons: %v; rules: %v", p.seed, asked, p.domains, malformed, counts, met)
 	for _, reason := range reasons {
 		if counts[reason]*500 < asked {
 			t.Errorf("the reason %s occurs %d times in %d requests: too rarely to prove anything", reason, counts[reason], asked)
+		}
+	}
+	for _, rule := range enginetest.MetRules {
+		if met[rule]*10 < asked {
+			t.Errorf("%s occurs %d times in %d requests: less than in a tenth", rule, met[rule], asked)
 		}
 	}
 	if malformed*500 < asked {
@@ -469,12 +479,13 @@ func TestProofFilter(t *testing.T) {
 			fails := func(what string) error {
 				return fmt.Errorf("filter for %s at %s: %s: evaluation %s, filter %s", text(ask), now, what, text(decision), text(f))
 			}
-			if got := f.Condition.Matches(ask.Resource.ID, ask.Resource.Properties); got != decision.Allow {
+			less := func(got bool) bool { return !got && len(f.LeftOut) > 0 } // what is left out lets it through
+			if got := f.Condition.Matches(ask.Resource.ID, ask.Resource.Properties); got != decision.Allow && !less(got) {
 				return fails(fmt.Sprintf("lets through: %v", got))
 			}
 			lacking := maps.Clone(ask.Resource.Properties)
 			maps.DeleteFunc(lacking, func(_ string, value any) bool { return value == nil })
-			if got := f.Condition.Matches(ask.Resource.ID, lacking); got != decision.Allow {
+			if got := f.Condition.Matches(ask.Resource.ID, lacking); got != decision.Allow && !less(got) {
 				return fails(fmt.Sprintf("what a record lacks is null; lets through: %v", got))
 			}
 			if decision.Allow && !coveredBy(f.Fields, decision.Fields) {

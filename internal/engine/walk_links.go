@@ -9,12 +9,20 @@ func (r recordsOf) LinkField(resourceType, field string) (target, by string, ok 
 	if t == nil {
 		return "", "", false
 	}
-	for i := range t.links {
-		if l := &t.links[i]; l.field == field && len(l.path) == 1 {
-			return l.target, l.by, true
-		}
+	if l := t.linkField(field); l != nil && len(l.path) == 1 {
+		return l.target, l.by, true
 	}
 	return "", "", false
+}
+
+// linkField is the declared link of a name; nil if there is none.
+func (t *resourceType) linkField(name string) *link {
+	for i := range t.links {
+		if t.links[i].field == name {
+			return &t.links[i]
+		}
+	}
+	return nil
 }
 
 // Stored implements expr.Records.

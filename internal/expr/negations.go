@@ -66,7 +66,7 @@ func (n *negationWalk) walk(e ast.Expr, negated, required bool) {
 
 // compared looks at a comparison of a with b, or with the elements of a list. unequal says that being unequal counts.
 func (n *negationWalk) compared(a, b ast.Expr, unequal, required bool) {
-	path, ok := property(a)
+	path, ok := propertyOf(a, true)
 	if !ok {
 		return
 	}
@@ -87,7 +87,13 @@ func (n *negationWalk) handle(e ast.Expr) {
 }
 
 // property is the path of the property that an expression is.
-func property(e ast.Expr) (string, bool) {
+func property(e ast.Expr) (string, bool) { return propertyOf(e, false) }
+
+// propertyOf is the path of the property that an expression is, or takes linkID of.
+func propertyOf(e ast.Expr, linked bool) (string, bool) {
+	if linked && e.Kind() == ast.CallKind && e.AsCall().FunctionName() == linkIDName {
+		e = e.AsCall().Args()[0]
+	}
 	if e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly() {
 		return "", false
 	}

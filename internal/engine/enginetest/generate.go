@@ -96,17 +96,6 @@ var conditions = []v1alpha1.Expression{
 	"resource.properties.note",
 	"size(resource.properties.items) > 0",
 	"resource.id in ['o1', 'c1', 'c2', 'w1', 'n1', 'l1']",
-	"resource.links.company.status == 'open'",
-	"resource.links.company.links.company.id == 'c1'",
-	"!has(resource.links.other) || resource.links.other.owner == subject.id",
-	"has(resource.links.warehouse.note)",
-	"under('company', resource.properties.company, 'c1')",
-	"!under('company', linkID(resource.properties.parent), 'c2')",
-	"['c1', 'c3'].exists(c, under('company', resource.properties.company, c))",
-	"under(resource.type, resource.id, 'c1')",
-	"linkID(resource.properties.company) == 'c1'",
-	"linkID(resource.properties.other) == null",
-	"linkID(resource.properties.warehouse) in ['w1', 12, null]",
 	"true",
 	"false",
 	"resource.properties.status ==",
@@ -115,8 +104,46 @@ var conditions = []v1alpha1.Expression{
 	"proposed.status == 'open'",
 }
 
+// Conditions that follow links, and that ask for places in trees.
+var (
+	linkConditions = []v1alpha1.Expression{
+		"resource.links.company.status == 'open'",
+		"resource.links.company.links.company.id == 'c1'",
+		"!has(resource.links.other) || resource.links.other.owner == subject.id",
+		"has(resource.links.warehouse.note)",
+		"resource.links.?other.owner.orValue('bob') != subject.id",
+		"has(resource.links.company) && resource.links.company.id in ['c1', 'c2', '12']",
+		"has(resource.links.other) ? resource.links.other.kind == 'company' : resource.properties.status == 'open'",
+		"resource.links.parent.links.company.links.parent.id != 'c3' || has(resource.links.warehouse)",
+		"linkID(resource.properties.company) == 'c1'",
+		"linkID(resource.properties.other) == null || has(resource.links.other)",
+		"linkID(resource.properties.warehouse) in ['w1', 12, null]",
+	}
+	treeConditions = []v1alpha1.Expression{
+		"under('company', resource.properties.company, 'c1')",
+		"!under('company', linkID(resource.properties.parent), 'c2') || under('order', resource.id, 'o3')",
+		"['c1', 'c3'].exists(c, under('company', resource.properties.company, c)) || under('company', resource.id, 'c2')",
+		"under(resource.type, resource.id, 'c1') || under('order', 'o3', resource.id)",
+		"has(resource.links.company) && under('company', resource.links.company.id, 'c2')",
+		"resource.properties.items.exists(i, under('warehouse', linkID(i.warehouse), 'w1'))",
+		"under('company', subject.attributes.company, 'c1') || !under('warehouse', linkID(resource.properties.warehouse), 12)",
+	}
+)
+
 // Conditions yields every expression that a generated rule's condition may be.
-func Conditions(yield func(v1alpha1.Expression) bool) { slices.Values(conditions)(yield) }
+func Conditions(yield func(v1alpha1.Expression) bool) {
+	slices.Values(slices.Concat(conditions, linkConditions, treeConditions))(yield)
+}
+
+func (g generator) condition() v1alpha1.Expression {
+	switch {
+	case chance(g, 25):
+		return pick(g, linkConditions...)
+	case chance(g, 75):
+		return pick(g, treeConditions...)
+	}
+	return pick(g, conditions...)
+}
 
 var validations = []v1alpha1.Validation{
 	{Expression: "has(proposed.owner)", Message: "an owner is needed"},
@@ -194,7 +221,7 @@ func Objects(s Source) []engine.Object {
 	add(45, roleNames[6:], g.role)
 	add(65, groupNames, g.group)
 	add(65, []string{"ann", "bob", "cid", "dee", "eve", "eve-2"}, g.user)
-	add(30, []string{"up1", "up2", "up3", "up4", "up5", "up6"}, g.userPermission)
+	add(70, []string{"up1", "up2", "up3", "up4", "up5", "up6"}, g.userPermission)
 	add(25, []string{"sp1", "sp2", "sp3", "sp4"}, g.specialPermission)
 	add(60, []string{"set1", "set2", "set3", "set4", "set5"}, g.recordSet)
 	add(3, []string{"another"}, g.policy)
@@ -274,7 +301,7 @@ func (g generator) resourceType(name string) engine.Object {
 	if chance(g, 20) { // the object is not called what the type is
 		t.Name, spec.Type = "the-"+name, v1alpha1.TypeName(name)
 	}
-	if chance(g, 30) {
+	if chance(g, 50) {
 		spec.Guards = upTo(g, 2, g.guard)
 	}
 	spec.Areas = typed[v1alpha1.Token](some(g, 40, areaNames...))
@@ -343,15 +370,15 @@ func (g generator) rule() v1alpha1.Rule {
 		r.Access = pick(g, v1alpha1.AccessFull, v1alpha1.AccessReadOnly, v1alpha1.AccessNone)
 		r.Actions = typed[v1alpha1.Token](atLeastOne(g, 50, actionNames...))
 	}
-	if chance(g, 45) {
-		r.Condition = pick(g, conditions...)
+	if chance(g, 65) {
+		r.Condition = g.condition()
 	}
-	if chance(g, 40) {
+	if chance(g, 20) {
 		r.Fields = typed[v1alpha1.FieldPath](atLeastOne(g, 45, "status", "owner", "amount", "company", "warehouse", "items.warehouse", "meta", "note"))
 		if chance(g, 8) {
 			r.Fields = append(r.Fields, v1alpha1.Any)
 		}
-	} else if chance(g, 30) {
+	} else if chance(g, 90) {
 		r.ExceptFields = typed[v1alpha1.FieldPath](atLeastOne(g, 25, "status", "amount", "items", "items.warehouse", "meta", "meta.company", "note"))
 	}
 	if chance(g, 30) {
@@ -457,10 +484,10 @@ func (g generator) userPermission(name string) engine.Object {
 	}
 	if chance(g, 35) {
 		p.Spec.ApplicableFor = typed[v1alpha1.Name](atLeastOne(g, 40, typeNames...))
-	} else if chance(g, 25) {
+	} else if chance(g, 80) {
 		p.Spec.ExceptFor = typed[v1alpha1.Name](atLeastOne(g, 25, typeNames...))
 	}
-	if chance(g, 30) {
+	if chance(g, 60) {
 		p.Spec.Actions = typed[v1alpha1.Token](atLeastOne(g, 40, append(actionNames[:len(actionNames):len(actionNames)], "read:*")...))
 	}
 	p.Spec.HideDescendants = chance(g, 25)

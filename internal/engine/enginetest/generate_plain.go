@@ -31,6 +31,10 @@ var plainConditions = []v1alpha1.Expression{
 	"'r1' in subject.roles || 'r2' in subject.roles",
 	"'g1' in subject.groups && resource.properties.status in [resource.id, 'open']",
 	"now < timestamp('2026-06-01T03:00:00Z') ? resource.properties.owner.startsWith('b') : context.ip != ''",
+	"resource.links.company.status == 'open'",
+	"has(resource.links.other) && resource.links.other.links.company.id == 'c1' || resource.links.?warehouse.owner.orValue('') == subject.id",
+	"under('company', resource.properties.company, 'c1')",
+	"!under('warehouse', linkID(resource.properties.warehouse), 'w1') && linkID(resource.properties.company) != 'c2'",
 	"true",
 }
 
@@ -88,6 +92,9 @@ func (g generator) plain(object engine.Object) bool {
 	case *v1alpha1.ResourceType:
 		o.Spec.StaffOnly = o.Spec.StaffOnly && !chance(g, 80)
 		o.Spec.Unrestricted = o.Spec.Unrestricted && !chance(g, 80)
+		if chance(g, 85) {
+			o.Spec.Guards = nil
+		}
 		o.Spec.Fields = slices.DeleteFunc(o.Spec.Fields, func(f v1alpha1.Field) bool {
 			return strings.Contains(string(f.Name), ".") && chance(g, 75)
 		})
@@ -125,7 +132,7 @@ func (g generator) plainRules(rules []v1alpha1.Rule) {
 			r.Presets, r.PresetExpressions = nil, nil
 		}
 		if chance(g, 50) {
-			r.Fields = nil
+			r.Fields, r.ExceptFields = nil, nil
 		}
 		if chance(g, 35) {
 			r.Resources = append(r.Resources, v1alpha1.Any)

@@ -14,7 +14,7 @@ func Request(s Source, objects []engine.Object) *engine.Request {
 		Action:   engine.Action{Name: pick(s, actionNames...)},
 		Resource: engine.Resource{Type: pick(s, typeNames...)},
 	}
-	if types := (&Naive{objects}).resourceTypes(); len(types) > 0 && chance(s, 97) {
+	if types := (&Naive{objects: objects}).resourceTypes(); len(types) > 0 && chance(s, 97) {
 		t := pick(s, types...)
 		req.Resource.Type = t.TypeName()
 		if chance(s, 97) {

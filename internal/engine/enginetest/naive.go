@@ -18,7 +18,33 @@ import (
 
 // Naive answers from the objects as they are written: every answer reads all of them anew, nothing is
 // indexed or kept. It is slow and plain on purpose.
-type Naive struct{ objects []engine.Object }
+type Naive struct {
+	objects []engine.Object
+	met     map[string]bool
+}
+
+// The rules of which Met tells.
+const (
+	MetGuard        = "a guard"
+	MetLink         = "a link in an expression"
+	MetTree         = "a place in a tree in an expression"
+	MetDynamicLink  = "a dynamic link"
+	MetExceptFields = "exceptFields"
+	MetExceptFor    = "exceptFor"
+	MetActions      = "actions of a user permission"
+)
+
+// MetRules are all of them.
+var MetRules = []string{MetGuard, MetLink, MetTree, MetDynamicLink, MetExceptFields, MetExceptFor, MetActions}
+
+// Met returns which of MetRules had anything to say to the last request.
+func (n *Naive) Met(rule string) bool { return n.met[rule] }
+
+func (n *Naive) meet(rule string) {
+	if n.met != nil {
+		n.met[rule] = true
+	}
+}
 
 // NewNaive takes the objects of a domain. Of two of one kind and name, the later in the list counts.
 func NewNaive(objects []engine.Object) *Naive {
@@ -236,6 +262,7 @@ type ruleCase struct {
 
 // Decide answers a request as of now; the error is a malformed request.
 func (n *Naive) Decide(req *engine.Request, now time.Time) (engine.Decision, error) {
+	n.met = map[string]bool{}
 	if err := n.malformed(req); err != nil {
 		return engine.Decision{}, err
 	}
@@ -421,6 +448,7 @@ func (e *evaluation) guards() *engine.Decision {
 		if !guards(&guard, e.act) {
 			continue
 		}
+		e.meet(MetGuard)
 		var ofRecord, ofRequest []string
 		in := e.input(proposed, &ofRecord)
 		if !e.writes() {
@@ -1117,6 +1145,14 @@ func (e *evaluation) permissionsFor(allow string) []*v1alpha1.UserPermission {
 		if len(spec.Actions) > 0 && !e.anyAction {
 			applies = applies && slices.ContainsFunc(spec.Actions, func(name v1alpha1.Token) bool { return means(name, e.act.Name) })
 		}
+		if string(spec.Allow) == allow && inForce(spec.TimeWindow, e.now) && (spec.User == "" || string(spec.User) == e.id) {
+			if len(spec.ExceptFor) > 0 {
+				e.meet(MetExceptFor)
+			}
+			if len(spec.Actions) > 0 {
+				e.meet(MetActions)
+			}
+		}
 		if string(spec.Allow) != allow || !applies || !inForce(spec.TimeWindow, e.now) {
 			continue
 		}
@@ -1395,6 +1431,9 @@ func (e *evaluation) fields() *engine.Decision {
 	case v1alpha1.ClassCreate, v1alpha1.ClassUpdate:
 		asked = slices.Collect(maps.Keys(e.submitted()))
 	case v1alpha1.ClassDelete:
+	}
+	if slices.ContainsFunc(e.live, func(c ruleCase) bool { return len(c.rule.ExceptFields) > 0 }) {
+		e.meet(MetExceptFields)
 	}
 	var uncovered []string
 	for _, field := range asked {

@@ -24,6 +24,7 @@ func (e *evaluation) restricts(allow string) bool {
 func (e *evaluation) dynamicViolations(properties map[string]any) []engine.Violation {
 	var violations []engine.Violation
 	for _, field := range dynamicLinks(e.target) {
+		e.meet(MetDynamicLink)
 		some := slices.ContainsFunc(e.resourceTypes(), func(t *v1alpha1.ResourceType) bool { return e.restricts(t.TypeName()) })
 		if !some {
 			continue
@@ -105,6 +106,7 @@ func (n naiveRecords) LinkField(resourceType, field string) (target, by string, 
 	if !ok || strings.Contains(field, ".") {
 		return "", "", false
 	}
+	n.meet(MetLink)
 	for _, f := range t.Spec.Fields {
 		if string(f.Name) == field && (f.LinksTo != "" || f.LinksToField != "") {
 			return f.LinksTo, f.LinksToField, true
@@ -124,6 +126,7 @@ func (n naiveRecords) Depth(resourceType, id string) int { return len(n.above(re
 
 // Under implements expr.Records.
 func (n naiveRecords) Under(resourceType, id, ancestor string, _ int) (under, known bool) {
+	n.meet(MetTree)
 	return id == ancestor || slices.Contains(n.above(resourceType, id), ancestor), true
 }
 

@@ -299,6 +299,23 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// TestTypePage shows what a type is called, what guards it, and where its dynamic links lead.
+func TestTypePage(t *testing.T) {
+	invoice := testobjects.MakeResourceType("inv").Type("Sales Invoice").Guard("resource.properties.by != subject.id", "four eyes", "update").Obj()
+	invoice.Spec.Fields = []v1alpha1.Field{{Name: "party", LinksToField: "party_type"}}
+	role := testobjects.MakeRole("r").Rule(testobjects.MakeRule("Sales Invoice").Actions("read").ExceptFields("cost").Obj()).Obj()
+	status, page := get(t, makeConsole(makeState(invoice, role)), "/type?name=Sales+Invoice")
+	if status != http.StatusOK {
+		t.Fatalf("status %d: %s", status, page)
+	}
+	said := text(page)
+	for _, want := range []string{"Sales Invoice", "ResourceType/inv", "update: resource.properties.by != subject.id – four eyes", "links to the type that party_type names", "all but cost"} {
+		if !strings.Contains(strings.ReplaceAll(said, "  ", " "), want) {
+			t.Errorf("no %q in %s", want, said)
+		}
+	}
+}
+
 // TestRulesNaming lists as many rules of each type as the engine says name it.
 func TestRulesNaming(t *testing.T) {
 	items, err := manifests.Load([]string{"../../config/samples"}, "default")

@@ -297,11 +297,12 @@ var environments = sync.OnceValue(func() map[Place]*cel.Env {
 	action := cel.Variable("action", cel.ObjectType(actionType))
 	resource := cel.Variable("resource", cel.ObjectType(resourceType))
 	proposed := cel.Variable("proposed", properties)
+	trees := cel.Lib(treeLibrary{})
 	variables := map[Place][]cel.EnvOption{
-		Condition:       {subject, action, resource},
-		Validation:      {subject, action, resource, proposed},
+		Condition:       {subject, action, resource, trees},
+		Validation:      {subject, action, resource, proposed, trees},
 		MemberCondition: {member},
-		Preset:          {subject, action},
+		Preset:          {subject, action, trees},
 	}
 	made := make(map[Place]*cel.Env, len(variables))
 	for place, options := range variables {

@@ -328,25 +328,35 @@ func (p *plan) linkIDTree(in *Input, negated bool) *filter.Tree {
 		switch {
 		case value == nil:
 			null = true
-		case value != "" && isScalar(value):
+		case isIDValue(value):
 			ids = append(ids, value)
 		}
 	}
 	none := filter.AnyOf(&filter.Tree{Op: filter.Eq, Field: field}, &filter.Tree{Op: filter.Eq, Field: field, Value: ""})
-	some := filter.All(isID(field), &filter.Tree{Op: filter.Ne, Field: field, Value: ""})
 	var tree *filter.Tree
 	if equal {
-		tree = filter.All(some, &filter.Tree{Op: filter.In, Field: field, Values: ids})
+		tree = &filter.Tree{Op: filter.In, Field: field, Values: ids}
 		if null {
 			tree = filter.AnyOf(tree, none)
 		}
 	} else {
-		tree = filter.All(some, &filter.Tree{Op: filter.NotIn, Field: field, Values: ids})
+		tree = filter.All(isID(field), &filter.Tree{Op: filter.NotIn, Field: field, Values: append(ids, "")})
 		if !null {
 			tree = filter.AnyOf(tree, none)
 		}
 	}
 	return filter.AnyOf(tree, p.ofObjects(in, negated, field))
+}
+
+// isIDValue reports whether a value may be what linkID gives besides null.
+func isIDValue(value any) bool {
+	switch value.(type) {
+	case string:
+		return value != ""
+	case int64, float64:
+		return true
+	}
+	return false
 }
 
 // ofObjects is the part where the field holds a record or a list, as no column does.

@@ -238,20 +238,29 @@ const (
 	recordsName  = "remit!records"
 )
 
-var linkOptions = []cel.EnvOption{
-	cel.Variable(recordsName, cel.DynType),
-	cel.Macros(cel.GlobalMacro(underName, 3, func(factory cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
-		return factory.NewCall(underRecords, append([]ast.Expr{factory.NewIdent(recordsName)}, args...)...), nil
-	})),
-	cel.Function(underRecords, cel.Overload(underRecords, []*cel.Type{cel.DynType, cel.StringType, cel.DynType, cel.DynType}, cel.BoolType, cel.FunctionBinding(under))),
-	cel.Function(linkIDName, cel.Overload(linkIDName, []*cel.Type{cel.DynType}, cel.DynType, cel.UnaryBinding(linkID))),
-}
-
-// linkLibrary is the library of linkID and under.
+// linkLibrary is the library of linkID.
 type linkLibrary struct{}
 
-func (linkLibrary) CompileOptions() []cel.EnvOption     { return linkOptions }
+func (linkLibrary) CompileOptions() []cel.EnvOption {
+	return []cel.EnvOption{
+		cel.Function(linkIDName, cel.Overload(linkIDName, []*cel.Type{cel.DynType}, cel.DynType, cel.UnaryBinding(linkID))),
+	}
+}
 func (linkLibrary) ProgramOptions() []cel.ProgramOption { return nil }
+
+// treeLibrary is the library of under, for places whose inputs have Records: who is in a group does not depend on records.
+type treeLibrary struct{}
+
+func (treeLibrary) CompileOptions() []cel.EnvOption {
+	return []cel.EnvOption{
+		cel.Variable(recordsName, cel.DynType),
+		cel.Macros(cel.GlobalMacro(underName, 3, func(factory cel.MacroExprFactory, _ ast.Expr, args []ast.Expr) (ast.Expr, *common.Error) {
+			return factory.NewCall(underRecords, append([]ast.Expr{factory.NewIdent(recordsName)}, args...)...), nil
+		})),
+		cel.Function(underRecords, cel.Overload(underRecords, []*cel.Type{cel.DynType, cel.StringType, cel.DynType, cel.DynType}, cel.BoolType, cel.FunctionBinding(under))),
+	}
+}
+func (treeLibrary) ProgramOptions() []cel.ProgramOption { return nil }
 
 // linkID is the id of a link that comes as the id or as the record; null where there is none.
 func linkID(value ref.Val) ref.Val {

@@ -268,8 +268,11 @@ func TestLinksDoNotCompile(t *testing.T) {
 	if _, err := Compile(Preset, "resource.links.customer.country"); err == nil {
 		t.Error("a preset sees no links")
 	}
-	if _, err := Compile(MemberCondition, "under('company', subject.attributes.company, 'North')"); err != nil {
-		t.Errorf("a member condition may ask for places in trees: %v", err)
+	if _, err := Compile(MemberCondition, "under('company', subject.attributes.company, 'North')"); err == nil {
+		t.Error("who is in a group does not depend on records")
+	}
+	if _, err := Compile(Preset, "under('company', subject.attributes.company, 'North') ? 'north' : 'south'"); err != nil {
+		t.Errorf("a preset may depend on them: %v", err)
 	}
 }
 

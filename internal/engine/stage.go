@@ -169,6 +169,9 @@ func (e *evaluation) failure() error {
 		return e.err
 	}
 	err := e.budget.Err()
+	if err == nil {
+		return nil // before errors.As, whose target is on the heap
+	}
 	if over := (*BudgetError)(nil); errors.As(err, &over) && over.Where == "" {
 		over.Where = e.placeOf(over.Program)
 	}

@@ -115,7 +115,7 @@ type Guard struct {
 }
 
 // Field declares a property that links to records of another type.
-// +kubebuilder:validation:XValidation:rule="!has(self.linksTo) || self.linksTo == '' || !has(self.linksToField)",message="a field has linksTo or linksToField, not both",fieldPath=".linksToField"
+// +kubebuilder:validation:XValidation:rule="!has(self.linksTo) || size(self.linksTo) == 0 || !has(self.linksToField)",message="a field has linksTo or linksToField, not both",fieldPath=".linksToField"
 type Field struct {
 	// name, a path; through a list it stands for every element.
 	// +required

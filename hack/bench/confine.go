@@ -91,7 +91,7 @@ func (c *confinement) remove() {
 	}
 }
 
-// yieldProcessors gives the children of this process the lowest priority: etcd and the API server, which in a cluster would
+// yieldProcessors gives the children of this process a low priority: etcd and the API server, which in a cluster would
 // have processors of their own.
 func yieldProcessors() error {
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -112,7 +112,7 @@ func yieldProcessors() error {
 		errs = append(errs, err)
 		for _, thread := range threads {
 			id, err := strconv.Atoi(filepath.Base(thread))
-			errs = append(errs, err, syscall.Setpriority(syscall.PRIO_PROCESS, id, 19)) // of the thread, for Linux
+			errs = append(errs, err, syscall.Setpriority(syscall.PRIO_PROCESS, id, 10)) // of the thread, for Linux
 		}
 	}
 	return errors.Join(errs...)

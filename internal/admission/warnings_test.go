@@ -45,7 +45,7 @@ func TestWarnings(t *testing.T) {
 		want []string
 	}{
 		"a condition that no filter says": {
-			people, create(MakeRole("r").Rule(MakeRule("order").Actions("read").Fields("id").Condition("resource.properties.tags.exists(t, t == 'x')").Obj()).Obj()),
+			people, create(MakeRole("r").Rule(MakeRule("order").Actions("read").Fields("id").Condition("resource.properties.items.exists_one(i, i.qty > 1)").Obj()).Obj()),
 			[]string{"spec.rules[0].condition: no list filter"},
 		},
 		"the same for writing only": {

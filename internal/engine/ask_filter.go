@@ -79,7 +79,7 @@ func (d *Domain) Filter(req *Request, now time.Time) (Filter, error) {
 	if err := e.failure(); err != nil {
 		return Filter{}, err
 	}
-	if decided && !(e.decision.Allow && e.resourceType.guarded(e.action)) {
+	if decided && (!e.decision.Allow || !e.resourceType.guarded(e.action)) {
 		return Filter{
 			Condition: filter.Constant(e.decision.Allow), Reason: e.decision.Reason,
 			Fields: e.decision.Fields, DecidedBy: e.decision.DecidedBy,

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/remit-authz/remit/internal/engine"
@@ -31,15 +32,27 @@ func BenchmarkDecideCondition(b *testing.B) {
 		"context, missing":  {condition: "context.mfa == true", denied: true},
 		"property, missing": {condition: "resource.properties.nope == 1", denied: true},
 		"link":              {condition: "resource.links.customer.country == 'DE'"},
-		"two links":         {condition: "resource.links.customer.links.territory.region == 'emea'"},
-		"tree":              {condition: "under('territory', resource.properties.territory, 't1')"},
+		"link, denied":      {condition: "resource.links.customer.country == 'FR'", denied: true},
+		"link, three":       {condition: "resource.links.customer.links.territory.links.manager.id == subject.id"},
+		"link, has":         {condition: "has(resource.links.customer) && resource.links.customer.country != 'FR'"},
+		"link, id":          {condition: "linkID(resource.properties.customer) == 'C-1'"},
+		"link, dynamic":     {condition: "resource.links.about.country == 'DE'"},
+		"under":             {condition: "under('place', resource.properties.place, 'P-1')"},
+		"under, far":        {condition: "under('place', resource.properties.deep, 'P-1')"},
+		"under, denied":     {condition: "under('place', resource.properties.deep, 'P-0')", denied: true},
+	}
+	places := MakeRecordSet("places", "place").Record("P-1", "", nil)
+	for i := 2; i < 10; i++ {
+		places.Record(fmt.Sprintf("P-%d", i), fmt.Sprintf("P-%d", i-1), nil)
 	}
 	for name, tc := range cases {
 		d := engine.Compile([]engine.Object{
-			MakeResourceType("doc").Link("customer", "customer").Obj(), MakeResourceType("customer").Link("territory", "territory").Obj(),
-			MakeResourceType("territory").Tree("parent").Obj(),
-			MakeRecordSet("customers", "customer").Record("c1", "", map[string]any{"country": "DE", "territory": "t3"}).Obj(),
-			MakeRecordSet("territories", "territory").Record("t1", "", nil).Record("t2", "t1", nil).Record("t3", "t2", map[string]any{"region": "emea"}).Obj(),
+			MakeResourceType("doc").Link("customer", "customer").DynamicLink("about", "about_type").Obj(),
+			MakeResourceType("customer").Link("territory", "territory").Obj(), MakeResourceType("territory").Link("manager", "person").Obj(),
+			MakeRecordSet("customers", "customer").Record("C-1", "", map[string]any{"country": "DE", "territory": "T-1"}).Obj(),
+			MakeRecordSet("territories", "territory").Record("T-1", "", map[string]any{"manager": "ann"}).Obj(),
+			MakeRecordSet("people", "person").Record("ann", "", nil).Obj(),
+			places.Obj(),
 			MakeRole("r").Rule(MakeRule("doc").Actions("*").Condition(tc.condition).Obj()).Obj(),
 			MakeUser("ann").Roles("r").Attribute("limit", 100).Obj(),
 			MakeGroup("sales").Members("ann").Obj(), MakeGroup("crew").Members("ann").Obj(),
@@ -48,7 +61,8 @@ func BenchmarkDecideCondition(b *testing.B) {
 			Subject: engine.Subject{Type: "user", ID: "ann"},
 			Action:  engine.Action{Name: "read"},
 			Resource: engine.Resource{Type: "doc", ID: "d1", Properties: map[string]any{
-				"owner": "ann", "status": "open", "team": "sales", "total": int64(99), "kind": "invoice", "customer": "c1", "territory": "t3",
+				"owner": "ann", "status": "open", "team": "sales", "total": int64(99), "kind": "invoice",
+				"customer": "C-1", "about": "C-1", "about_type": "customer", "place": "P-3", "deep": "P-9",
 			}},
 			Context: map[string]any{"ip": "192.0.2.1"},
 		}

@@ -19,7 +19,7 @@ type resourceType struct {
 	actions   map[string]*action
 	names     []string // of the actions, sorted
 	links     []link
-	dynamic   []int // which of them are dynamic
+	dynamic   []int // which of them are dynamic, and looked at by user permissions
 	guards    []guard
 	parent    string // parentField, or empty
 	required  []string
@@ -126,7 +126,9 @@ func compileResourceType(object *v1alpha1.ResourceType) *resourceType {
 		if by != "" {
 			last := len(t.links) - 1
 			t.links[last].target = ""
-			t.dynamic = append(t.dynamic, last)
+			if l := &t.links[last]; !l.ignored && !l.parent {
+				t.dynamic = append(t.dynamic, last)
+			}
 		}
 	}
 	for i := range object.Spec.Guards {

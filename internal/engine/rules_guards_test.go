@@ -95,8 +95,8 @@ func TestS9Actions(t *testing.T) {
 		MakeRole("all").Rule(Full("*")).Obj(), MakeUser("ann").Roles("all").Obj(),
 	}
 	south := having(object{"company": "South"})
-	restricted := func(make func(*UserPermissionBuilder) *UserPermissionBuilder) domain {
-		return domain{make(MakeUserPermission("up", "company", "North").User("ann")).Obj()}
+	restricted := func(change func(*UserPermissionBuilder) *UserPermissionBuilder) domain {
+		return domain{change(MakeUserPermission("up", "company", "North").User("ann")).Obj()}
 	}
 	writes := restricted(func(b *UserPermissionBuilder) *UserPermissionBuilder { return b.Actions("update", "delete") })
 	except := restricted(func(b *UserPermissionBuilder) *UserPermissionBuilder { return b.ExceptFor("leave") })

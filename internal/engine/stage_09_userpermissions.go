@@ -171,12 +171,12 @@ func (c *restrictionCheck) properties(d *Decision, p expr.Properties, create boo
 		}
 		filter.WalkLink(value, r.link.path[1:], func(found filter.Found, value any) { c.value(d, &r, found, value, create) })
 	}
+	if !c.restrictsDynamic() {
+		return
+	}
 	for k, i := range c.on.dynamic {
 		dynamic := dynamicCheck{c, d, k, &c.on.links[i], create && !c.unknown}
-		for range c.dynamicToAny(k) {
-			dynamic.properties(&p)
-			break
-		}
+		dynamic.properties(&p)
 	}
 }
 

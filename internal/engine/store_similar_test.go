@@ -74,12 +74,16 @@ func TestSimilarUsers(t *testing.T) {
 // TestSimilarUsersWhoeverNamesThem: an id that any object names is known.
 func TestSimilarUsersWhoeverNamesThem(t *testing.T) {
 	alice := testobjects.MakeUser("alice").Obj()
-	for path, object := range map[string]engine.Object{
-		"spec.id":              userOf("other", "Alice"),
-		"spec.members[1].user": testobjects.MakeGroup("g").Members("bob", "Alice").Obj(),
-		"spec.user":            testobjects.MakeUserPermission("up", "company", "North").User("Alice").Obj(),
-		"spec.user ":           testobjects.MakeSpecialPermission("sp", "Alice").On("None", "order").Obj(),
+	for _, tc := range []struct {
+		path   string
+		object engine.Object
+	}{
+		{"spec.id", userOf("other", "Alice")},
+		{"spec.members[1].user", testobjects.MakeGroup("g").Members("bob", "Alice").Obj()},
+		{"spec.user", testobjects.MakeUserPermission("up", "company", "North").User("Alice").Obj()},
+		{"spec.user", testobjects.MakeSpecialPermission("sp", "Alice").On("None", "order").Obj()},
 	} {
+		path, object := tc.path, tc.object
 		domain := engine.Compile([]engine.Object{alice, object})
 		told := similarity(domain, object)
 		if message := told[strings.TrimSpace(path)]; !strings.Contains(message, `"alice"`) || !strings.Contains(message, `"Alice"`) {

@@ -36,18 +36,18 @@ func (r recordsOf) Depth(resourceType, id string) int {
 }
 
 // Under implements expr.Records.
-func (r recordsOf) Under(resourceType, id, ancestor string, steps int) (under, done bool) {
+func (r recordsOf) Under(resourceType, id, ancestor string, most int) (under, known bool) {
 	if id == ancestor {
 		return true, true
 	}
 	of, _ := r.records.get(resourceType)
-	done = true
+	steps := 0
 	of.ancestors(id, func(above string) bool {
-		under, done = above == ancestor, steps > 0
-		steps--
-		return under || !done
+		steps++
+		under = above == ancestor
+		return under || steps >= most
 	})
-	return under, under || done
+	return under, under || steps < most
 }
 
 // IDs implements expr.Records.

@@ -42,9 +42,8 @@ func (p *principal) restrictionsOn(d *Domain, t *resourceType, a *action) restri
 	return r
 }
 
-// places is the number of places that may be restricted: the record itself, every declared link, and every dynamic link
-// once for each type that it may lead to.
-func (r restrictions) places() int { return 1 + len(r.on.links) + len(r.on.dynamic)*len(r.types) }
+// places is the number of places that may be restricted, dynamic links aside: the record itself, and every declared link.
+func (r restrictions) places() int { return 1 + len(r.on.links) }
 
 // len is the number of places, once for the principal and once for each group that restricts by itself.
 func (r restrictions) len() int { return r.places() * (1 + len(r.alsoRestricted)) }
@@ -62,9 +61,6 @@ func (r restrictions) place(i int) (restriction, bool) {
 		own := restriction{r.principal, r.on, r.action, nil, "", r.firstFor(r.on.name)}
 		return own, own.first != nil
 	}
-	if i > len(r.on.links) {
-		return r.dynamicPlace(i - 1 - len(r.on.links))
-	}
 	l := &r.on.links[i-1]
 	if l.ignored || l.parent || l.by != "" {
 		return restriction{}, false
@@ -73,41 +69,96 @@ func (r restrictions) place(i int) (restriction, bool) {
 	return linked, linked.first != nil || r.policy.strict(l.target)
 }
 
-// dynamicPlace is the restriction of a dynamic link that leads to a type.
-func (r restrictions) dynamicPlace(i int) (restriction, bool) {
-	l, to := &r.on.links[r.on.dynamic[i/len(r.types)]], r.types[i%len(r.types)].name
-	if l.ignored || l.parent {
-		return restriction{}, false
-	}
-	linked := restriction{r.principal, r.on, r.action, l, to, r.firstFor(to)}
-	return linked, linked.first != nil || r.policy.strict(to)
-}
-
-// dynamicTo yields the restrictions of the kth dynamic link where it leads to a type: by place, one for the principal and one
-// for each group that restricts by itself.
+// dynamicTo yields the restrictions of the kth dynamic link where it leads to a type: one for the principal, and one for each
+// group that restricts by itself. A type that the domain does not have is not restricted.
 func (r restrictions) dynamicTo(k int, to string) func(yield func(restriction) bool) {
 	return func(yield func(restriction) bool) {
-		at, known := slices.BinarySearchFunc(r.types, to, func(t *resourceType, name string) int { return strings.Compare(t.name, name) })
-		if !known {
-			return // a type that the domain does not have is not restricted
+		if !r.hasType(to) {
+			return
 		}
-		for i := 1 + len(r.on.links) + k*len(r.types) + at; i < r.len(); i += r.places() {
-			if restriction, ok := r.place(i); ok && !yield(restriction) {
+		linked := restriction{r.principal, r.on, r.action, &r.on.links[r.on.dynamic[k]], to, r.firstFor(to)}
+		if (linked.first != nil || r.policy.strict(to)) && !yield(linked) || linked.first != nil {
+			return
+		}
+		for _, also := range r.alsoRestricted {
+			linked.principal, linked.first = also, restrictions{also, r.on, r.action, r.types}.firstFor(to)
+			if linked.first != nil && !yield(linked) {
 				return
 			}
 		}
 	}
 }
 
-// dynamicToAny yields the restrictions of the kth dynamic link, whichever type it leads to.
+// dynamicToAny yields the restrictions of the kth dynamic link, whichever type it leads to, by type.
 func (r restrictions) dynamicToAny(k int) func(yield func(restriction) bool) {
 	return func(yield func(restriction) bool) {
-		for _, t := range r.types {
-			for restriction := range r.dynamicTo(k, t.name) {
+		for _, to := range r.restrictedTypes() {
+			for restriction := range r.dynamicTo(k, to) {
 				if !yield(restriction) {
 					return
 				}
 			}
+		}
+	}
+}
+
+func (r restrictions) hasType(name string) bool {
+	_, found := slices.BinarySearchFunc(r.types, name, func(t *resourceType, name string) int { return strings.Compare(t.name, name) })
+	return found
+}
+
+// restrictedTypes are the types of the domain that are strict, or that user permissions act on; sorted. They are few among
+// many types.
+func (r restrictions) restrictedTypes() []string {
+	if len(r.on.dynamic) == 0 {
+		return nil
+	}
+	var names []string
+	r.eachRestrictedType(func(name string) bool { names = append(names, name); return true })
+	return sortedUnique(names)
+}
+
+// restrictsDynamic reports whether there is a type that a dynamic link may not lead to as it pleases.
+func (r restrictions) restrictsDynamic() bool {
+	found := false
+	if len(r.on.dynamic) > 0 {
+		r.eachRestrictedType(func(string) bool { found = true; return false })
+	}
+	return found
+}
+
+// eachRestrictedType yields restrictedTypes, in any order and perhaps more than once.
+func (r restrictions) eachRestrictedType(yield func(name string) bool) {
+	if r.policy.spec.StrictUserPermissions {
+		if len(r.policy.spec.StrictFor) == 0 {
+			for _, t := range r.types {
+				if !yield(t.name) {
+					return
+				}
+			}
+		}
+		for _, name := range r.policy.spec.StrictFor {
+			if r.hasType(string(name)) && !yield(string(name)) {
+				return
+			}
+		}
+	}
+	acting := func(of *principal) bool {
+		for _, list := range of.permissionLists() {
+			for _, p := range list {
+				if p.restricts(p.allow, r.on, r.action, r.at) && r.hasType(p.allow) && !yield(p.allow) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	if !acting(r.principal) {
+		return
+	}
+	for _, also := range r.alsoRestricted {
+		if !acting(also) {
+			return
 		}
 	}
 }
@@ -121,11 +172,18 @@ func (r restrictions) own(yield func(restriction) bool) {
 	}
 }
 
-// each yields the restrictions in the order of place.
+// each yields the restrictions in the order of place, and then those of dynamic links, once for each type.
 func (r restrictions) each(yield func(restriction) bool) {
 	for i := range r.len() {
 		if restriction, ok := r.place(i); ok && !yield(restriction) {
 			return
+		}
+	}
+	for k := range r.on.dynamic {
+		for restriction := range r.dynamicToAny(k) {
+			if !yield(restriction) {
+				return
+			}
 		}
 	}
 }
@@ -137,7 +195,7 @@ func (r restrictions) any() bool {
 			return true
 		}
 	}
-	return false
+	return r.restrictsDynamic()
 }
 
 // firstFor is the first of UP(T), nil if there is none.

@@ -22,8 +22,9 @@ import (
 // scanning it, and more for making or searching a list. An expression whose bounds sum up to more than CostLimit has no
 // fast path. So, whatever the input, the limit would not have been reached where the fast path gives an answer.
 const (
-	fastSize = 1000
-	fastScan = fastSize / 10
+	fastSize  = 1000
+	fastScan  = fastSize / 10
+	fastSteps = 400 // up a tree
 )
 
 // fastProgram is an expression that has a fast path.
@@ -41,9 +42,10 @@ func (p *fastProgram) work() int { return 1 + p.cost/100 }
 
 // fastRun is one evaluation.
 type fastRun struct {
-	held   any  // the list or object that was evaluated last
-	missed bool // a property was looked up that is unknown
-	notes  bool // its name is to be noted
+	held   any    // the list or object that was evaluated last, or what is stored of a linked record
+	linked string // the type of the linked record that was evaluated last
+	missed bool   // a property was looked up that is unknown
+	notes  bool   // its name is to be noted
 }
 
 // fastKind says what a fastValue holds.
@@ -62,6 +64,7 @@ const (
 	fastTexts                   // subject.groups or subject.roles: bits is its size
 	fastList                    // a []any, held by the run: bits is its size
 	fastObject                  // a map[string]any, likewise
+	fastLinked                  // a record that a link leads to: text is its id; only for what selects from it, and has()
 )
 
 // fastValue is a value in no more than the compiler keeps in registers: four fields, 32 bytes. Nothing in it points

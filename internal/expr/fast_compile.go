@@ -24,7 +24,6 @@ type fastNode struct {
 	set     *fastSet            // of fastInSet: the list
 	first   rune                // of fastLetters: the first of the letters that it changes
 	part    func(time.Time) int // of fastTimePart
-	links   []string            // of fastLinked: the link fields, one after the other; value is the name of what is selected
 }
 
 // fastOp is what a fastNode does with its operands.
@@ -51,9 +50,10 @@ const (
 	fastLength                 // size(a)
 	fastParse                  // timestamp(a)
 	fastTimePart               // a.getHours() and its like
+	fastUnder                  // under(a, b, c)
 	fastLinkID                 // linkID(a)
-	fastLinked                 // resource.links.customer.name
-	fastUnder                  // under(value, a, b)
+	fastLink                   // resource.links.name, or a.links.name
+	fastOfLink                 // a.name, where a is a linked record
 
 	// Variables, and their fields.
 	fastSubjectType
@@ -109,6 +109,8 @@ var fastShapes = map[string]fastShape{
 	"hasValue":              {fastNode: fastNode{op: fastHas}, args: 1, cost: 1, optional: true},
 	"orValue":               {fastNode: fastNode{op: fastOrValue}, args: 2, cost: 1, optional: true},
 	"size":                  {fastNode: fastNode{op: fastLength}, args: 1, cost: 1 + fastScan},
+	underRecords:            {fastNode: fastNode{op: fastUnder}, args: 4, cost: 3 + fastSteps/stepsPerUnit},
+	linkIDName:              {fastNode: fastNode{op: fastLinkID}, args: 1, cost: 1},
 	"timestamp":             {fastNode: fastNode{op: fastParse}, args: 1, cost: 1 + fastScan},
 	"getFullYear":           {fastNode: fastNode{op: fastTimePart, part: time.Time.Year}, args: 1, cost: 1},
 	"getMonth":              {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return int(t.Month()) - 1 }}, args: 1, cost: 1},
@@ -119,7 +121,6 @@ var fastShapes = map[string]fastShape{
 	"getHours":              {fastNode: fastNode{op: fastTimePart, part: time.Time.Hour}, args: 1, cost: 1},
 	"getMinutes":            {fastNode: fastNode{op: fastTimePart, part: time.Time.Minute}, args: 1, cost: 1},
 	"getSeconds":            {fastNode: fastNode{op: fastTimePart, part: time.Time.Second}, args: 1, cost: 1},
-	linkIDName:              {fastNode: fastNode{op: fastLinkID}, args: 1, cost: 1},
 	"getMilliseconds":       {fastNode: fastNode{op: fastTimePart, part: func(t time.Time) int { return t.Nanosecond() / 1e6 }}, args: 1, cost: 1},
 }
 
@@ -158,9 +159,6 @@ func (c *fastCompiler) node(e ast.Expr, optional bool) *fastNode {
 			c.cost += 2
 			return constant(fastTruth(true))
 		default: // has()
-			if n := c.hasLinked(e.AsSelect()); n != nil {
-				return n
-			}
 			n := c.selection(e.AsSelect().Operand(), c.named(e.AsSelect().FieldName()))
 			if n == nil || n.lenient {
 				return nil
@@ -169,14 +167,11 @@ func (c *fastCompiler) node(e ast.Expr, optional bool) *fastNode {
 			return &fastNode{op: fastHas, a: n}
 		}
 	case ast.CallKind:
-		if e.AsCall().FunctionName() == underRecords {
-			return c.under(e.AsCall().Args())
-		}
 		if shape, ok := fastShapes[e.AsCall().FunctionName()]; ok {
 			return c.call(e.AsCall(), shape)
 		}
 	}
-	if n := c.path(e); n != nil && n.lenient == optional && n.op < fastResourceProperties {
+	if n := c.path(e); n != nil && n.lenient == optional && n.op < fastResourceProperties && n.op != fastLink {
 		return n
 	}
 	return nil
@@ -216,6 +211,8 @@ func (c *fastCompiler) call(call ast.CallExpr, shape fastShape) *fastNode {
 		return c.in(args[0], args[1])
 	case fastOrder:
 		n.value = c.failure(errors.New("no such overload: " + call.FunctionName()))
+	case fastUnder:
+		args = args[1:] // without the records
 	case fastParse:
 		if literal := fastLiteral(args[0]); literal.kind == fastText {
 			return constant(fastParseTime(literal.text))
@@ -235,7 +232,7 @@ func (c *fastCompiler) in(arg, container ast.Expr) *fastNode {
 	if container.Kind() != ast.ListKind {
 		n.b = c.path(container)
 		switch {
-		case n.a == nil || n.b == nil || n.b.lenient:
+		case n.a == nil || n.b == nil || n.b.lenient || n.b.op == fastLink:
 			return nil
 		case n.b.op >= fastSubjectAttributes: // whether a variable has such a name
 			return &fastNode{op: fastHas, a: &fastNode{op: fastSelect, lenient: true, a: n.b, b: n.a}}
@@ -318,13 +315,6 @@ func (c *fastCompiler) path(e ast.Expr) *fastNode {
 	}
 	switch e.Kind() {
 	case ast.SelectKind:
-		if links, name := linkPath(e); name != "" {
-			n := c.linked(links, name)
-			n.lenient = false
-			return n
-		} else if links != nil {
-			return nil // the record as a whole
-		}
 		if !e.AsSelect().IsTestOnly() {
 			return c.selection(e.AsSelect().Operand(), c.named(e.AsSelect().FieldName()))
 		}
@@ -358,14 +348,46 @@ func fastVariableOf(e ast.Expr) fastOp {
 // selection completes a step that selects from an operand.
 func (c *fastCompiler) selection(operand ast.Expr, step fastNode) *fastNode {
 	c.cost++
+	if from, ok := c.linksOf(operand); ok {
+		if step.b == nil || step.b.op != fastConst || step.b.value.kind != fastText {
+			return nil
+		}
+		step.op, step.a, step.lenient = fastLink, from, step.lenient || from != nil && from.lenient
+		return &step
+	}
 	if step.a = c.path(operand); step.a == nil || step.b == nil {
 		return nil
 	}
 	step.lenient = step.lenient || step.a.lenient
+	if step.a.op == fastLink {
+		step.op = fastOfLink
+		if step.b.op != fastConst || step.b.value.kind != fastText || step.b.value.text == "links" {
+			return nil
+		}
+		return &step
+	}
 	if step.b.value.kind == fastText && step.a.op >= fastSubjectAttributes {
 		step.op = fastMember
 	}
 	return &step
+}
+
+// linksOf reports whether a part is the links of a record: of the one that a link leads to or, with nil, of the resource. Links
+// that are too many are left to cel-go.
+func (c *fastCompiler) linksOf(e ast.Expr) (from *fastNode, ok bool) {
+	if e.Kind() != ast.SelectKind || e.AsSelect().IsTestOnly() || e.AsSelect().FieldName() != "links" {
+		return nil, false
+	}
+	if names, _, ok := chain(e); !ok || len(names) > 2*maxLinks || names[0] != "resource" || names[1] != "links" {
+		return nil, false
+	}
+	c.cost += 2
+	operand := e.AsSelect().Operand()
+	if operand.Kind() == ast.IdentKind {
+		return nil, operand.AsIdent() == "resource"
+	}
+	from = c.path(operand)
+	return from, from != nil && from.op == fastLink
 }
 
 // named is the step that a name makes.
@@ -386,59 +408,4 @@ func (c *fastCompiler) indexed(index ast.Expr) fastNode {
 		return fastNode{op: fastSelect, b: c.node(index, false)}
 	}
 	return fastNode{}
-}
-
-// linkPath reads resource.links.customer.links.territory.name as the links, and the name of what is selected of the last
-// record: empty for the record as a whole. It is nil for what is no such path.
-func linkPath(e ast.Expr) (links []string, name string) {
-	names, indexes, ok := chain(e)
-	if !ok || len(indexes) > 0 || isOptional(e) || len(names) < 3 || names[0] != "resource" {
-		return nil, ""
-	}
-	for names = names[1:]; len(names) > 1 && names[0] == "links"; names = names[2:] {
-		links = append(links, names[1])
-	}
-	if len(links) == 0 || len(links) > maxLinks || len(names) > 1 {
-		return nil, ""
-	}
-	if len(names) == 1 {
-		name = names[0]
-	}
-	return links, name
-}
-
-// hasLinked is the node of has() of a linked record, or of what it has; nil for others.
-func (c *fastCompiler) hasLinked(e ast.SelectExpr) *fastNode {
-	links, name := linkPath(e.Operand())
-	switch {
-	case isLinks(e.Operand()):
-		return &fastNode{op: fastHas, a: c.linked([]string{e.FieldName()}, "")}
-	case name == "links" && len(links) < maxLinks:
-		return &fastNode{op: fastHas, a: c.linked(append(links, e.FieldName()), "")}
-	case links != nil && name == "":
-		return &fastNode{op: fastHas, a: c.linked(links, e.FieldName())}
-	}
-	return nil
-}
-
-// isLinks reports whether a part is resource.links.
-func isLinks(e ast.Expr) bool {
-	names, indexes, ok := chain(e)
-	return ok && len(indexes) == 0 && len(names) == 2 && names[0] == "resource" && names[1] == "links"
-}
-
-// linked is the node of what a linked record has by a name, or of the record where that is empty. What is not there is absent.
-func (c *fastCompiler) linked(links []string, name string) *fastNode {
-	c.cost += 2 + 3*len(links)
-	return &fastNode{op: fastLinked, lenient: true, links: links, value: fastValue{text: name}}
-}
-
-// under is the node of under, of a type that is written out.
-func (c *fastCompiler) under(args []ast.Expr) *fastNode {
-	n := &fastNode{op: fastUnder, value: fastLiteral(args[1])}
-	if n.a, n.b = c.node(args[2], false), c.node(args[3], false); n.value.kind != fastText || n.a == nil || n.b == nil {
-		return nil
-	}
-	c.cost += 2 + fastSize
-	return n
 }

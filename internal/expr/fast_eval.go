@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/remit-authz/remit/internal/filter"
 )
 
 // eval evaluates a node. What most conditions consist of is done here, the rest in functions that it calls.
@@ -87,10 +85,10 @@ func (n *fastNode) eval(in *Input, r *fastRun) fastValue {
 		return fastTruth(n.set.contains(a))
 	case fastInNodes:
 		return n.inNodes(in, r)
-	case fastLinked:
-		return n.linked(in, r)
 	case fastUnder:
-		return n.under(in, n.a.eval(in, r), n.b.eval(in, r))
+		return n.under(in, r)
+	case fastLink:
+		return n.link(in, r)
 	}
 	a := n.a.eval(in, r)
 	if a.stops() {
@@ -104,6 +102,10 @@ func (n *fastNode) eval(in *Input, r *fastRun) fastValue {
 			return a
 		}
 		return n.b.eval(in, r)
+	case fastOfLink:
+		return n.ofLink(r, a)
+	case fastLinkID:
+		return n.linkID(r, a)
 	case fastNot, fastChoice:
 		switch {
 		case a.kind != fastBool:
@@ -369,10 +371,6 @@ func (n *fastNode) function(a fastValue) fastValue {
 		}, a.text)}
 	case n.op == fastParse && a.kind == fastText && !a.isLarge():
 		return fastParseTime(a.text)
-	case n.op == fastLinkID && a.kind == fastText && a.text == "":
-		return fastValue{kind: fastNull}
-	case n.op == fastLinkID && (a.kind == fastNull || a.kind == fastText || a.isNumber()):
-		return a
 	case n.op == fastParse && a.kind == fastInstant:
 		return a
 	case n.op == fastTimePart && a.kind == fastInstant:
@@ -394,117 +392,4 @@ func fastParseTime(text string) fastValue {
 		return fastValue{}
 	}
 	return fastTime(t)
-}
-
-// linked follows the links of a record (see linksValue), and selects from the last.
-func (n *fastNode) linked(in *Input, r *fastRun) fastValue {
-	records, resourceType := in.Resource.Records, in.Resource.Type
-	if records == nil {
-		return fastValue{}
-	}
-	var stored map[string]any
-	id := ""
-	for i, field := range n.links {
-		missing := fastValue{kind: fastFailed, text: field}
-		if n.lenient && n.value.text == "" && i == len(n.links)-1 {
-			missing = fastValue{kind: fastAbsent}
-		}
-		target, by, ok := records.LinkField(resourceType, field)
-		if !ok {
-			return missing
-		}
-		value, known, bail := n.linkValue(in, r, stored, field, i == 0)
-		if bail || !known {
-			return stopping(bail, missing)
-		}
-		if by != "" {
-			var named any
-			if named, known, bail = n.linkValue(in, r, stored, by, i == 0); bail || !known {
-				return stopping(bail, missing)
-			}
-			if target, ok = named.(string); !ok {
-				return missing
-			}
-		}
-		if id, ok = filter.LinkText(value); !ok {
-			return missing
-		}
-		if stored, ok = records.Stored(target, id); !ok {
-			return missing
-		}
-		resourceType = target
-	}
-	switch n.value.text {
-	case "":
-		return fastTruth(true)
-	case "id":
-		return fastValue{kind: fastText, text: id}
-	case "links":
-		return fastValue{}
-	}
-	if value, known := stored[n.value.text]; known {
-		return r.load(value)
-	}
-	if n.lenient {
-		return fastValue{kind: fastAbsent}
-	}
-	return fastValue{kind: fastFailed, text: n.value.text}
-}
-
-func stopping(bail bool, missing fastValue) fastValue {
-	if bail {
-		return fastValue{}
-	}
-	return missing
-}
-
-// linkValue is a property of the record that the input is about, or of a linked one.
-func (n *fastNode) linkValue(in *Input, r *fastRun, stored map[string]any, name string, first bool) (value any, known, bail bool) {
-	if !first {
-		value, known = stored[name]
-		return value, known, false
-	}
-	p := &in.Resource.Properties
-	if value, known = p.Get(name); known {
-		return value, true, false
-	}
-	switch {
-	case r.notes:
-		p.miss(name)
-	case p.Partial:
-		return nil, false, true
-	}
-	r.missed = true
-	return nil, false, false
-}
-
-// under is whether a record stands below another one. It leaves deep trees, and what is no id, to cel-go.
-func (n *fastNode) under(in *Input, a, b fastValue) fastValue {
-	if a.stops() || b.stops() {
-		return firstStop(a, b)
-	}
-	id, isID := a.id()
-	ancestor, alsoID := b.id()
-	if !isID || !alsoID || in.Resource.Records == nil {
-		return fastValue{}
-	}
-	const steps = fastSize
-	below, done := in.Resource.Records.Under(n.value.text, id, ancestor, steps)
-	if !done {
-		return fastValue{}
-	}
-	return fastTruth(below)
-}
-
-// id is the text of an id.
-func (v fastValue) id() (string, bool) {
-	switch v.kind {
-	case fastText:
-		return v.text, true
-	case fastInt:
-		return filter.LinkText(v.integer())
-	case fastDouble:
-		return filter.LinkText(v.double())
-	}
-	return "", false
 }

@@ -48,14 +48,13 @@ func (m maker) condition(depth int) string {
 	case 3:
 		return fill(oneOf(m, "%.startsWith(%)", "%.endsWith(%)", "%.contains(%)"), operand)
 	default:
+		if m.pick(3) == 2 {
+			return fill(oneOf(m, "under('t', %, %)", "under(%, %, 'b')", "linkID(%) == %", "under('t', linkID(%), %)", m.link()+" == %", "has("+m.link()+")"), operand)
+		}
 		return oneOf(m,
 			func() string { return "has(" + m.container() + "." + m.name() + ")" },
 			func() string { return m.optional() + ".hasValue()" },
 			func() string { return "has(" + m.optional() + "." + m.name() + ")" },
-			func() string { return "has(" + m.linked() + oneOf(m, "", "."+m.name(), ".id", ".links") + ")" },
-			func() string {
-				return "under(" + oneOf(m, "'t'", "'t'", "'u'", "resource.type") + ", " + operand() + ", " + operand() + ")"
-			},
 			m.path,
 		)()
 	}
@@ -71,9 +70,9 @@ func (m maker) operand(depth int) string {
 	case 0, 1, 2:
 		return m.path()
 	case 3:
-		return m.literal()
+		return oneOf(m, m.literal, m.literal, m.link)()
 	case 4:
-		return fill(oneOf(m, "size(%)", "%.size()", "linkID(%)", "%.lowerAscii()", "%.upperAscii()", "timestamp(%)", "%.getHours()"), operand)
+		return fill(oneOf(m, "linkID(%)", "size(%)", "%.size()", "%.lowerAscii()", "%.upperAscii()", "timestamp(%)", "%.getHours()"), operand)
 	case 5:
 		return "now" + oneOf(m, "", ".getFullYear()", ".getMonth()", ".getDate()", ".getDayOfMonth()", ".getDayOfWeek()", ".getDayOfYear()",
 			".getHours()", ".getMinutes()", ".getSeconds()", ".getMilliseconds()", ".getHours('+02:00')")
@@ -130,9 +129,6 @@ func (m maker) path() string {
 	if m.pick(4) == 3 {
 		return oneOf(m, "subject.id", "subject.type", "subject.staff", "resource.id", "resource.type", "action.name", "subject.groups", "now")
 	}
-	if m.pick(8) == 7 {
-		return m.linked() + "." + oneOf(m, m.name(), m.name(), "id", "links")
-	}
 	variable := m.variable()
 	if strings.HasSuffix(variable, "groups") || strings.HasSuffix(variable, "roles") {
 		return variable + oneOf(m, "[0]", "[2]")
@@ -140,21 +136,65 @@ func (m maker) path() string {
 	return variable + m.step() + oneOf(m, "", "", m.step())
 }
 
-// linked is a record that links lead to, where there is one to start from.
-func (m maker) linked() string {
-	if m.place == MemberCondition || m.place == Preset {
-		return m.variable()
-	}
-	path := "resource"
-	for range 1 + m.pick(4) {
-		path += ".links." + m.name()
-	}
-	return path
-}
-
 func (m maker) step() string {
 	return oneOf(m, "."+m.name(), "."+m.name(), "['"+m.name()+"']", "[0]", "[subject.id]", "[-1]")
 }
+
+// link makes a path to a linked record, or to something in it.
+func (m maker) link() string {
+	if m.place == MemberCondition || m.place == Preset {
+		return m.path()
+	}
+	var path strings.Builder
+	path.WriteString("resource")
+	for range 1 + m.pick(2) + m.pick(3) {
+		path.WriteString(oneOf(m, ".links.", ".links.", ".links.?") + oneOf(m, "a", "b", "dynamic", "c"))
+	}
+	return path.String() + oneOf(m, ".id", ".a", ".id", "", ".links", ".missing", ".b.a", "['id']", "[subject.id]", ".?b")
+}
+
+// recordsForLinks are records of the types t and u. The links a and c lead to t and u, and dynamic to what b says.
+type recordsForLinks struct{}
+
+func (recordsForLinks) LinkField(resourceType, field string) (target, by string, ok bool) {
+	switch field {
+	case "a":
+		return "t", "", true
+	case "c":
+		return "u", "", resourceType != "u"
+	case "dynamic":
+		return "", "b", true
+	}
+	return "", "", false
+}
+
+func (recordsForLinks) Stored(resourceType, id string) (map[string]any, bool) {
+	switch resourceType + "/" + id {
+	case "t/a":
+		return map[string]any{"a": "b", "b": map[string]any{"a": int64(1)}, "id": "hidden", "links": "hidden"}, true
+	case "t/b":
+		return map[string]any{"a": map[string]any{"id": "a"}, "c": 1.0, "dynamic": "b"}, true
+	case "u/1":
+		return nil, true
+	}
+	return nil, false
+}
+
+var treesForLinks = map[string][]string{"a": {"b", "1"}, "b": {"1"}, "1": nil, "deep": make([]string, fastSteps+1)}
+
+func (recordsForLinks) Depth(_, id string) int { return len(treesForLinks[id]) }
+
+func (recordsForLinks) Under(_, id, ancestor string, most int) (under, known bool) {
+	above := treesForLinks[id]
+	under = id == ancestor || slices.Contains(above[:min(most, len(above))], ancestor)
+	return under, under || len(above) < most
+}
+
+func (recordsForLinks) IDs(resourceType string) []string {
+	return map[string][]string{"t": {"a", "b"}, "u": {"1"}}[resourceType]
+}
+
+func (recordsForLinks) Types() []string { return []string{"t", "u"} }
 
 // optional makes a path with an optional selection.
 func (m maker) optional() string {
@@ -171,13 +211,22 @@ func (m maker) input() Input {
 			Groups: m.texts(), Roles: m.texts(), Attributes: m.object(2), Properties: m.object(2),
 		},
 		Action:   Action{Name: oneOf(m, "read", "a"), Properties: m.object(1)},
-		Resource: Resource{Type: "a", Records: fewRecords{}, ID: oneOf(m, "a", "b"), Properties: Properties{Over: m.object(2), Base: m.object(2), Complete: m.pick(8) == 7}},
+		Resource: Resource{Type: "a", ID: oneOf(m, "a", "b"), Properties: Properties{Over: m.object(2), Base: m.object(2), Complete: m.pick(8) == 7}},
 		Proposed: Properties{Over: m.object(1), Base: m.object(1)},
 		Context:  m.object(2),
 		Now:      time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(oneOf(m, 0, time.Nanosecond, -time.Millisecond, 1000*time.Hour, -time.Hour)).In(zone),
 	}
 	if m.pick(16) == 15 {
 		in.Now = time.Time{}
+	}
+	if m.pick(8) > 0 {
+		in.Resource.Records = recordsForLinks{}
+	}
+	for _, properties := range []map[string]any{in.Resource.Properties.Over, in.Resource.Properties.Base} {
+		if properties != nil && m.pick(2) == 1 {
+			properties["dynamic"] = oneOf[any](m, "a", "1", int64(1), map[string]any{"id": "b"}, nil)
+			properties["b"] = oneOf[any](m, "t", "u", "gone", "", nil)
+		}
 	}
 	return in
 }
@@ -213,7 +262,7 @@ func (m maker) value(depth int) any {
 		}
 	}
 	if m.pick(2) == 0 {
-		return oneOf[any](m, "a", "b", int64(1), true)
+		return oneOf[any](m, "a", "b", int64(1), true, map[string]any{"id": "a"}, "deep")
 	}
 	return oneOf(m, awkward...)
 }
@@ -288,40 +337,3 @@ func TestFastAgainstCEL(t *testing.T) {
 		t.Errorf("the fast path answered too rarely to prove anything")
 	}
 }
-
-// fewRecords are a few records that link to each other: a and c lead to records of t, and b to what c names. Their tree is a
-// line.
-type fewRecords struct{}
-
-func (fewRecords) LinkField(resourceType, field string) (target, by string, ok bool) {
-	switch {
-	case resourceType == "u":
-	case field == "a", field == "c":
-		return "t", "", true
-	case field == "b":
-		return "", "c", true
-	}
-	return "", "", false
-}
-
-func (fewRecords) Stored(resourceType, id string) (map[string]any, bool) {
-	stored, ok := map[string]map[string]any{"a": {"a": "b", "b": "1", "c": "t"}, "b": {"a": "a", "id": "x"}, "1": {"a": nil, "c": int64(1)}}[id]
-	return stored, ok && resourceType == "t"
-}
-
-func (fewRecords) Depth(string, string) int { return 2 * fastSize }
-
-func (r fewRecords) Under(resourceType, id, ancestor string, steps int) (under, done bool) {
-	line := []string{"a", "b", "1"}
-	at, above := slices.Index(line, id), slices.Index(line, ancestor)
-	switch {
-	case id == ancestor:
-		return true, true
-	case steps < 2*fastSize && id == "1": // as if far down
-		return false, false
-	}
-	return resourceType == "t" && at >= 0 && above > at, true
-}
-
-func (fewRecords) IDs(string) []string { return []string{"1", "a", "b"} }
-func (fewRecords) Types() []string     { return []string{"t"} }

@@ -92,13 +92,13 @@ const (
 	planKnown   // is a property known? always
 	planTruth   // a property by itself
 	planMember  // does a property hold an object with a member?
-	planHas     // has an element a member?
-	planAny     // does a list have an element for which the one of args holds?
-	planEvery   // does that hold for all elements of a list?
 	planLink    // what a linked record says
 	planUnder   // where a record stands in a tree
 	planLinkID  // linkID of an operand, compared
 	planEach    // exists or all over a list that does not depend on the record
+	planHas     // has an element a member?
+	planAny     // does a list have an element for which the one of args holds?
+	planEvery   // does that hold for all elements of a list?
 	planOpaque
 )
 
@@ -106,10 +106,10 @@ const (
 type operand struct {
 	field   *filter.Field
 	program *Program
-	// timed says that the moment counts that a field has the text of.
-	timed bool
 	// ofLink means linkID of the field.
 	ofLink bool
+	// timed says that the moment counts that a field has the text of.
+	timed bool
 }
 
 // filterPlan is made when the first filter asks for it.
@@ -443,7 +443,10 @@ func (p *plan) tree(in *Input, negated bool) *filter.Tree {
 	case planTruth:
 		return &filter.Tree{Op: filter.Eq, Field: p.left.field, Value: !negated}
 	case planHas:
-		return &filter.Tree{Op: filter.Has, Field: p.left.field, Negated: negated}
+		if negated { // it is true of all that is no object, too: the expression as a whole says it
+			return &filter.Tree{Op: filter.Opaque}
+		}
+		return &filter.Tree{Op: filter.Has, Field: p.left.field}
 	case planAny, planEvery:
 		op := filter.Any
 		if (p.kind == planEvery) != negated {

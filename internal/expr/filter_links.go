@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"math"
+	"slices"
 
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
@@ -55,19 +55,22 @@ func calls(e ast.Expr, function string) bool {
 	return found
 }
 
-// linkField is a field of the record, or its linkID.
+// linkField is a field of what a part is about, or its linkID.
 func (m *planMaker) linkField(e ast.Expr) (field *filter.Field, ofLink, ok bool) {
 	if e.Kind() == ast.CallKind && e.AsCall().FunctionName() == linkIDName {
-		field, ok := fieldOf(e.AsCall().Args()[0])
+		field, ok := m.fieldOf(e.AsCall().Args()[0])
 		return field, true, ok
 	}
-	field, ok = fieldOf(e)
+	field, ok = m.fieldOf(e)
 	return field, false, ok
 }
 
 // links plans the parts that read links, ask for places in trees, or take linkID of a field; nil for others.
 func (m *planMaker) links(e ast.Expr) *plan {
 	if readsLinks(e) {
+		if len(m.elements) > 0 {
+			return nil
+		}
 		field, alone := linkRead(e)
 		if !alone {
 			m.err = ErrLinksBeside
@@ -85,17 +88,17 @@ func (m *planMaker) links(e ast.Expr) *plan {
 	case underRecords:
 		args := call.Args()
 		field, ofLink, ok := m.linkField(args[2])
-		if !ok || dependsOnRecord(args[1]) || dependsOnRecord(args[3]) {
+		if !ok || m.depends(args[1]) || m.depends(args[3]) {
 			return nil
 		}
 		return &plan{
-			kind: planUnder, left: operand{field: field, ofLink: ofLink}, program: m.part(e),
+			kind: planUnder, left: operand{field: field, ofLink: ofLink}, program: m.part(e), maker: m,
 			args: []*plan{{program: m.part(args[1])}, {program: m.part(args[3])}},
 		}
 	case operators.Equals, operators.NotEquals:
 		for i, arg := range call.Args() {
 			other := call.Args()[1-i]
-			if field, ofLink, ok := m.linkField(arg); ok && ofLink && !dependsOnRecord(other) {
+			if field, ofLink, ok := m.linkField(arg); ok && ofLink && !m.depends(other) {
 				return &plan{
 					kind: planLinkID, op: compareOps[call.FunctionName()], program: m.part(e),
 					left: operand{field: field, ofLink: true}, right: operand{program: m.part(other)},
@@ -103,7 +106,7 @@ func (m *planMaker) links(e ast.Expr) *plan {
 			}
 		}
 	case operators.In:
-		if field, ofLink, ok := m.linkField(call.Args()[0]); ok && ofLink && !dependsOnRecord(call.Args()[1]) {
+		if field, ofLink, ok := m.linkField(call.Args()[0]); ok && ofLink && !m.depends(call.Args()[1]) {
 			return &plan{
 				kind: planLinkID, op: filter.In, program: m.part(e),
 				left: operand{field: field, ofLink: true}, right: operand{program: m.part(call.Args()[1])},
@@ -116,7 +119,7 @@ func (m *planMaker) links(e ast.Expr) *plan {
 // each plans exists and all over a list that does not depend on the record; nil for other comprehensions.
 func (m *planMaker) each(c ast.ComprehensionExpr) *plan {
 	step := c.LoopStep()
-	if dependsOnRecord(c.IterRange()) || c.HasIterVar2() || step.Kind() != ast.CallKind || c.Result().Kind() != ast.IdentKind {
+	if m.depends(c.IterRange()) || slices.Contains(m.elements, c.IterVar()) || c.HasIterVar2() || step.Kind() != ast.CallKind || c.Result().Kind() != ast.IdentKind {
 		return nil
 	}
 	kind := planOr
@@ -128,7 +131,7 @@ func (m *planMaker) each(c ast.ComprehensionExpr) *plan {
 		return nil
 	}
 	body := step.AsCall().Args()[1]
-	inner := planMaker{program: m.program, ofEach: true}
+	inner := planMaker{program: m.program, ofEach: true, elements: m.elements}
 	made := &plan{
 		kind: planEach, joined: kind, name: c.IterVar(), body: body, left: operand{program: m.part(c.IterRange())}, maker: m,
 		args: []*plan{inner.plan(body)},
@@ -151,7 +154,7 @@ func (p *plan) eachTree(in *Input, negated bool) *filter.Tree {
 			return filter.Constant(false)
 		}
 		body := ast.NewExprFactory().CopyExpr(p.body)
-		maker := planMaker{program: p.maker.program, ofEach: true}
+		maker := planMaker{program: p.maker.program, ofEach: true, elements: p.maker.elements}
 		if !substitute(body, p.name, element) {
 			in.cannotFilter(ErrElement)
 			return filter.Constant(false)
@@ -169,11 +172,7 @@ const planCost = 1_000
 
 // work charges the budget for the work on a filter; false where it is used up, and there is no filter.
 func (p *plan) work(in *Input, cost int) bool {
-	program := p.program
-	if program == nil {
-		program = p.left.program
-	}
-	in.Budget.spend(program, cost)
+	in.Budget.spend(p.maker.program, cost)
 	if err := in.Budget.stop(); err != nil {
 		in.cannotFilter(err)
 		return false
@@ -287,7 +286,7 @@ func (p *plan) underTree(in *Input, negated bool) *filter.Tree {
 		if !p.work(in, 1+records.Depth(name, id)/stepsPerUnit) {
 			return filter.Constant(false)
 		}
-		if below, _ := records.Under(name, id, root, math.MaxInt); below && id != root {
+		if id != root && isUnder(records, name, id, root) {
 			ids = append(ids, id)
 		}
 	}

@@ -106,7 +106,7 @@ func (m *logicMaker) make(e ast.Expr, negated bool) *formula {
 func (m *logicMaker) fact(e ast.Expr, negated bool) fact {
 	f := fact{part: m.text(e), false: negated}
 	if e.Kind() != ast.CallKind {
-		if !(e.Kind() == ast.SelectKind && e.AsSelect().IsTestOnly()) {
+		if e.Kind() != ast.SelectKind || !e.AsSelect().IsTestOnly() {
 			f.compare(m, e, &filter.Tree{Op: filter.Eq, Value: true}, negated)
 		}
 		return f

@@ -25,9 +25,9 @@ type Records interface {
 	Stored(resourceType, id string) (map[string]any, bool)
 	// Depth is the number of records above one, at most; it is what Under takes.
 	Depth(resourceType, id string) int
-	// Under reports whether a record is another one, or stands below it in the tree of their type. It looks at most at so
-	// many records above it; done is false where there are more.
-	Under(resourceType, id, ancestor string, steps int) (under, done bool)
+	// Under reports whether a record is another one, or stands below it in the tree of their type. It gives up, with known
+	// false, after most steps up the tree.
+	Under(resourceType, id, ancestor string, most int) (under, known bool)
 	// IDs are the ids of the known records of a type.
 	IDs(resourceType string) []string
 	// Types are the types of which records are known.
@@ -326,8 +326,13 @@ func under(args ...ref.Val) ref.Val {
 	case records == nil:
 		return types.False
 	}
-	below, _ := records.Under(resourceType, id, ancestor, math.MaxInt)
-	return types.Bool(below)
+	return types.Bool(isUnder(records, resourceType, id, ancestor))
+}
+
+// isUnder is Records.Under, however far it is up the tree.
+func isUnder(records Records, resourceType, id, ancestor string) bool {
+	is, _ := records.Under(resourceType, id, ancestor, math.MaxInt)
+	return is
 }
 
 // chargeUnder is for the way up the tree.

@@ -95,7 +95,7 @@ func celComparison(t *Tree, depth int) string {
 	return celLink(t)
 }
 
-// celLink carries WalkLink over to CEL, but for a list that stands directly in a list: its elements are in no
+// celLink carries WalkLink over to CEL, but for a record, and for a list that stands directly in a list: they are in no
 // list of ids, so it is not let through.
 func celLink(t *Tree) string {
 	ids, numbers := t.linkIDs()
@@ -132,8 +132,8 @@ func celHas(t *Tree, depth int) string {
 	last := len(t.Field.Path) - 1
 	above := celField(&Field{Path: t.Field.Path[:last], Element: t.Field.Element}, depth)
 	not := map[bool]string{true: "!"}[t.Negated]
-	if member := celMember(t.Field.Path[last]); strings.HasPrefix(member, ".") {
-		return fmt.Sprintf("%shas(%s%s)", not, above, member)
+	if member := celMember(t.Field.Path[last]); strings.HasPrefix(member, ".") && !t.Negated { // !has() is true of what is no object
+		return fmt.Sprintf("has(%s%s)", above, member)
 	}
 	return fmt.Sprintf("(type(%s) == map && %s(%s in %[1]s))", above, not, strconv.Quote(t.Field.Path[last]))
 }

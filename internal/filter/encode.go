@@ -253,7 +253,7 @@ func (t *Tree) validate() error {
 	}
 	_, isText := t.Value.(string)
 	switch _, isMoment := momentOf(t.Value); {
-	case t.Timed && !(isText && isMoment):
+	case t.Timed && (!isText || !isMoment):
 		return fmt.Errorf("the moment %v is not in RFC 3339", t.Value)
 	case t.Op == Has && len(t.Field.Path) == 0:
 		return errors.New("nothing is asked for")

@@ -258,7 +258,7 @@ func checkRelations(t *testing.T, format filter.Format, exec func(statement stri
 }
 
 // databaseOfJSON makes the table of jsonRecords.
-func databaseOfJSON(t *testing.T, records []record, json string, exec func(statement string, args ...any), placeholders string) {
+func databaseOfJSON(records []record, json string, exec func(statement string, args ...any), placeholders string) {
 	exec("CREATE TABLE records (id varchar(20), value " + json + ", object " + json + ", moment varchar(60))")
 	for i := range records {
 		values := []any{records[i].id}
@@ -289,7 +289,7 @@ func checkDatabaseJSON(t *testing.T, db *sql.DB, format filter.Format, json stri
 		}
 	}
 	records := jsonRecords(t)
-	databaseOfJSON(t, records, json, exec, "?, ?, ?, ?")
+	databaseOfJSON(records, json, exec, "?, ?, ?, ?")
 	checkJSON(t, records, format, func(where string, args []any) ([]string, error) {
 		return databaseIDs(context.Background(), db, "SELECT id FROM records WHERE "+where, args)
 	})
@@ -306,7 +306,7 @@ func TestPostgresJSON(t *testing.T) {
 		}
 	}
 	records := jsonRecords(t)
-	databaseOfJSON(t, records, "jsonb", exec, "$1, $2::text::jsonb, $3::text::jsonb, $4")
+	databaseOfJSON(records, "jsonb", exec, "$1, $2::text::jsonb, $3::text::jsonb, $4")
 	selected := func(table string) func(where string, args []any) ([]string, error) {
 		return func(where string, args []any) ([]string, error) {
 			rows, err := connection.Query(context.Background(), "SELECT id FROM "+table+" WHERE "+where, args...)
@@ -381,7 +381,7 @@ func TestLeftOut(t *testing.T) {
 				if err != nil || wantErr != nil {
 					t.Fatal(err, wantErr)
 				}
-				if fmt.Sprint(expr.FormatJSON(mustJSON(t, got.Condition))) != fmt.Sprint(expr.FormatJSON(mustJSON(t, want.Condition))) || len(got.LeftOut) != tc.leftOut {
+				if expr.FormatJSON(mustJSON(t, got.Condition)) != expr.FormatJSON(mustJSON(t, want.Condition)) || len(got.LeftOut) != tc.leftOut {
 					t.Errorf("%s: got %v, left out %v", format, got.Condition, got.LeftOut)
 				}
 			}

@@ -205,8 +205,7 @@ func (postgres) jsonElements(v jsonValue, alias string) (from string, element js
 }
 
 func (postgres) jsonIs(v jsonValue, kind jsonKind) string {
-	switch kind {
-	case jsonTrue, jsonFalse:
+	if kind == jsonTrue || kind == jsonFalse {
 		return fmt.Sprintf("%s = '%t'::jsonb", v.document, kind == jsonTrue)
 	}
 	return jsonNames{jsonNull: {"null"}, jsonString: {"string"}, jsonNumber: {"number"}, jsonArray: {"array"}, jsonObject: {"object"}}.is(v, kind)

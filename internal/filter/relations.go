@@ -144,7 +144,7 @@ func (e *sqlEncoder) related(t *Tree, s *scope, relation Relation) (string, erro
 			return "", unsupported(e.format, t, reason)
 		}
 	}
-	of := t
+	var of *Tree
 	if relation.Many {
 		of = t.Args[0]
 	} else {

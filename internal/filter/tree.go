@@ -243,8 +243,7 @@ func (t *Tree) hasHolds(s *subject) bool {
 	return has != t.Negated
 }
 
-// Of gives the value at a field of a record; false where the path leads through something that is no object, or to a
-// key that the object lacks.
+// Of gives the value at a field of a record, as of does.
 func (f *Field) Of(id string, properties map[string]any) (any, bool) {
 	return f.of(&subject{id: id, properties: properties})
 }

@@ -158,10 +158,11 @@ func TestERPNextMaskedRows(t *testing.T) {
 			{"doctype": "DocType", "name": "Order", "fields": [{"fieldname": "rows", "fieldtype": "Table", "options": "Row"}]},
 			{"doctype": "User", "name": "ann@example.com", "enabled": 1, "roles": [{"role": "Clerk"}]},
 			{"doctype": "Custom DocPerm", "parent": "Order", "role": "Clerk", "read": 1, "write": 1, "create": 1}`
+		documents := []string{text}
 		for _, role := range masks {
-			text += `, {"doctype": "Custom DocPerm", "parent": "Order", "role": "` + role + `", "select": 1, "mask": 1}`
+			documents = append(documents, `{"doctype": "Custom DocPerm", "parent": "Order", "role": "`+role+`", "select": 1, "mask": 1}`)
 		}
-		return []File{{"site.json", []byte(text + "]")}}
+		return []File{{"site.json", []byte(strings.Join(documents, ", ") + "]")}}
 	}
 	create := question{user: "ann@example.com", action: "create", resource: "Order/new", values: `{"rows": [{"buyer": "X"}]}`}
 	write := question{user: "ann@example.com", action: "write", resource: "Order/1", properties: `{"docstatus": 0}`, values: `{"rows": [{"buyer": "X"}]}`}

@@ -40,6 +40,12 @@ func (b *ResourceTypeBuilder) Link(field, linksTo string) *ResourceTypeBuilder {
 	return b
 }
 
+// DynamicLink declares a field that links to records of the type that the field called by names beside it.
+func (b *ResourceTypeBuilder) DynamicLink(field, by string) *ResourceTypeBuilder {
+	b.obj.Spec.Fields = append(b.obj.Spec.Fields, v1alpha1.Field{Name: v1alpha1.FieldPath(field), LinksToField: by})
+	return b
+}
+
 // IgnoredLink declares a link field that user permissions ignore.
 func (b *ResourceTypeBuilder) IgnoredLink(field, linksTo string) *ResourceTypeBuilder {
 	b.obj.Spec.Fields = append(b.obj.Spec.Fields, v1alpha1.Field{Name: v1alpha1.FieldPath(field), LinksTo: linksTo, IgnoreUserPermissions: true})

@@ -123,7 +123,7 @@ func (n naiveRecords) Stored(resourceType, id string) (map[string]any, bool) {
 func (n naiveRecords) Depth(resourceType, id string) int { return len(n.above(resourceType, id)) }
 
 // Under implements expr.Records.
-func (n naiveRecords) Under(resourceType, id, ancestor string, _ int) (under, done bool) {
+func (n naiveRecords) Under(resourceType, id, ancestor string, _ int) (under, known bool) {
 	return id == ancestor || slices.Contains(n.above(resourceType, id), ancestor), true
 }
 

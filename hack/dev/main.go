@@ -39,11 +39,19 @@ func main() {
 	flag.Parse()
 
 	ctrl.SetLogger(logr.Discard())
-	interrupted, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	interrupted := interruptible()
 	if err := run(interrupted, *assets, *port); err != nil && interrupted.Err() == nil {
 		fmt.Fprintln(os.Stderr, "\nmake run:", err)
 		os.Exit(1)
 	}
+}
+
+// interruptible ends when the user wants an end. Who reads the output of `make run | tee log` is ended by the same Ctrl-C:
+// writing to the pipe then must not end this process before it has stopped the others, and a pipe that nobody reads ends
+// it like Ctrl-C.
+func interruptible() context.Context {
+	ctx, _ := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
+	return ctx
 }
 
 // run starts everything and returns nil when ctx ends, or why it could not go on. Either way it leaves no

@@ -3,6 +3,8 @@ package main
 import (
 	"net"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -77,5 +79,41 @@ func TestTailGivesTheLastLines(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// brokenPipe names, to the test's own process, the file that says that it came to its end.
+const brokenPipe = "REMIT_DEV_BROKEN_PIPE"
+
+// TestBrokenPipeEndsInOrder: who reads the output is gone, and what has to be stopped is stopped all the same.
+func TestBrokenPipeEndsInOrder(t *testing.T) {
+	if file := os.Getenv(brokenPipe); file != "" {
+		ctx := interruptible()
+		for ctx.Err() == nil {
+			say("still here")
+		}
+		say("Stopping")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := read.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "ended")
+	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestBrokenPipeEndsInOrder$")
+	command.Env = append(os.Environ(), brokenPipe+"="+file)
+	command.Stdout, command.Stderr = write, write
+	failure := command.Run() // its own last words fail, too
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("it did not come to its end: %v, %v", failure, err)
+	}
+	if err := write.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -55,3 +55,34 @@ func TestDocs(t *testing.T) {
 		t.Errorf("docs/cli.md (-shown +is):\n%s", diff)
 	}
 }
+
+// TestReasonsAndRules makes sure that docs/decision-server.md has each reason and each rule of objects.
+func TestReasonsAndRules(t *testing.T) {
+	page, err := os.ReadFile("../../docs/decision-server.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../engine/decision.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := os.ReadFile("../admission/review.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	for _, found := range regexp.MustCompile(`Reason = "([a-z_]+)"`).FindAllStringSubmatch(string(source), -1) {
+		want[found[1]] = "| `" + found[1] + "` |"
+	}
+	for _, found := range regexp.MustCompile(`\{"(A\d)", `).FindAllStringSubmatch(string(rules), -1) {
+		want[found[1]] = "| " + found[1] + " |"
+	}
+	if len(want) < 20 {
+		t.Errorf("only %d reasons and rules", len(want))
+	}
+	for name, row := range want {
+		if !strings.Contains(string(page), "\n"+row) {
+			t.Errorf("docs/decision-server.md does not tell of %s", name)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,14 +14,21 @@ import (
 
 	"github.com/remit-authz/remit/internal/manifests"
 	"github.com/remit-authz/remit/internal/permissiontest"
+	"github.com/remit-authz/remit/internal/query"
 )
 
 // TestOptions are those of `test`.
 type TestOptions struct {
 	Tool
-	paths []string
-	junit string
-	watch bool
+	paths    []string
+	junit    string
+	only     string
+	watch    bool
+	verbose  bool
+	strict   bool
+	coverage bool
+
+	matching *regexp.Regexp
 }
 
 func (t Tool) newTest() *cobra.Command {
@@ -32,14 +40,19 @@ func (t Tool) newTest() *cobra.Command {
 deep; files that hold none are skipped.
 
 Failures are printed with what was expected and what came; the last line counts. A file that cannot be read
-counts as one failure; the others run all the same.
+counts as one failure; the others run all the same. A name that the manifests do not have is warned of, with the
+nearest that they do, unless the test expects a reason that says so.
 
-Exit codes: 0 all passed, 1 some failed, 2 a file could not be read.`,
+Exit codes: 0 all passed, 1 some failed, or with --strict some warned, 2 a file could not be read.`,
 		Example: `  # All tests of the samples
   kubectl remit test config/samples
 
   # One file
   kubectl remit test config/samples/cin7/tests/cin7.test.yaml
+
+  # Those of a name, each with its result, and what no test of the samples uses
+  kubectl remit test config/samples --run 'erp/.*order' -v
+  kubectl remit test config/samples --coverage
 
   # While writing them
   kubectl remit test permissions --watch
@@ -55,6 +68,10 @@ Exit codes: 0 all passed, 1 some failed, 2 a file could not be read.`,
 		RunE: run(o),
 	}
 	cmd.Flags().StringVar(&o.junit, "junit", "", "Write a JUnit report to this file, too")
+	cmd.Flags().StringVar(&o.only, "run", "", "Run only tests whose name, as PERMISSIONTEST/TEST, matches this regular expression")
+	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, "Print the tests that pass, too")
+	cmd.Flags().BoolVar(&o.strict, "strict", false, "Fail on names that the manifests do not have")
+	cmd.Flags().BoolVar(&o.coverage, "coverage", false, "Tell which roles, special permissions and user permissions decide in no test, and which actions none asks about")
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "Run again whenever the files, or the manifests that they name, change; ends with Ctrl-C")
 	return cmd
 }
@@ -65,8 +82,17 @@ func (o *TestOptions) Complete(args []string) error {
 	return nil
 }
 
-// Validate has nothing to check.
-func (o *TestOptions) Validate() error { return nil }
+// Validate reads --run.
+func (o *TestOptions) Validate() error {
+	if o.only == "" {
+		return nil
+	}
+	var err error
+	if o.matching, err = regexp.Compile(o.only); err != nil {
+		return usagef("--run: %v", err)
+	}
+	return nil
+}
 
 // Run runs the tests, once or, with --watch, after every change until ctx is done.
 func (o *TestOptions) Run(ctx context.Context) error {
@@ -94,8 +120,8 @@ func (o *TestOptions) Run(ctx context.Context) error {
 
 // runOnce runs file by file and prints what failed.
 func (o *TestOptions) runOnce(ctx context.Context) error {
-	runner := permissiontest.Runner{Clock: o.Clock}
-	passed, failed := 0, 0
+	runner := permissiontest.Runner{Clock: o.Clock, Only: o.matching}
+	passed, failed, warned := 0, 0, 0
 	var all []permissiontest.Result
 	var unreadable []error
 	problem := func(err error) {
@@ -117,11 +143,13 @@ func (o *TestOptions) runOnce(ctx context.Context) error {
 			if err != nil {
 				problem(err)
 			}
-			found = found || len(results) > 0 || err != nil
+			found = found || len(results) > 0 || err != nil || o.matching != nil
 			all = append(all, results...)
 			for i := range results {
+				warned += o.printWarnings(&results[i])
 				if results[i].Passed() {
 					passed++
+					o.printPassed(&results[i])
 					continue
 				}
 				failed++
@@ -132,6 +160,9 @@ func (o *TestOptions) runOnce(ctx context.Context) error {
 			problem(fmt.Errorf("%s: no %s in it", path, permissiontest.Kind))
 		}
 	}
+	if o.coverage {
+		o.printCoverage(runner.Coverage())
+	}
 	fmt.Fprintf(o.Out, "%d passed, %d failed\n", passed, failed+len(unreadable))
 	if err := o.writeJUnit(all, unreadable); err != nil {
 		return err
@@ -139,7 +170,7 @@ func (o *TestOptions) runOnce(ctx context.Context) error {
 	switch {
 	case len(unreadable) > 0:
 		return errors.New("some tests could not be run")
-	case failed > 0:
+	case failed > 0, o.strict && warned > 0:
 		return errNegative
 	}
 	return nil
@@ -164,6 +195,41 @@ func (o *TestOptions) printFailure(r *permissiontest.Result) {
 		fmt.Fprintf(o.Out, "      %s\n", indented(line))
 	}
 	fmt.Fprintln(o.Out)
+}
+
+// printWarnings prints the names that the manifests do not have, and returns their number.
+func (o *TestOptions) printWarnings(r *permissiontest.Result) int {
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(o.ErrOut, "%s:%d: warning: %s: %s\n", r.File, r.Line, r.Test, warning)
+	}
+	return len(r.Warnings)
+}
+
+func (o *TestOptions) printPassed(r *permissiontest.Result) {
+	if o.verbose {
+		fmt.Fprintf(o.Out, "%s  %s:%d: %s\n", o.palette().paint(green, "ok  "), r.File, r.Line, r.Test)
+	}
+}
+
+// printCoverage prints what no test uses.
+func (o *TestOptions) printCoverage(all []permissiontest.Coverage) {
+	for i := range all {
+		c := &all[i]
+		fmt.Fprintf(o.Out, "%s:\n", query.Listed(c.Manifests))
+		for _, line := range []struct {
+			what       string
+			used, rest []string
+		}{
+			{"roles, special permissions and user permissions that decide in a test", c.Deciding, c.Others},
+			{"actions of resource types that a test asks about", c.Asked, c.Unasked},
+		} {
+			fmt.Fprintf(o.Out, "  %d of %d %s\n", len(line.used), len(line.used)+len(line.rest), line.what)
+			if len(line.rest) > 0 {
+				fmt.Fprintf(o.Out, "    not: %s\n", query.Listed(line.rest))
+			}
+		}
+		fmt.Fprintln(o.Out)
+	}
 }
 
 // indented sets the further lines of a text below its first, behind FAIL and ERROR.

@@ -139,7 +139,7 @@ func (c *nameChecker) actions(path string, actions []string, types []*resourceTy
 		}
 		at := fmt.Sprintf("%s[%d]", path, i)
 		if prefix, ok := strings.CutSuffix(action, ":"+v1alpha1.Any); ok {
-			c.tell(at, action, "no resource type named here has an action that begins with %q", prefix+":")
+			c.tell(at, action, "the pattern %q matches no action: no resource type named here has one that begins with %q", action, prefix+":")
 			continue
 		}
 		if strings.Contains(action, v1alpha1.Any) {

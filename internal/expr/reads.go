@@ -38,6 +38,19 @@ func (p *Program) Properties() []string {
 	return slices.Compact(paths)
 }
 
+// Variables are the paths of variables that the expression reads, as far as they are constant: joined by dots, sorted, each
+// once. What a macro calls an element is none.
+func (p *Program) Variables() []string {
+	var paths []string
+	visit(p.ast.NativeRep().Expr(), func(names []string, _ bool) {
+		if slices.Contains([]string{"subject", "action", "resource", "context", "now", "proposed"}, names[0]) {
+			paths = append(paths, strings.Join(names, "."))
+		}
+	})
+	slices.Sort(paths)
+	return slices.Compact(paths)
+}
+
 // propertyPath is the path of a property among the names that select it.
 func propertyPath(names []string) (string, bool) {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,9 @@ type Result struct {
 	// Err is why there is nothing to compare.
 	Err error
 	// Notes help to understand a difference: the errors and warnings of an admission.
-	Notes    []string
+	Notes []string
+	// Warnings tell of names that the domain does not know.
+	Warnings []string
 	Duration time.Duration
 }
 
@@ -38,8 +41,11 @@ func (r *Result) Passed() bool { return r.Err == nil && len(r.Differences) == 0 
 type Runner struct {
 	// Clock is for tests that fix no time.
 	Clock clock.PassiveClock
+	// Only are the tests to run, by "suite/test"; nil: all.
+	Only *regexp.Regexp
 
 	domains map[string]compiled // by the paths of the manifests
+	covered map[string]*covered
 }
 
 type compiled struct {
@@ -82,7 +88,9 @@ func (r *Runner) Run(file string) ([]Result, error) {
 			continue
 		}
 		for i := range s.tests {
-			results = append(results, r.run(s, &s.tests[i], domain))
+			if t := &s.tests[i]; r.Only == nil || r.Only.MatchString(s.name+"/"+t.Name) {
+				results = append(results, r.run(s, t, domain))
+			}
 		}
 	}
 	if len(problems) > 0 {
@@ -125,17 +133,40 @@ func compile(paths []string) (*engine.Domain, error) {
 func (r *Runner) run(s *suite, t *test, domain *engine.Domain) Result {
 	began := time.Now()
 	got, err := t.evaluate(domain, t.moment(s, r.Clock))
-	result := Result{File: s.document.File, Line: t.line, Suite: s.name, Test: t.Name, Err: err, Duration: time.Since(began)}
+	r.coverageOf(s, domain).note(t, got)
+	result := Result{Warnings: t.unknownNames(domain), File: s.document.File, Line: t.line, Suite: s.name, Test: t.Name, Err: err, Duration: time.Since(began)}
 	if err == nil {
 		result.Differences, result.Notes = compare(t.want, got.values), got.notes
 	}
 	return result
 }
 
+// coverageOf is what the tests of some manifests use.
+func (r *Runner) coverageOf(s *suite, domain *engine.Domain) *covered {
+	key := strings.Join(s.manifests, "\x00")
+	if r.covered == nil {
+		r.covered = map[string]*covered{}
+	}
+	if r.covered[key] == nil {
+		r.covered[key] = &covered{manifests: s.manifests, domain: domain, deciding: map[string]bool{}, asked: map[string]bool{}}
+	}
+	return r.covered[key]
+}
+
 // answer is what a test compares: values by the keys that it may expect.
 type answer struct {
 	values map[string]any
 	notes  []string
+	// decidedBy are the objects that it comes from, as Kind/name.
+	decidedBy []string
+}
+
+func texts(refs []engine.Ref) []string {
+	list := make([]string, len(refs))
+	for i, ref := range refs {
+		list[i] = ref.String()
+	}
+	return list
 }
 
 func (t *test) evaluate(domain *engine.Domain, now time.Time) (answer, error) {
@@ -171,7 +202,7 @@ func decide(domain *engine.Domain, req *engine.Request, now time.Time) (answer, 
 	for i, v := range d.Violations {
 		violations[i] = v.Field
 	}
-	return answer{values: map[string]any{
+	return answer{decidedBy: texts(d.DecidedBy), values: map[string]any{
 		"decision":           decision,
 		"reason":             string(d.Reason),
 		"fields":             list(d.Fields),
@@ -217,7 +248,7 @@ func filtered(domain *engine.Domain, asked *filterAsked, now time.Time) (answer,
 			ids = append(ids, r.ID)
 		}
 	}
-	return answer{values: map[string]any{"matches": list(ids)}}, nil
+	return answer{values: map[string]any{"matches": list(ids)}, decidedBy: texts(filter.DecidedBy)}, nil
 }
 
 func effective(domain *engine.Domain, asked *effectiveUser, now time.Time) (answer, error) {
@@ -237,7 +268,7 @@ func effective(domain *engine.Domain, asked *effectiveUser, now time.Time) (answ
 		return answer{}, fmt.Errorf("the manifests have no resource type %q", asked.Resource)
 	}
 	level, err := asJSON(permission)
-	return answer{values: level}, err
+	return answer{values: level, decidedBy: slices.Concat(permission.DecidedBy, permission.RestrictedBy)}, err
 }
 
 func list(texts []string) []any {

@@ -1,0 +1,85 @@
+package permissiontest
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/remit-authz/remit/internal/engine"
+)
+
+// Coverage says which objects of some manifests decide in a test.
+type Coverage struct {
+	// Manifests are the files and folders.
+	Manifests []string
+	// Deciding objects do in at least one test; Others are roles, special permissions and user permissions that do in none.
+	Deciding, Others []string
+	// Asked are the types and actions that a test asks about, as type/action; Unasked those that none does.
+	Asked, Unasked []string
+}
+
+// covered collects what the tests of a domain use.
+type covered struct {
+	manifests []string
+	domain    *engine.Domain
+	deciding  map[string]bool
+	asked     map[string]bool
+}
+
+var countedKinds = []engine.Kind{engine.KindRole, engine.KindSpecialPermission, engine.KindUserPermission}
+
+// note takes what one test has used.
+func (c *covered) note(t *test, got answer) {
+	for _, ref := range got.decidedBy {
+		c.deciding[ref] = true
+	}
+	for _, asked := range []*request{t.Request, t.askedOf()} {
+		if asked != nil {
+			c.asked[asked.Resource.Type+"/"+asked.Action.Name] = true
+		}
+	}
+}
+
+func (t *test) askedOf() *request {
+	switch {
+	case t.Search != nil:
+		return &t.Search.Request
+	case t.Filter != nil:
+		return &t.Filter.Request
+	}
+	return nil
+}
+
+// Coverage is that of all manifests of which tests have run, in the order of their names.
+func (r *Runner) Coverage() []Coverage {
+	var found []Coverage
+	for _, key := range slices.Sorted(maps.Keys(r.covered)) {
+		c := r.covered[key]
+		of := Coverage{Manifests: c.manifests}
+		for _, kind := range countedKinds {
+			for _, name := range c.domain.Names(kind) {
+				list := &of.Others
+				if c.deciding[string(kind)+"/"+name] {
+					list = &of.Deciding
+				}
+				*list = append(*list, string(kind)+"/"+name)
+			}
+		}
+		for _, name := range c.domain.ResourceTypes() {
+			t, _ := c.domain.ResourceType(name)
+			for _, action := range engine.ActionsOf(t) {
+				list, pair := &of.Unasked, name+"/"+string(action.Name)
+				if c.asked[pair] {
+					list = &of.Asked
+				}
+				*list = append(*list, pair)
+			}
+		}
+		found = append(found, of)
+	}
+	slices.SortStableFunc(found, func(a, b Coverage) int {
+		return cmp.Compare(strings.Join(a.Manifests, " "), strings.Join(b.Manifests, " "))
+	})
+	return found
+}

@@ -128,9 +128,7 @@ func newAnswer(d *engine.Decision, trace []engine.TraceStage, about *engine.Type
 		return a
 	}
 	a.Answer = about.Extent
-	for _, ref := range about.RestrictedBy {
-		a.RestrictedBy = append(a.RestrictedBy, ref.String())
-	}
+	a.RestrictedBy = engine.RefTexts(about.RestrictedBy)
 	condition, err := explain.Condition(about)
 	if err != nil {
 		a.NoFilter = err.Error()

@@ -33,12 +33,7 @@ func (t Tool) newInit() *cobra.Command {
 or DIR. Files that are there are left alone, and then nothing is written.`,
 		Example: `  # Into a new folder
   kubectl remit init permissions-demo`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("takes one folder at most")
-			}
-			return nil
-		},
+		Args: oneFolder,
 		RunE: run(o),
 	}
 }
@@ -86,13 +81,9 @@ func (o *InitOptions) Run(context.Context) error {
 		return errors.Join(there...)
 	}
 	for _, f := range files {
-		if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+		if err := writeTold(o.Out, f.path, f.data); err != nil {
 			return err
 		}
-		if err := os.WriteFile(f.path, f.data, 0o644); err != nil { //nolint:gosec // others may read manifests
-			return err
-		}
-		fmt.Fprintf(o.Out, "wrote %s\n", f.path)
 	}
 	manifests, tests := filepath.Join(o.dir, "permissions"), filepath.Join(o.dir, "tests")
 	fmt.Fprintf(o.Out, `

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -35,12 +34,7 @@ remit.json, into a folder. Editors complete and check YAML by it, such as those 
 
   # One for each kind
   kubectl remit schema schemas`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
-				return usagef("takes one folder at most")
-			}
-			return nil
-		},
+		Args: oneFolder,
 		RunE: run(o),
 	}
 }
@@ -82,19 +76,14 @@ func (o *SchemaOptions) Run(context.Context) error {
 	if o.dir == "" {
 		return printValue(o.Out, outputJSON, whole)
 	}
-	if err := os.MkdirAll(o.dir, 0o755); err != nil {
-		return err
-	}
 	for _, name := range sortedKeys(files) {
 		text, err := json.MarshalIndent(files[name], "", "  ")
 		if err != nil {
 			return err
 		}
-		path := filepath.Join(o.dir, name)
-		if err := os.WriteFile(path, append(text, '\n'), 0o644); err != nil { //nolint:gosec // others may read schemas
+		if err := writeTold(o.Out, filepath.Join(o.dir, name), append(text, '\n')); err != nil {
 			return err
 		}
-		fmt.Fprintf(o.Out, "wrote %s\n", path)
 	}
 	return nil
 }

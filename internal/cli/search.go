@@ -318,9 +318,5 @@ func printLines(w io.Writer, lines []string) error {
 }
 
 func joinRefs(refs []engine.Ref) string {
-	names := make([]string, len(refs))
-	for i, ref := range refs {
-		names[i] = ref.String()
-	}
-	return strings.Join(names, " ")
+	return strings.Join(engine.RefTexts(refs), " ")
 }

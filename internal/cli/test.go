@@ -160,6 +160,9 @@ func (o *TestOptions) runOnce(ctx context.Context) error {
 			problem(fmt.Errorf("%s: no %s in it", path, permissiontest.Kind))
 		}
 	}
+	if o.matching != nil && len(all)+len(unreadable) == 0 {
+		problem(fmt.Errorf("--run %s: no test has such a name, as PERMISSIONTEST/TEST", o.only)) // a check of nothing would pass
+	}
 	if o.coverage {
 		o.printCoverage(runner.Coverage())
 	}

@@ -217,11 +217,7 @@ func (e *evaluation) restrictedBy(t *resourceType, a *action) []Ref {
 const kindStrict Kind = "Strict"
 
 func refTexts(list []Ref) []string {
-	var names []string
-	for _, ref := range sortRefs(list) {
-		names = append(names, ref.String())
-	}
-	return names
+	return RefTexts(sortRefs(list))
 }
 
 // nextTransition is when a time window next changes something for the user.

@@ -36,6 +36,15 @@ type Ref struct {
 // String returns Kind/name.
 func (r Ref) String() string { return string(r.Kind) + "/" + r.Name }
 
+// RefTexts are references as Kind/name, in their order; nil for none.
+func RefTexts(refs []Ref) []string {
+	var list []string
+	for _, ref := range refs {
+		list = append(list, ref.String())
+	}
+	return list
+}
+
 // The parts of StepUp: what a role that is not eligible lacks.
 const (
 	StepUpMFA     = "mfa"

@@ -101,11 +101,7 @@ func WriteDecision(w io.Writer, paint Paint, d *engine.Decision) {
 func WriteTypeAnswer(w io.Writer, paint Paint, a *engine.TypeAnswer) {
 	fmt.Fprintf(w, "%s: %s\n", paint.paint(extentEmphasis[a.Extent], string(a.Extent)), query.Message(a.Extent, &a.Decision))
 	writeDetails(w, &a.Decision)
-	restrictedBy := make([]string, len(a.RestrictedBy))
-	for i, ref := range a.RestrictedBy {
-		restrictedBy[i] = ref.String()
-	}
-	writeDetail(w, "restricted by", restrictedBy)
+	writeDetail(w, "restricted by", engine.RefTexts(a.RestrictedBy))
 	if condition, err := Condition(a); err != nil {
 		writeDetail(w, "no filter", []string{err.Error()})
 	} else if condition != "" {

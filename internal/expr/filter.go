@@ -343,8 +343,8 @@ func (m *planMaker) textOf(e ast.Expr) string {
 	if m.ofEach || readsLinks(e) || calls(e, underRecords) || calls(e, linkIDName) {
 		return ""
 	}
-	for _, variable := range []string{"subject", "action", "context", "now", "proposed"} {
-		if reads(e, []string{variable}) {
+	for _, variable := range variables {
+		if variable != "resource" && reads(e, []string{variable}) {
 			return ""
 		}
 	}

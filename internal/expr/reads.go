@@ -38,12 +38,15 @@ func (p *Program) Properties() []string {
 	return slices.Compact(paths)
 }
 
+// variables are those of all places.
+var variables = []string{"subject", "action", "resource", "context", "now", "proposed"}
+
 // Variables are the paths of variables that the expression reads, as far as they are constant: joined by dots, sorted, each
 // once. What a macro calls an element is none.
 func (p *Program) Variables() []string {
 	var paths []string
 	visit(p.ast.NativeRep().Expr(), func(names []string, _ bool) {
-		if slices.Contains([]string{"subject", "action", "resource", "context", "now", "proposed"}, names[0]) {
+		if slices.Contains(variables, names[0]) {
 			paths = append(paths, strings.Join(names, "."))
 		}
 	})

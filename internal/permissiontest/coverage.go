@@ -19,34 +19,39 @@ type Coverage struct {
 	Asked, Unasked []string
 }
 
-// covered collects what the tests of a domain use.
+// covered is what tests have used.
 type covered struct {
-	manifests []string
-	domain    *engine.Domain
-	deciding  map[string]bool
-	asked     map[string]bool
+	ran      bool
+	deciding map[string]bool // by Kind/name
+	asked    map[string]bool // by type/action
 }
 
 var countedKinds = []engine.Kind{engine.KindRole, engine.KindSpecialPermission, engine.KindUserPermission}
 
 // note takes what one test has used.
 func (c *covered) note(t *test, got answer) {
+	c.ran = true
 	for _, ref := range got.decidedBy {
 		c.deciding[ref] = true
 	}
-	for _, asked := range []*request{t.Request, t.askedOf()} {
-		if asked != nil {
-			c.asked[asked.Resource.Type+"/"+asked.Action.Name] = true
-		}
+	if asked := t.asked(); asked != nil {
+		c.asked[asked.Resource.Type+"/"+asked.Action.Name] = true
 	}
 }
 
-func (t *test) askedOf() *request {
+// asked is the request of a test, as far as it has one; nil where it asks about an admission.
+func (t *test) asked() *request {
 	switch {
+	case t.Request != nil:
+		return t.Request
 	case t.Search != nil:
 		return &t.Search.Request
 	case t.Filter != nil:
 		return &t.Filter.Request
+	case t.Effective != nil:
+		asked := &request{}
+		asked.Subject.ID, asked.Resource.Type = t.Effective.User, t.Effective.Resource
+		return asked
 	}
 	return nil
 }
@@ -54,8 +59,11 @@ func (t *test) askedOf() *request {
 // Coverage is that of all manifests of which tests have run, in the order of their names.
 func (r *Runner) Coverage() []Coverage {
 	var found []Coverage
-	for _, key := range slices.Sorted(maps.Keys(r.covered)) {
-		c := r.covered[key]
+	for _, key := range slices.Sorted(maps.Keys(r.domains)) {
+		c := r.domains[key]
+		if !c.ran {
+			continue
+		}
 		of := Coverage{Manifests: c.manifests}
 		for _, kind := range countedKinds {
 			for _, name := range c.domain.Names(kind) {

@@ -14,34 +14,23 @@ import (
 // about a misspelt name passes for the wrong reason. Of users, and of fields, only those are told that are nearly known
 // ones; who expects a reason that says so means the name.
 func (t *test) unknownNames(d *engine.Domain) []string {
-	var asked *request
-	parts := struct{ user, action, resource bool }{true, true, true}
-	switch {
-	case t.Request != nil:
-		asked = t.Request
-	case t.Filter != nil:
-		asked = &t.Filter.Request
-	case t.Search != nil:
-		asked = &t.Search.Request
-		parts.user, parts.action = t.Search.Kind != searchSubject, t.Search.Kind != searchAction
-	case t.Effective != nil:
-		asked = &request{}
-		asked.Subject.ID, asked.Resource.Type = t.Effective.User, t.Effective.Resource
-	default:
+	asked := t.asked()
+	if asked == nil {
 		return nil // what is admitted, admission warns of
 	}
+	searched := ""
+	if t.Search != nil {
+		searched = t.Search.Kind
+	}
 	user, action, resource := asked.Subject.ID, asked.Action.Name, asked.Resource.Type
-	if !parts.user || asked.Subject.Type != "" && asked.Subject.Type != "user" {
+	if searched == searchSubject || asked.Subject.Type != "" && asked.Subject.Type != "user" {
 		user = ""
 	}
-	if !parts.action {
+	if searched == searchAction || t.Expect.Reason == string(engine.ReasonUnknownAction) {
 		action = ""
 	}
 	if t.Expect.Reason == string(engine.ReasonUnknownResourceType) {
 		resource = ""
-	}
-	if t.Expect.Reason == string(engine.ReasonUnknownAction) {
-		action = ""
 	}
 	told := query.Unknown(d, user, action, resource)
 	if _, known := d.ResourceType(resource); !known && action != "" && resource != "" {

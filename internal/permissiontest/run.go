@@ -44,13 +44,15 @@ type Runner struct {
 	// Only are the tests to run, by "suite/test"; nil: all.
 	Only *regexp.Regexp
 
-	domains map[string]compiled // by the paths of the manifests
-	covered map[string]*covered
+	domains map[string]*compiled // by the paths of the manifests
 }
 
+// compiled are the manifests that tests name, and what of them the tests have used.
 type compiled struct {
-	domain *engine.Domain
-	err    error
+	manifests []string
+	domain    *engine.Domain
+	err       error
+	covered
 }
 
 // Manifests are the existing files and folders that the PermissionTests below paths name, sorted. What cannot
@@ -82,14 +84,14 @@ func (r *Runner) Run(file string) ([]Result, error) {
 	var results []Result
 	var problems manifests.Problems
 	for _, s := range suites {
-		domain, err := r.domainOf(s)
-		if err != nil {
-			problems = append(problems, s.document.Problem("spec.manifests", err.Error()))
+		c := r.compiledFor(s)
+		if c.err != nil {
+			problems = append(problems, s.document.Problem("spec.manifests", c.err.Error()))
 			continue
 		}
 		for i := range s.tests {
 			if t := &s.tests[i]; r.Only == nil || r.Only.MatchString(s.name+"/"+t.Name) {
-				results = append(results, r.run(s, t, domain))
+				results = append(results, r.run(s, t, c))
 			}
 		}
 	}
@@ -99,17 +101,18 @@ func (r *Runner) Run(file string) ([]Result, error) {
 	return results, nil
 }
 
-func (r *Runner) domainOf(s *suite) (*engine.Domain, error) {
+func (r *Runner) compiledFor(s *suite) *compiled {
 	key := strings.Join(s.manifests, "\x00")
-	known, ok := r.domains[key]
+	c, ok := r.domains[key]
 	if !ok {
-		known.domain, known.err = compile(s.manifests)
+		c = &compiled{manifests: s.manifests, covered: covered{deciding: map[string]bool{}, asked: map[string]bool{}}}
+		c.domain, c.err = compile(s.manifests)
 		if r.domains == nil {
-			r.domains = map[string]compiled{}
+			r.domains = map[string]*compiled{}
 		}
-		r.domains[key] = known
+		r.domains[key] = c
 	}
-	return known.domain, known.err
+	return c
 }
 
 // compile makes the domain of manifests, whose objects must all be of one namespace.
@@ -130,27 +133,15 @@ func compile(paths []string) (*engine.Domain, error) {
 	return engine.Compile(manifests.Objects(items)), nil
 }
 
-func (r *Runner) run(s *suite, t *test, domain *engine.Domain) Result {
+func (r *Runner) run(s *suite, t *test, c *compiled) Result {
 	began := time.Now()
-	got, err := t.evaluate(domain, t.moment(s, r.Clock))
-	r.coverageOf(s, domain).note(t, got)
-	result := Result{Warnings: t.unknownNames(domain), File: s.document.File, Line: t.line, Suite: s.name, Test: t.Name, Err: err, Duration: time.Since(began)}
+	got, err := t.evaluate(c.domain, t.moment(s, r.Clock))
+	c.note(t, got)
+	result := Result{Warnings: t.unknownNames(c.domain), File: s.document.File, Line: t.line, Suite: s.name, Test: t.Name, Err: err, Duration: time.Since(began)}
 	if err == nil {
 		result.Differences, result.Notes = compare(t.want, got.values), got.notes
 	}
 	return result
-}
-
-// coverageOf is what the tests of some manifests use.
-func (r *Runner) coverageOf(s *suite, domain *engine.Domain) *covered {
-	key := strings.Join(s.manifests, "\x00")
-	if r.covered == nil {
-		r.covered = map[string]*covered{}
-	}
-	if r.covered[key] == nil {
-		r.covered[key] = &covered{manifests: s.manifests, domain: domain, deciding: map[string]bool{}, asked: map[string]bool{}}
-	}
-	return r.covered[key]
 }
 
 // answer is what a test compares: values by the keys that it may expect.
@@ -159,14 +150,6 @@ type answer struct {
 	notes  []string
 	// decidedBy are the objects that it comes from, as Kind/name.
 	decidedBy []string
-}
-
-func texts(refs []engine.Ref) []string {
-	list := make([]string, len(refs))
-	for i, ref := range refs {
-		list[i] = ref.String()
-	}
-	return list
 }
 
 func (t *test) evaluate(domain *engine.Domain, now time.Time) (answer, error) {
@@ -202,7 +185,7 @@ func decide(domain *engine.Domain, req *engine.Request, now time.Time) (answer, 
 	for i, v := range d.Violations {
 		violations[i] = v.Field
 	}
-	return answer{decidedBy: texts(d.DecidedBy), values: map[string]any{
+	return answer{decidedBy: engine.RefTexts(d.DecidedBy), values: map[string]any{
 		"decision":           decision,
 		"reason":             string(d.Reason),
 		"fields":             list(d.Fields),
@@ -248,7 +231,7 @@ func filtered(domain *engine.Domain, asked *filterAsked, now time.Time) (answer,
 			ids = append(ids, r.ID)
 		}
 	}
-	return answer{values: map[string]any{"matches": list(ids)}, decidedBy: texts(filter.DecidedBy)}, nil
+	return answer{values: map[string]any{"matches": list(ids)}, decidedBy: engine.RefTexts(filter.DecidedBy)}, nil
 }
 
 func effective(domain *engine.Domain, asked *effectiveUser, now time.Time) (answer, error) {

@@ -87,9 +87,7 @@ func (c *call) decided(req *engine.Request, decision string, reason engine.Reaso
 	if c.caller != nil {
 		line.Caller = c.caller.GetName()
 	}
-	for _, ref := range by {
-		line.DecidedBy = append(line.DecidedBy, ref.String())
-	}
+	line.DecidedBy = engine.RefTexts(by)
 	c.server.decisionLog.add(line)
 }
 

@@ -266,11 +266,7 @@ func (e *evaluation) restrictedBy() []string {
 }
 
 func texts(refs []engine.Ref) []string {
-	var list []string
-	for _, ref := range refs {
-		list = append(list, ref.String())
-	}
-	return sortedSet(list)
+	return sortedSet(engine.RefTexts(refs))
 }
 
 // Users are the known users, sorted.

@@ -176,8 +176,9 @@ func TestProofDecide(t *testing.T) {
 			t.Errorf("the reason %s occurs %d times in %d requests: too rarely to prove anything", reason, counts[reason], asked)
 		}
 	}
+	const telling = 10_000 // fewer requests, over fewer domains, say little about the generator
 	for _, rule := range enginetest.MetRules {
-		if met[rule]*10 < asked {
+		if asked >= telling && met[rule]*10 < asked {
 			t.Errorf("%s occurs %d times in %d requests: less than in a tenth", rule, met[rule], asked)
 		}
 	}

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/remit-authz/remit/api/v1alpha1"
+import (
+	"slices"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
+)
 
 // kindRow is what the engine does with the objects of one kind.
 type kindRow interface {
@@ -38,21 +42,37 @@ var kindRows = map[Kind]kindRow{
 		edits:   func(b *builder) **tableEdit[*group] { return &b.groups },
 		changed: (*builder).group,
 	},
-	KindUser: kindOf[*v1alpha1.User, *account]{
-		compile:  compileAccount,
-		table:    func(d *Domain) *table[*account] { return &d.accounts },
-		edits:    func(b *builder) **tableEdit[*account] { return &b.accounts },
-		changed:  (*builder).account,
+	KindUser: kindOf[*v1alpha1.User, *userObject]{
+		compile:  compileUser,
+		table:    func(d *Domain) *table[*userObject] { return &d.userObjects },
+		edits:    func(b *builder) **tableEdit[*userObject] { return &b.userObjects },
+		changed:  (*builder).userObject,
 		unshared: true,
-		about:    func(u *user) []string { return namesOf(u.accounts()) },
+		about:    func(u *user) []string { return namesOf(KindUser, u.accounts()) },
 	},
-	KindUserPermission: kindOf[*v1alpha1.UserPermission, *userPermission]{
+	KindUserSet: kindOf[*v1alpha1.UserSet, *userSet]{
+		compile:  compileUserSet,
+		table:    func(d *Domain) *table[*userSet] { return &d.userSets },
+		edits:    func(b *builder) **tableEdit[*userSet] { return &b.userSets },
+		changed:  (*builder).userSet,
+		unshared: true,
+	},
+	KindUserPermission: kindOf[*v1alpha1.UserPermission, *userPermissionObject]{
 		compile:  compileUserPermission,
-		table:    func(d *Domain) *table[*userPermission] { return &d.userPermissions },
-		edits:    func(b *builder) **tableEdit[*userPermission] { return &b.userPermissions },
-		changed:  (*builder).userPermission,
+		table:    func(d *Domain) *table[*userPermissionObject] { return &d.userPermissions },
+		edits:    func(b *builder) **tableEdit[*userPermissionObject] { return &b.userPermissions },
+		changed:  (*builder).userPermissionObject,
 		unshared: true, // those of groups are in groupRestrictions
-		about:    func(u *user) []string { return namesOf(u.permissions) },
+		about: func(u *user) []string {
+			return slices.DeleteFunc(namesOf(KindUserPermission, u.permissions), isEntry)
+		},
+	},
+	KindUserPermissionSet: kindOf[*v1alpha1.UserPermissionSet, *userPermissionSet]{
+		compile:  compileUserPermissionSet,
+		table:    func(d *Domain) *table[*userPermissionSet] { return &d.userPermissionSets },
+		edits:    func(b *builder) **tableEdit[*userPermissionSet] { return &b.userPermissionSets },
+		changed:  (*builder).userPermissionSet,
+		unshared: true,
 	},
 	KindSpecialPermission: kindOf[*v1alpha1.SpecialPermission, *specialPermission]{
 		compile:  compileSpecialPermission,
@@ -60,7 +80,7 @@ var kindRows = map[Kind]kindRow{
 		edits:    func(b *builder) **tableEdit[*specialPermission] { return &b.specialPermissions },
 		changed:  (*builder).specialPermission,
 		unshared: true,
-		about:    func(u *user) []string { return namesOf(u.specialPermissions()) },
+		about:    func(u *user) []string { return namesOf(KindSpecialPermission, u.specialPermissions()) },
 	},
 	KindRecordSet: kindOf[*v1alpha1.RecordSet, *recordSet]{
 		compile:  compileRecordSet,
@@ -130,10 +150,19 @@ func (k kindOf[O, C]) sharedChange(b *builder) bool { return !k.unshared && (*k.
 
 func (k kindOf[O, C]) namesAbout() func(*user) []string { return k.about }
 
-func namesOf[C interface{ ref() Ref }](list []C) []string {
-	names := make([]string, len(list))
-	for i, c := range list {
-		names[i] = c.ref().Name
+// namesOf are the names of those that are of a kind.
+func namesOf[C interface{ ref() Ref }](kind Kind, list []C) []string {
+	names := make([]string, 0, len(list))
+	for _, c := range list {
+		if ref := c.ref(); ref.Kind == kind {
+			names = append(names, ref.Name)
+		}
 	}
 	return names
+}
+
+// isEntry reports whether a name is that of an entry of a UserPermissionSet.
+func isEntry(name string) bool {
+	_, _, ok := v1alpha1.SplitEntryName(name)
+	return ok
 }

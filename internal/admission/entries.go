@@ -29,15 +29,17 @@ type entry[E any] struct {
 	at   *field.Path
 }
 
-// changesOf are the entries that differ: as they are listed, then what is removed.
+// changesOf are the entries that differ: as they are listed, then what is removed. An object that is a single entry is one
+// that differs, or it would not be judged.
 func changesOf[E any](before, after []entry[E]) []entryChange[E] {
+	single := len(before) == 1 && len(after) == 1
 	was := make(map[string]*E, len(before))
 	for _, e := range before {
 		was[e.key] = e.says
 	}
 	var changes []entryChange[E]
 	for _, e := range after {
-		if old, listed := was[e.key]; !listed || !equality.Semantic.DeepEqual(old, e.says) {
+		if old, listed := was[e.key]; !listed || single || !equality.Semantic.DeepEqual(old, e.says) {
 			changes = append(changes, entryChange[E]{e.key, old, e.says, e.at})
 		}
 		delete(was, e.key)

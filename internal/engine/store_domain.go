@@ -280,27 +280,26 @@ func (d *Domain) UserPermissionsOfGroup(group string) []*v1alpha1.UserPermission
 // RestrictsGroups reports whether any user permission names a group.
 func (d *Domain) RestrictsGroups() bool { return d.groupRestrictions.size > 0 }
 
-// NamesOfGroupPermissions returns the names of the user permissions that name any group, in no particular order; sets'
-// entries aside.
-func (d *Domain) NamesOfGroupPermissions() []string {
+// NamesOfGroupPermissions returns the names of the objects of a kind, UserPermission or UserPermissionSet, that restrict any
+// group; sorted. None for other kinds.
+func (d *Domain) NamesOfGroupPermissions(kind Kind) []string {
 	var names []string
-	for _, restrictions := range d.groupRestrictions.all() {
-		for _, p := range restrictions {
-			if !isEntry(p.name) {
-				names = append(names, p.name)
-			}
+	if kind == KindUserPermission || kind == KindUserPermissionSet {
+		for _, restrictions := range d.groupRestrictions.all() {
+			names = append(names, namesOfPermissions(kind, restrictions)...)
 		}
 	}
-	return names
+	return sortedUnique(names)
 }
 
-// AboutUsers reports whether each object of a kind is about one user, as a User, UserPermission or SpecialPermission is.
+// AboutUsers reports whether each object of a kind is about users whom it names, as a User, a UserSet, a UserPermission or a
+// SpecialPermission is.
 func AboutUsers(kind Kind) bool {
 	row, ok := kindRows[kind]
 	return ok && row.namesAbout() != nil
 }
 
-// NamesAbout returns the names of the objects of a kind that are about one user; none for kinds that are not AboutUsers.
+// NamesAbout returns the names of the objects of a kind that are about a user; none for kinds that are not AboutUsers.
 func (d *Domain) NamesAbout(user string, kind Kind) []string {
 	u, known := d.users.get(user)
 	if !known || !AboutUsers(kind) {

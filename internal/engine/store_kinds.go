@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"slices"
-
-	"github.com/remit-authz/remit/api/v1alpha1"
-)
+import "github.com/remit-authz/remit/api/v1alpha1"
 
 // kindRow is what the engine does with the objects of one kind.
 type kindRow interface {
@@ -18,8 +14,8 @@ type kindRow interface {
 	finish(b *builder, d *Domain)
 	// sharedChange reports whether the builder changed an object that role sets are made of.
 	sharedChange(b *builder) bool
-	// namesAbout returns the names of the objects that are about one user. It is nil for kinds that are not about single
-	// users.
+	// namesAbout returns the names of the objects that are about a user. It is nil for kinds that are not about users whom
+	// they name.
 	namesAbout() func(*user) []string
 }
 
@@ -56,6 +52,7 @@ var kindRows = map[Kind]kindRow{
 		edits:    func(b *builder) **tableEdit[*userSet] { return &b.userSets },
 		changed:  (*builder).userSet,
 		unshared: true,
+		about:    func(u *user) []string { return namesOf(KindUserSet, u.accounts()) },
 	},
 	KindUserPermission: kindOf[*v1alpha1.UserPermission, *userPermissionObject]{
 		compile:  compileUserPermission,
@@ -63,9 +60,7 @@ var kindRows = map[Kind]kindRow{
 		edits:    func(b *builder) **tableEdit[*userPermissionObject] { return &b.userPermissions },
 		changed:  (*builder).userPermissionObject,
 		unshared: true, // those of groups are in groupRestrictions
-		about: func(u *user) []string {
-			return slices.DeleteFunc(namesOf(KindUserPermission, u.permissions), isEntry)
-		},
+		about:    func(u *user) []string { return namesOfPermissions(KindUserPermission, u.permissions) },
 	},
 	KindUserPermissionSet: kindOf[*v1alpha1.UserPermissionSet, *userPermissionSet]{
 		compile:  compileUserPermissionSet,
@@ -73,6 +68,7 @@ var kindRows = map[Kind]kindRow{
 		edits:    func(b *builder) **tableEdit[*userPermissionSet] { return &b.userPermissionSets },
 		changed:  (*builder).userPermissionSet,
 		unshared: true,
+		about:    func(u *user) []string { return namesOfPermissions(KindUserPermissionSet, u.permissions) },
 	},
 	KindSpecialPermission: kindOf[*v1alpha1.SpecialPermission, *specialPermission]{
 		compile:  compileSpecialPermission,
@@ -107,7 +103,7 @@ type kindOf[O Object, C compiled] struct {
 	changed func(b *builder, name string, before, after C)
 	// unshared means that no role set is made of objects of the kind, so that role sets outlive a change of one.
 	unshared bool
-	// about are the names of the objects that are about one user. Nil: the kind is not about single users.
+	// about are the names of the objects that are about a user. Nil: the kind is not about users whom it names.
 	about func(*user) []string
 }
 
@@ -161,8 +157,15 @@ func namesOf[C interface{ ref() Ref }](kind Kind, list []C) []string {
 	return names
 }
 
-// isEntry reports whether a name is that of an entry of a UserPermissionSet.
-func isEntry(name string) bool {
-	_, _, ok := v1alpha1.SplitEntryName(name)
-	return ok
+// namesOfPermissions are the names of the objects of a kind, UserPermission or UserPermissionSet, that say user permissions;
+// sorted, each once.
+func namesOfPermissions(kind Kind, list []*userPermission) []string {
+	var names []string
+	for _, p := range list {
+		set, _, inSet := v1alpha1.SplitEntryName(p.name)
+		if inSet == (kind == KindUserPermissionSet) {
+			names = append(names, set)
+		}
+	}
+	return sortedUnique(names)
 }

@@ -37,7 +37,7 @@ type dependencies struct {
 	recorder events.EventRecorder
 }
 
-// +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes/status;roles/status;groups/status;users/status;userpermissions/status;specialpermissions/status;recordsets/status;permissionpolicies/status,verbs=patch
+// +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes/status;roles/status;groups/status;users/status;usersets/status;userpermissions/status;userpermissionsets/status;specialpermissions/status;recordsets/status;permissionpolicies/status,verbs=patch
 
 // objectReconciler keeps the status of the objects of one kind.
 type objectReconciler struct {

@@ -63,7 +63,9 @@ var describers = map[kinds.Kind]func(*statusInput, client.Object, *conditions){
 	kinds.Role:              describer((*statusInput).role),
 	kinds.Group:             describer((*statusInput).group),
 	kinds.User:              describer((*statusInput).user),
+	kinds.UserSet:           describer((*statusInput).userSet),
 	kinds.UserPermission:    describer((*statusInput).userPermission),
+	kinds.UserPermissionSet: describer((*statusInput).userPermissionSet),
 	kinds.SpecialPermission: describer((*statusInput).specialPermission),
 	kinds.RecordSet:         describer((*statusInput).recordSet),
 	kinds.PermissionPolicy:  describer((*statusInput).policy),
@@ -162,6 +164,16 @@ func (v *statusInput) costlyCondition(o *v1alpha1.Group) []engine.Problem {
 
 func (v *statusInput) user(o *v1alpha1.User, _ *conditions) {
 	o.Status.EffectivePermissions = v1alpha1.EffectivePermissionsName(o.UserID())
+}
+
+func (v *statusInput) userSet(o *v1alpha1.UserSet, _ *conditions) {
+	o.Status.Users = int32(v.domain.ServedUsers(o.Name))
+}
+
+func (v *statusInput) userPermissionSet(o *v1alpha1.UserPermissionSet, _ *conditions) {
+	permissions, next := v.domain.ServedPermissions(o.Name, v.now)
+	o.Status.Permissions = int32(permissions)
+	v.lookAt(next)
 }
 
 func (v *statusInput) userPermission(o *v1alpha1.UserPermission, c *conditions) {

@@ -52,10 +52,7 @@ func concerned(kind engine.Kind, u update) []string {
 	if affected.All {
 		return slices.Collect(throttled(domain.EachName(kind)))
 	}
-	var names []string
-	if kind == engine.KindUserPermission {
-		names = domain.NamesOfGroupPermissions()
-	}
+	names := domain.NamesOfGroupPermissions(kind)
 	for user := range throttled(slices.Values(affected.Users)) {
 		names = append(names, domain.NamesAbout(user, kind)...)
 	}

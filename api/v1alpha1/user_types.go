@@ -30,7 +30,12 @@ type User struct {
 type UserSpec struct {
 	// id that applications use for the user; unique in the domain, immutable. Empty: metadata.name.
 	// +optional
-	ID UserID `json:"id,omitempty"`
+	ID      UserID `json:"id,omitempty"`
+	Account `json:",inline"`
+}
+
+// Account says what a user is and holds.
+type Account struct {
 	// displayName for people. Empty: the id.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256

@@ -20,7 +20,9 @@ type UserPermission struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// The rule is not with the spec's others, as it would cost too much in a set of a thousand entries (where A4 refuses it).
 	// +required
+	// +kubebuilder:validation:XValidation:rule="!has(self.default) || self.forValues.exists(v, v == self.default)",message="default must be one of forValues",fieldPath=".default"
 	Spec UserPermissionSpec `json:"spec"`
 	// +optional
 	Status UserPermissionStatus `json:"status,omitzero"`
@@ -28,7 +30,6 @@ type UserPermission struct {
 
 // UserPermissionSpec says who may use which records.
 // +kubebuilder:validation:XValidation:rule="has(self.user) != has(self.group)",message="give exactly one of user, group"
-// +kubebuilder:validation:XValidation:rule="!has(self.default) || self.forValues.exists(v, v == self.default)",message="default must be one of forValues",fieldPath=".default"
 // +kubebuilder:validation:XValidation:rule="!has(self.startsAt) || !has(self.expiresAt) || self.startsAt < self.expiresAt",message="expiresAt must be after startsAt",fieldPath=".expiresAt"
 // +kubebuilder:validation:XValidation:rule="!has(self.applicableFor) || size(self.applicableFor) == 0 || !has(self.exceptFor) || size(self.exceptFor) == 0",message="give applicableFor or exceptFor, not both",fieldPath=".exceptFor"
 type UserPermissionSpec struct {

@@ -49,15 +49,41 @@ func claims(r *review) []Claim {
 			all = append(all, claim)
 		}
 	}
-	for _, object := range []engine.Object{r.Old, r.Object} {
-		switch object := object.(type) {
-		case *v1alpha1.User:
-			if r.Operation != Update { // which leaves the id as it is (A3)
-				add("id " + object.UserID())
+	if r.Operation != Update { // which leaves the id as it is (A3)
+		for _, object := range []engine.Object{r.Old, r.Object} {
+			if user, ok := object.(*v1alpha1.User); ok {
+				add("id " + user.UserID())
 			}
-		case *v1alpha1.UserPermission: // A4, A5
-			add(string(object.Spec.Allow) + " of " + subject(object))
 		}
+	}
+	return append(all, permissionClaims(r)...)
+}
+
+// permissionsKey is the claim on all user permissions: alone by a change of more than maxPermissionClaims, shared by
+// every other.
+const (
+	permissionsKey      = "user permissions"
+	maxPermissionClaims = 16
+)
+
+// permissionClaims are those of changes to user permissions (A4, A5): whom they restrict, to which type of record.
+func permissionClaims(r *review) []Claim {
+	var all []Claim
+	for _, c := range r.permissionChanges() {
+		for _, p := range []*v1alpha1.UserPermission{c.was, c.is} {
+			if p == nil {
+				continue
+			}
+			if claim := (Claim{Key: string(p.Spec.Allow) + " of " + subject(p)}); !slices.Contains(all, claim) {
+				all = append(all, claim)
+			}
+		}
+		if len(all) > maxPermissionClaims {
+			return []Claim{{Key: permissionsKey}}
+		}
+	}
+	if len(all) > 0 {
+		all = append(all, Claim{Key: permissionsKey, Shared: true})
 	}
 	return all
 }

@@ -38,7 +38,7 @@ func TestClaims(t *testing.T) {
 		"a user who goes":                 {remove(MakeUser("bob").Obj()), []Claim{shared, {Key: "id bob@example.com"}}},
 		"a user permission that moves": {
 			update(MakeUserPermission("east", "branch", "east").Group("desk").Obj()),
-			[]Claim{alone, {Key: "company of user ada"}, {Key: "branch of group desk"}},
+			[]Claim{alone, {Key: "company of user ada"}, {Key: "branch of group desk"}, {Key: "user permissions", Shared: true}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

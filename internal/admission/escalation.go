@@ -53,10 +53,10 @@ func escalation(r *review) field.ErrorList {
 			e.role()
 		case engine.KindGroup:
 			e.group()
-		case engine.KindUser:
-			e.user()
-		case engine.KindUserPermission:
-			e.userPermission()
+		case engine.KindUser, engine.KindUserSet:
+			e.users()
+		case engine.KindUserPermission, engine.KindUserPermissionSet:
+			e.userPermissionChanges()
 		case engine.KindSpecialPermission:
 			e.specialPermission()
 		default: // for admins
@@ -76,6 +76,8 @@ type judge struct {
 	held holdings
 	// window is when what is judged is given; empty: always.
 	window v1alpha1.TimeWindow
+	// at is the path of the entry that is judged; nil: the spec.
+	at *field.Path
 	// types are those that exist and those to come.
 	types []*v1alpha1.ResourceType
 	errs  field.ErrorList
@@ -100,16 +102,13 @@ func (e *judge) during(w v1alpha1.TimeWindow, judged func()) {
 func (e *judge) userPermissions(d *engine.Domain) []*v1alpha1.UserPermission {
 	found, ok := e.restrictions[d]
 	if !ok {
-		found = slices.DeleteFunc(objectsOf[*v1alpha1.UserPermission](d, engine.KindUserPermission), func(p *v1alpha1.UserPermission) bool {
+		found = slices.DeleteFunc(d.UserPermissions(), func(p *v1alpha1.UserPermission) bool {
 			return over(p.Spec.TimeWindow, e.Now)
 		})
 		e.restrictions[d] = found
 	}
 	return found
 }
-
-// accounts are the User objects of a user after the change.
-func (e *judge) accounts(user string) []*v1alpha1.User { return e.after.UserObjects(user) }
 
 // typeNames are the types, existing and to come, that a condition holds for; nil: all.
 func (e *judge) typeNames(holds func(*v1alpha1.ResourceType) bool) map[string]bool {
@@ -127,9 +126,12 @@ var objectName = field.NewPath("metadata", "name")
 
 // pathOf is the path of a field of the spec, and of a key in it; for a deletion, of the object.
 func (e *judge) pathOf(names ...string) *field.Path {
-	path := field.NewPath("spec")
+	path := e.at
+	if path == nil {
+		path = field.NewPath("spec")
+	}
 	switch {
-	case e.Object == nil:
+	case e.Object == nil || path == objectName:
 		return objectName
 	case len(names) == 1:
 		return path.Child(names[0])
@@ -188,12 +190,12 @@ func names[T ~string, F ~string](from []F) []T {
 }
 
 // roleRefs reports the roles that are newly given, or for longer. It says whether anything differs.
-func (e *judge) roleRefs(path *field.Path, before, after []v1alpha1.RoleRef) bool {
+func (e *judge) roleRefs(before, after []v1alpha1.RoleRef) bool {
 	for i, ref := range after {
 		if !e.refsWithin([]v1alpha1.RoleRef{ref}, before) {
-			at := path.Index(i).Child("name")
-			if e.Object == nil {
-				at = objectName
+			at := e.pathOf("roles")
+			if at != objectName {
+				at = at.Index(i).Child("name")
 			}
 			e.during(ref.TimeWindow, func() {
 				e.reachGives(at, ref.Name, fmt.Sprintf("Role %s", ref.Name), e.reachOf(nil, []v1alpha1.RoleRef{ref}))

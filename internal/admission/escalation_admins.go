@@ -16,9 +16,9 @@ func (e *judge) forAdmins() bool {
 		return e.adminRole()
 	case engine.KindGroup:
 		return e.adminGroup()
-	case engine.KindUser:
-		return e.adminUser()
-	case engine.KindUserPermission, engine.KindSpecialPermission:
+	case engine.KindUser, engine.KindUserSet:
+		return slices.ContainsFunc(e.userChanges(), e.adminUser)
+	case engine.KindUserPermission, engine.KindUserPermissionSet, engine.KindSpecialPermission:
 		return false
 	default:
 		e.givesAll(objectName, e.ref.Name, fmt.Sprintf("a %s decides what the grants and restrictions of others mean", e.ref.Kind))
@@ -61,46 +61,44 @@ func (e *judge) adminGroup() bool {
 	return false
 }
 
-func (e *judge) adminUser() bool {
-	ids := map[string]bool{}
-	for _, object := range []engine.Object{e.Old, e.Object} {
-		user, ok := object.(*v1alpha1.User)
-		if !ok {
-			continue
-		}
-		ids[user.UserID()] = true
-		if user.Spec.Superuser {
-			e.givesAll(e.pathOf("superuser"), user.Spec.Superuser, "being superuser gives everything")
-			return true
-		}
+func (e *judge) adminUser(c entryChange[v1alpha1.Account]) bool {
+	e.at = c.at
+	was, is := orNone(c.was), orNone(c.is)
+	if was.Superuser || is.Superuser {
+		e.givesAll(e.pathOf("superuser"), is.Superuser, "being superuser gives everything")
+		return true
 	}
-	if is, ok := e.Object.(*v1alpha1.User); ok {
-		if i, role := e.newAdminRole(userSpec(e.Old).Roles, is.Spec.Roles); role != "" {
-			e.givesAll(e.pathOf("roles").Index(i).Child("name"), role, fmt.Sprintf("Role %s gives everything, by adminAccess", role))
-			return true
-		}
+	if i, role := e.newAdminRole(was.Roles, is.Roles); role != "" {
+		e.givesAll(e.pathOf("roles").Index(i).Child("name"), role, fmt.Sprintf("Role %s gives everything, by adminAccess", role))
+		return true
 	}
-	for id := range ids {
-		for _, d := range []*engine.Domain{e.before, e.after} {
-			var refs []v1alpha1.RoleRef
-			for _, account := range d.UserObjects(id) {
-				if account.Spec.Superuser {
-					e.givesAll(objectName, e.ref.Name, fmt.Sprintf("user %s is a superuser", id))
-					return true
-				}
-				refs = append(refs, account.Spec.Roles...)
-			}
-			if role := adminRoleOf(d, d.GroupsAround(e.surelyIn(d, id)...), refs); role != "" {
-				path := objectName
-				if userSpec(e.Old).Disabled != userSpec(e.Object).Disabled {
-					path = e.pathOf("disabled")
-				}
-				e.givesAll(path, e.ref.Name, fmt.Sprintf("user %s is an admin, by adminAccess of Role %s", id, role))
+	for _, d := range []*engine.Domain{e.before, e.after} {
+		var refs []v1alpha1.RoleRef
+		for _, account := range d.Accounts(c.key) {
+			if account.Superuser {
+				e.givesAll(objectName, e.ref.Name, fmt.Sprintf("user %s is a superuser", c.key))
 				return true
 			}
+			refs = append(refs, account.Roles...)
+		}
+		if role := adminRoleOf(d, d.GroupsAround(e.surelyIn(d, c.key)...), refs); role != "" {
+			path := objectName
+			if was.Disabled != is.Disabled {
+				path = e.pathOf("disabled")
+			}
+			e.givesAll(path, e.ref.Name, fmt.Sprintf("user %s is an admin, by adminAccess of Role %s", c.key, role))
+			return true
 		}
 	}
 	return false
+}
+
+// orNone is what an entry says of a user; without one, nothing.
+func orNone(account *v1alpha1.Account) v1alpha1.Account {
+	if account == nil {
+		return v1alpha1.Account{}
+	}
+	return *account
 }
 
 // newAdminRole is a reference to a role with adminAccess that is newly given, or for longer; "" if there is none.

@@ -15,7 +15,7 @@ func (e *judge) group() {
 	spec := field.NewPath("spec")
 
 	e.rules(spec.Child("rules"), was.Rules, is.Rules, e.probe.rules(was.Rules, false))
-	if e.roleRefs(spec.Child("roles"), was.Roles, is.Roles) {
+	if e.roleRefs(was.Roles, is.Roles) {
 		e.conditionsOnMembership(e.pathOf("roles"), roleNames(is.Roles), "")
 	}
 

@@ -10,11 +10,19 @@ import (
 	"github.com/remit-authz/remit/internal/engine"
 )
 
-// userPermission judges a UserPermission: records that a user, or the members of a group, were kept from and
-// no longer are (A7).
-func (e *judge) userPermission() {
-	was, _ := e.Old.(*v1alpha1.UserPermission)
-	is, _ := e.Object.(*v1alpha1.UserPermission)
+// userPermissionChanges judges the user permissions that differ.
+func (e *judge) userPermissionChanges() {
+	for _, c := range e.permissionChanges() {
+		if e.at = c.at; len(e.errs) == 0 { // one is enough to refuse the change
+			e.userPermission(c.was, c.is)
+		}
+	}
+	e.at = nil
+}
+
+// userPermission judges a user permission: records that a user, or the members of a group, were kept from and no longer
+// are (A7).
+func (e *judge) userPermission(was, is *v1alpha1.UserPermission) {
 	path, value := e.pathOf(), e.ref.Name
 	if was != nil && !over(was.Spec.TimeWindow, e.Now) && !e.restrictsAsMuch(was, is) {
 		e.opens(path, value, "lifting the restriction", was, string(was.Spec.User))

@@ -578,3 +578,29 @@ func TestEscalationMessages(t *testing.T) {
 		t.Errorf("got %v, want %q", got.Errors, want)
 	}
 }
+
+// TestEscalationByUserSet: what is judged is what an entry says, and what comes to count of its user.
+func TestEscalationByUserSet(t *testing.T) {
+	older := MakeUserSet("older", MakeUser("off").Disabled(), MakeUser("mia"), MakeUser("cyd").Roles("pays"))
+	older.CreationTimestamp.Time = june.AddDate(0, -2, 0)
+	newer := MakeUserSet("newer", MakeUser("off"), MakeUser("cyd").Roles("parts"))
+	newer.CreationTimestamp.Time = june.AddDate(0, -1, 0)
+	domain := writers(MakeGroup("payers").Members("off", "mia").Roles("pays").Obj(), older, newer)
+	changed := func(users ...*UserBuilder) Change {
+		set := MakeUserSet("older", users...)
+		set.CreationTimestamp = older.CreationTimestamp
+		return update(set)
+	}
+	off, mia, cyd := MakeUser("off").Disabled(), MakeUser("mia"), MakeUser("cyd").Roles("pays")
+	run(t, byWim(map[string]reviewCase{
+		"an entry of what the writer holds":           {domain, changed(off, mia, cyd, MakeUser("new").Roles("parts")), nil},
+		"an entry of what it does not":                {domain, changed(off, mia, cyd, MakeUser("new").Roles("pays")), []string{"spec.users[3].roles[0].name A7"}},
+		"a superuser":                                 {domain, changed(off, mia, cyd, MakeUser("new").Superuser()), []string{"spec.users[3].superuser A7"}},
+		"enabling the user of an entry":               {domain, changed(MakeUser("off"), mia, cyd), []string{"spec.users[0].disabled A7"}},
+		"a User in place of an entry that disables":   {domain, create(MakeUser("off").Obj()), []string{"spec.disabled A7"}},
+		"without an entry that disables":              {domain, changed(mia, cyd), []string{"metadata.name A7"}},
+		"a User in place of an entry":                 {domain, create(MakeUser("mia").Roles("parts").Obj()), nil},
+		"without an entry that kept a set's from use": {domain, changed(off, mia), nil},
+		"less in an entry":                            {domain, changed(off, mia, MakeUser("cyd")), nil},
+	}))
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -12,19 +13,36 @@ import (
 	"github.com/remit-authz/remit/internal/engine"
 )
 
-// user judges a User: its roles and flags, and its attributes, which conditions look at (A7). A user without
-// an object is one with an empty one.
-func (e *judge) user() {
-	was, is := userSpec(e.Old), userSpec(e.Object)
-	var id string
-	if u, ok := e.Old.(*v1alpha1.User); ok {
-		id = u.UserID()
+// users judges what an object says of users, and what counts of them before and after: a User comes before the entries of
+// sets, and an older set before another (A7).
+func (e *judge) users() {
+	for _, c := range e.userChanges() {
+		e.at = c.at
+		before, after := counting(e.before, c.key), counting(e.after, c.key)
+		was, is := orNone(c.was), orNone(c.is)
+		if c.is == nil {
+			is = after // what else is said of the user comes into effect
+		}
+		e.user(c.key, was, is)
+		if !equality.Semantic.DeepEqual(was, before) || !equality.Semantic.DeepEqual(is, after) {
+			e.user(c.key, before, after)
+		}
 	}
-	if u, ok := e.Object.(*v1alpha1.User); ok {
-		id = u.UserID()
-	} else if heirs := e.accounts(id); len(heirs) > 0 {
-		is = heirs[0].Spec // another object of the same id, which comes into effect
+	e.at = nil
+	e.roleless()
+}
+
+// counting is what counts of a user.
+func counting(d *engine.Domain, user string) v1alpha1.Account {
+	if accounts := d.Accounts(user); len(accounts) > 0 {
+		return accounts[0].Account
 	}
+	return v1alpha1.Account{}
+}
+
+// user judges a user's roles and flags, and its attributes, which conditions look at (A7). A user without an object is one
+// with an empty one.
+func (e *judge) user(id string, was, is v1alpha1.Account) {
 	if is.Disabled {
 		return // it may do nothing; enabling it is judged in full
 	}
@@ -37,7 +55,7 @@ func (e *judge) user() {
 		}
 		return
 	}
-	if e.roleRefs(field.NewPath("spec", "roles"), was.Roles, is.Roles) {
+	if e.roleRefs(was.Roles, is.Roles) {
 		e.conditionsOnMembership(e.pathOf("roles"), roleNames(is.Roles), id)
 	}
 	if was.Staff != is.Staff {
@@ -54,14 +72,6 @@ func (e *judge) user() {
 			e.looksAt(e.pathOf("attributes", key), string(after.Raw), id, was, is, "subject", "attributes", key)
 		}
 	}
-	e.roleless()
-}
-
-func userSpec(object engine.Object) v1alpha1.UserSpec {
-	if user, ok := object.(*v1alpha1.User); ok {
-		return user.Spec
-	}
-	return v1alpha1.UserSpec{}
 }
 
 func merged[V any](a, b map[string]V) map[string]V {
@@ -75,7 +85,7 @@ func merged[V any](a, b map[string]V) map[string]V {
 
 // looksAt judges that something about a user changes at which expressions look: rules may give it more, and
 // it may come into groups, or go out of them. was and is are the user before and after.
-func (e *judge) looksAt(path *field.Path, value any, user string, was, is v1alpha1.UserSpec, at ...string) {
+func (e *judge) looksAt(path *field.Path, value any, user string, was, is v1alpha1.Account, at ...string) {
 	e.gives(path, value, "a rule whose condition looks at it", e.probe.rules(rulesReading(e.userRules(user), at...), false))
 	for _, group := range objectsOf[*v1alpha1.Group](e.after, engine.KindGroup) {
 		if !conditionReads(group, at...) {
@@ -102,9 +112,11 @@ const (
 )
 
 // meets tells whether a user is in a group by its memberCondition alone.
-func (e *judge) meets(id string, user v1alpha1.UserSpec, group *v1alpha1.Group) met {
+func (e *judge) meets(id string, user v1alpha1.Account, group *v1alpha1.Group) met {
 	d := engine.Compile([]engine.Object{
-		&v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: probeUser}, Spec: v1alpha1.UserSpec{ID: v1alpha1.UserID(id), Staff: user.Staff, Attributes: user.Attributes}},
+		&v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: probeUser}, Spec: v1alpha1.UserSpec{
+			ID: v1alpha1.UserID(id), Account: v1alpha1.Account{Staff: user.Staff, Attributes: user.Attributes},
+		}},
 		&v1alpha1.Group{ObjectMeta: metav1.ObjectMeta{Name: group.Name}, Spec: v1alpha1.GroupSpec{MemberCondition: group.Spec.MemberCondition}},
 	})
 	switch member, err := d.MeetsCondition(id, group.Name, e.Now); {

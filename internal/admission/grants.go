@@ -105,7 +105,7 @@ func (p *prober) rules(rules []v1alpha1.Rule, appAccess bool) grants {
 	}
 	given, _ := p.ask(
 		&v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Name: probeRole}, Spec: v1alpha1.RoleSpec{Rules: rules, AppAccess: appAccess}},
-		&v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: probeUser}, Spec: v1alpha1.UserSpec{Roles: []v1alpha1.RoleRef{{Name: probeRole}}}},
+		&v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Name: probeUser}, Spec: v1alpha1.UserSpec{Account: v1alpha1.Account{Roles: []v1alpha1.RoleRef{{Name: probeRole}}}}},
 	)
 	return given
 }

@@ -21,7 +21,8 @@ type broken struct {
 func TestEveryRuleConsidersEveryKind(t *testing.T) {
 	chief := MakeRole("chief").AdminAccess().Obj()
 	byName := objects{chief, MakeGroup("board").MemberCondition("subject.id == 'ada'").Roles("chief").Obj()}
-	one := MakeUserPermission("one", "company", "east").User("ada").Default("east").Obj()
+	oneOf := MakeUserPermission("one", "company", "east").User("ada").Default("east")
+	one := oneOf.Obj()
 	bad := MakeRule("part").Actions("read").Condition("1 +").Obj()
 	frozen := MakeSpecialPermission("s", "wim").On(v1alpha1.AccessNone, "pay").Obj()
 	limited := MakeUserPermission("p", "pay", "1").User("wim").Obj()
@@ -39,8 +40,9 @@ func TestEveryRuleConsidersEveryKind(t *testing.T) {
 			},
 			cannot: map[kinds.Kind]string{
 				kinds.ResourceType: "is no role, and names none", kinds.RecordSet: "is no role, and names none",
-				kinds.Group:          "holds built-in roles, and does not change what they are",
-				kinds.User:           "holds built-in roles, and does not change what they are",
+				kinds.Group:   "holds built-in roles, and does not change what they are",
+				kinds.User:    "holds built-in roles, and does not change what they are",
+				kinds.UserSet: "holds built-in roles, and does not change what they are", kinds.UserPermissionSet: "is no role, and names none",
 				kinds.UserPermission: "is no role, and names none", kinds.SpecialPermission: "is no role, and names none",
 			},
 		},
@@ -49,7 +51,9 @@ func TestEveryRuleConsidersEveryKind(t *testing.T) {
 				kinds.Role:              {objects{chief, MakeUser("ada").Roles("chief").Obj()}, remove(chief)},
 				kinds.Group:             {objects{chief, MakeGroup("g").Members("ada").Roles("chief").Obj()}, remove(MakeGroup("g").Obj())},
 				kinds.User:              {objects{MakeUser("ada").Superuser().Obj()}, remove(MakeUser("ada").Obj())},
+				kinds.UserSet:           {objects{MakeUserSet("s", MakeUser("ada").Superuser())}, update(MakeUserSet("s"))},
 				kinds.UserPermission:    {append(byName, one), remove(one)},
+				kinds.UserPermissionSet: {append(byName, MakeUserPermissionSet("s", oneOf)), remove(MakeUserPermissionSet("s"))},
 				kinds.SpecialPermission: {append(byName, MakeSpecialPermission("s", "ada").Obj()), remove(MakeSpecialPermission("s", "ada").Obj())},
 				kinds.PermissionPolicy:  {objects{MakePolicy().Obj(), MakeUser("ada").Roles("admin").Obj()}, remove(MakePolicy().Obj())},
 			},
@@ -60,6 +64,7 @@ func TestEveryRuleConsidersEveryKind(t *testing.T) {
 				kinds.User: {objects{MakeUser("ada").Obj()}, create(MakeUser("other").ID("ada").Obj())},
 			},
 			cannot: map[kinds.Kind]string{
+				kinds.UserSet: "an id may be in several: the User counts, then the older set", kinds.UserPermissionSet: "names users, who may have many",
 				kinds.ResourceType: "has no user id", kinds.RecordSet: "has no user id", kinds.Role: "has no user id", kinds.PermissionPolicy: "has no user id",
 				kinds.Group: "names users, who may be in many groups", kinds.UserPermission: "names a user, who may have many",
 				kinds.SpecialPermission: "names a user, who may have many",
@@ -67,18 +72,22 @@ func TestEveryRuleConsidersEveryKind(t *testing.T) {
 		},
 		"A4": {
 			breaks: map[kinds.Kind]broken{
-				kinds.UserPermission: {objects{one}, create(MakeUserPermission("two", "company", "west").User("ada").Default("west").Obj())},
+				kinds.UserPermission:    {objects{one}, create(MakeUserPermission("two", "company", "west").User("ada").Default("west").Obj())},
+				kinds.UserPermissionSet: {objects{one}, create(MakeUserPermissionSet("s", MakeUserPermission("two", "company", "west").User("ada").Default("west")))},
 			},
 			cannot: map[kinds.Kind]string{
+				kinds.UserSet:      "has no default",
 				kinds.ResourceType: "has no default", kinds.RecordSet: "has no default", kinds.Role: "has no default", kinds.Group: "has no default",
 				kinds.User: "has no default", kinds.SpecialPermission: "has no default", kinds.PermissionPolicy: "has no default",
 			},
 		},
 		"A5": {
 			breaks: map[kinds.Kind]broken{
-				kinds.UserPermission: {objects{one}, create(MakeUserPermission("two", "company", "east").User("ada").Obj())},
+				kinds.UserPermission:    {objects{one}, create(MakeUserPermission("two", "company", "east").User("ada").Obj())},
+				kinds.UserPermissionSet: {objects{one}, create(MakeUserPermissionSet("s", MakeUserPermission("two", "company", "east").User("ada")))},
 			},
 			cannot: map[kinds.Kind]string{
+				kinds.UserSet:      "allows no values",
 				kinds.ResourceType: "allows no values", kinds.RecordSet: "allows no values", kinds.Role: "allows no values", kinds.Group: "allows no values",
 				kinds.User: "allows no values", kinds.SpecialPermission: "allows no values", kinds.PermissionPolicy: "allows no values",
 			},
@@ -89,7 +98,9 @@ func TestEveryRuleConsidersEveryKind(t *testing.T) {
 				kinds.Role:              {nil, create(MakeRole("r").Rule(bad).Obj())},
 				kinds.Group:             {nil, create(MakeGroup("g").Rule(bad).Obj())},
 				kinds.User:              {nil, create(MakeUser("u").RoleIn("r", nextMonth, lastMonth).Obj())},
+				kinds.UserSet:           {nil, create(MakeUserSet("s", MakeUser("u").RoleIn("r", nextMonth, lastMonth)))},
 				kinds.UserPermission:    {nil, create(MakeUserPermission("p", "t", "1").User("u").Group("g").Obj())},
+				kinds.UserPermissionSet: {nil, create(MakeUserPermissionSet("s", MakeUserPermission("p", "t", "1").User("u").Group("g")))},
 				kinds.SpecialPermission: {nil, create(MakeSpecialPermission("s", "u").On(v1alpha1.AccessFull).Obj())},
 				kinds.RecordSet: {nil, create(func() engine.Object {
 					set := MakeRecordSet("r", "t").Record("1", "", map[string]any{"a": 1}).Obj()
@@ -101,16 +112,19 @@ func TestEveryRuleConsidersEveryKind(t *testing.T) {
 		},
 		"A7": {
 			breaks: map[kinds.Kind]broken{
-				kinds.Role:              {writers(), create(MakeRole("r").Rule(Full("pay")).Obj()).by("wim")},
-				kinds.Group:             {writers(), create(MakeGroup("g").Rule(Full("pay")).Obj()).by("wim")},
-				kinds.User:              {writers(), create(MakeUser("u").Roles("pays").Obj()).by("wim")},
-				kinds.UserPermission:    {writers(MakeUser("ann").Roles("pays").Obj(), limitedFor("ann", limited)), remove(limitedFor("ann", limited)).by("wim")},
+				kinds.Role:           {writers(), create(MakeRole("r").Rule(Full("pay")).Obj()).by("wim")},
+				kinds.Group:          {writers(), create(MakeGroup("g").Rule(Full("pay")).Obj()).by("wim")},
+				kinds.User:           {writers(), create(MakeUser("u").Roles("pays").Obj()).by("wim")},
+				kinds.UserSet:        {writers(), create(MakeUserSet("s", MakeUser("u").Roles("pays"))).by("wim")},
+				kinds.UserPermission: {writers(MakeUser("ann").Roles("pays").Obj(), limitedFor("ann", limited)), remove(limitedFor("ann", limited)).by("wim")},
+				kinds.UserPermissionSet: {
+					writers(MakeUser("ann").Roles("pays").Obj(), MakeUserPermissionSet("s", MakeUserPermission("p", "pay", "1").User("ann"))),
+					remove(MakeUserPermissionSet("s")).by("wim"),
+				},
 				kinds.SpecialPermission: {writers(frozen), update(MakeSpecialPermission("s", "wim").On(v1alpha1.AccessFull, "pay").Obj()).by("wim")},
-			},
-			cannot: map[kinds.Kind]string{
-				kinds.ResourceType:     "what a type itself opens or closes is for everybody, and for who may write types",
-				kinds.RecordSet:        "records are data; what is allowed on them stands elsewhere",
-				kinds.PermissionPolicy: "turns the rule on and off: who may write it is said by RBAC",
+				kinds.ResourceType:      {writers(), create(MakeResourceType("t").Obj()).by("wim")},
+				kinds.RecordSet:         {writers(), create(MakeRecordSet("r", "pay").Obj()).by("wim")},
+				kinds.PermissionPolicy:  {writers(), update(MakePolicy().Obj()).by("wim")},
 			},
 		},
 	} {
@@ -162,6 +176,10 @@ func TestEveryKindIsReviewedOnUpdates(t *testing.T) {
 		kinds.Group:        func(o engine.Object) { o.(*v1alpha1.Group).Spec.Rules = []v1alpha1.Rule{{}} },
 		kinds.User: func(o engine.Object) {
 			o.(*v1alpha1.User).Spec.Attributes = map[string]v1alpha1.JSON{"a": {Raw: []byte("{")}}
+		},
+		kinds.UserSet: func(o engine.Object) { o.(*v1alpha1.UserSet).Spec.Users = make([]v1alpha1.UserEntry, 1) },
+		kinds.UserPermissionSet: func(o engine.Object) {
+			o.(*v1alpha1.UserPermissionSet).Spec.Permissions = make([]v1alpha1.UserPermissionEntry, 1)
 		},
 		kinds.UserPermission: func(o engine.Object) { o.(*v1alpha1.UserPermission).Spec.Group = "g" },
 		kinds.SpecialPermission: func(o engine.Object) {

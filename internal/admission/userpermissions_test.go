@@ -75,6 +75,15 @@ func TestUserPermissionMessages(t *testing.T) {
 			create(MakeUserPermission("p2", "company", "c", "a").Group("g").Obj()),
 			`spec.forValues[0]: Invalid value: "c": UserPermission p1 already allows group g this company, and 1 more of these values on order, bill; remove it from one of the two, or let them apply to different types (A5)`,
 		},
+		"a value of another entry": {
+			nil, create(MakeUserPermissionSet("s", MakeUserPermission("p1", "company", "a").User("x"), MakeUserPermission("p2", "company", "b", "a").User("x"))),
+			`spec.permissions[1].forValues[1]: Invalid value: "a": UserPermission s/p1 already allows user x this company on every type; remove it from one of the two, or let them apply to different types (A5)`,
+		},
+		"a value that another entry has": {
+			objects{MakeUserPermissionSet("s", MakeUserPermission("p1", "company", "a").User("x"), MakeUserPermission("p2", "company", "b").User("x"))},
+			update(MakeUserPermissionSet("s", MakeUserPermission("p1", "company", "a", "b").User("x"), MakeUserPermission("p2", "company", "b").User("x"))),
+			`spec.permissions[0].forValues[1]: Invalid value: "b": UserPermission s/p2 already allows user x this company on every type; remove it from one of the two, or let them apply to different types (A5)`,
+		},
 		"a value twice": {
 			nil, create(MakeUserPermission("p2", "company", "a", "a").User("x").Obj()),
 			`spec.forValues[1]: Invalid value: "a": is already forValues[0]; remove one of the two (A5)`,

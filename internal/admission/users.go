@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/remit-authz/remit/api/v1alpha1"
+	"github.com/remit-authz/remit/internal/engine"
 )
 
 // identities is A3: a user id names one User object, a type name one ResourceType, and both stay. Without an id or a type,
@@ -30,13 +31,13 @@ func userIDs(r *review, user *v1alpha1.User) field.ErrorList {
 		}
 		return nil
 	}
-	for _, other := range r.before.UserObjects(id) {
-		if other.Name != user.Name {
+	for _, other := range r.before.Accounts(id) {
+		if other.Ref.Kind == engine.KindUser && other.Ref.Name != user.Name {
 			if user.Spec.ID == "" {
 				path = field.NewPath("metadata", "name")
 			}
 			return field.ErrorList{field.Invalid(path, id, fmt.Sprintf(
-				"User %s already has the id %s; change that object, or give this one another id", other.Name, id))}
+				"User %s already has the id %s; change that object, or give this one another id", other.Ref.Name, id))}
 		}
 	}
 	return nil

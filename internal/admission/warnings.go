@@ -38,8 +38,12 @@ func warnings(r *review) []string {
 	switch object := r.Object.(type) {
 	case *v1alpha1.SpecialPermission:
 		texts = append(texts, specialPermissionWarnings(r, object)...)
-	case *v1alpha1.UserPermission:
-		texts = append(texts, userPermissionWarnings(r, object)...)
+	case *v1alpha1.UserPermission, *v1alpha1.UserPermissionSet:
+		for _, c := range r.permissionChanges() {
+			if c.is != nil {
+				texts = append(texts, userPermissionWarnings(r, c.is)...)
+			}
+		}
 	case *v1alpha1.Group:
 		texts = append(texts, groupWarnings(r, object)...)
 	}
@@ -108,7 +112,7 @@ func groupWarnings(r *review, group *v1alpha1.Group) []string {
 	}
 	around := r.after.GroupsAround(group.Name)
 	var texts []string
-	for _, p := range objectsOf[*v1alpha1.UserPermission](r.after, engine.KindUserPermission) {
+	for _, p := range r.after.UserPermissions() {
 		name := string(p.Spec.Group)
 		if name == "" || !slices.Contains(around, name) || claimedGroup(r.before, name) != "" {
 			continue

@@ -115,7 +115,7 @@ func TestCluster(t *testing.T) {
 	}
 	own := ours("get", "effectivepermissions")
 	own.ResourceNames = []string{"ann"}
-	others := []string{"resourcetypes", "groups", "userpermissions", "specialpermissions", "permissionpolicies"}
+	others := []string{"resourcetypes", "groups", "usersets", "userpermissions", "userpermissionsets", "specialpermissions", "permissionpolicies"}
 	for name, rules := range map[string][]rbacv1.PolicyRule{
 		"reader":   {ours("list", "*")},
 		"stranger": {ours("list", append([]string{"recordsets"}, others...)...)},

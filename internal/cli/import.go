@@ -24,6 +24,7 @@ type ImportOptions struct {
 	paths     []string
 	folder    string
 	namespace string
+	sets      bool
 }
 
 // imported tells of one system what its subcommand's help says.
@@ -98,6 +99,7 @@ Exit codes: 0 everything is imported, 1 something is left out, 2 an error.`,
 	}
 	c.Flags().StringVar(&o.folder, "out", "", "Write files into this folder, which is made where it is missing, instead of standard output")
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", "", "The namespace that the objects name (default: they name none)")
+	c.Flags().BoolVar(&o.sets, "sets", false, "Put users and user permissions into UserSets and UserPermissionSets instead of an object for each")
 	return c
 }
 
@@ -125,6 +127,9 @@ func (o *ImportOptions) Run(context.Context) error {
 			fmt.Fprintln(o.ErrOut, &result.Findings[i])
 		}
 		return fmt.Errorf("nothing to import in %s", strings.Join(o.paths, ", "))
+	}
+	if o.sets {
+		result.Objects = importer.IntoSets(result.Objects)
 	}
 	if o.folder == "" {
 		err = o.write(o.Out, result.Objects)

@@ -111,9 +111,8 @@ const mostValues = 10
 // userPermissionsNaming are those that restrict to records of a type.
 func userPermissionsNaming(d *engine.Domain, t *v1alpha1.ResourceType, now time.Time) []userPermissionLine {
 	var lines []userPermissionLine
-	for _, object := range d.Objects(engine.KindUserPermission) {
-		p, ok := object.(*v1alpha1.UserPermission)
-		if !ok || string(p.Spec.Allow) != t.TypeName() {
+	for _, p := range d.UserPermissions() {
+		if string(p.Spec.Allow) != t.TypeName() {
 			continue
 		}
 		values := joined(p.Spec.ForValues[:min(len(p.Spec.ForValues), mostValues)])

@@ -181,20 +181,36 @@ func (c *comparison) restrictsByClaims(o *Object) bool {
 		d      *engine.Domain
 		object engine.Object
 	}{{c.before, o.before}, {c.after, o.after}} {
-		name := ""
-		switch object := side.object.(type) {
-		case *v1alpha1.UserPermission:
-			name = string(object.Spec.Group)
-		case *v1alpha1.Group:
-			if side.d.RestrictsGroups() {
-				name = object.Name
+		for _, name := range restrictedGroups(side.d, side.object) {
+			if len(side.d.ClaimedGroups(name)) > 0 {
+				return true
 			}
-		}
-		if name != "" && len(side.d.ClaimedGroups(name)) > 0 {
-			return true
 		}
 	}
 	return false
+}
+
+// restrictedGroups are the groups whose members an object may restrict.
+func restrictedGroups(d *engine.Domain, object engine.Object) []string {
+	var names []string
+	add := func(p *v1alpha1.UserPermissionSpec) {
+		if p.Group != "" {
+			names = append(names, string(p.Group))
+		}
+	}
+	switch object := object.(type) {
+	case *v1alpha1.UserPermission:
+		add(&object.Spec)
+	case *v1alpha1.UserPermissionSet:
+		for i := range object.Spec.Permissions {
+			add(&object.Spec.Permissions[i].UserPermissionSpec)
+		}
+	case *v1alpha1.Group:
+		if d.RestrictsGroups() {
+			names = append(names, object.Name)
+		}
+	}
+	return names
 }
 
 // changedSettings are the fields that say how requests are read.

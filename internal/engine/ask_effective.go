@@ -281,7 +281,7 @@ func (d *Domain) NextTransition(now time.Time) (time.Time, bool) {
 			next.see(ref.window)
 		}
 	}
-	for _, p := range d.userPermissions.all() {
+	for p := range d.eachUserPermission {
 		next.see(p.window)
 	}
 	for _, p := range d.specialPermissions.all() {

@@ -220,7 +220,7 @@ func (p *Principal) Restrictions(resourceType, action string) []Restriction {
 // Allowed are the ids, sorted, that a user permission of the domain allows: its values and, unless it hides them, all
 // records below them (S9).
 func (d *Domain) Allowed(object *v1alpha1.UserPermission) []string {
-	p := compileUserPermission(object)
+	p := &compileUserPermission(object).permission
 	return slices.Compact(slices.Sorted(p.allowed(d)))
 }
 

@@ -105,10 +105,10 @@ func (d *Domain) EmptyLinksHint() (Ref, Problem, bool) {
 	}
 	restricted := map[string]bool{}
 	first := ""
-	for name, p := range d.userPermissions.all() {
+	for p := range d.eachUserPermission {
 		restricted[p.allow] = true
-		if first == "" || name < first {
-			first = name
+		if first == "" || p.name < first {
+			first = p.name
 		}
 	}
 	for _, t := range d.typeList {

@@ -413,7 +413,7 @@ func (c *nameChecker) members(g *group) {
 	for i, m := range g.members {
 		c.similar(fmt.Sprintf("spec.members[%d].user", i), string(m.User))
 	}
-	if len(g.members)*c.domain.accounts.size > mostNear*10 {
+	if len(g.members)*c.domain.countAccounts() > mostNear*10 {
 		return
 	}
 	for i, m := range g.members {
@@ -427,13 +427,13 @@ func (c *nameChecker) members(g *group) {
 	}
 }
 
-// nearestUser is the nearest id of a User object.
+// nearestUser is the nearest id of a User, or of an entry of a UserSet.
 func (c *nameChecker) nearestUser(id string) string {
-	if c.domain.accounts.size > mostNear {
+	if c.domain.countAccounts() > mostNear {
 		return ""
 	}
 	candidates := map[string]bool{}
-	for _, a := range c.domain.accounts.all() {
+	for a := range c.domain.eachAccount {
 		if !differInDigits(a.id, id) {
 			candidates[a.id] = true
 		}
@@ -461,12 +461,12 @@ func (u *user) restrictions() []Ref {
 }
 
 // values tells of values of a user permission that are no records, where RecordSets have records of the type.
-func (c *nameChecker) values(p *userPermission) {
+func (c *nameChecker) values(at string, p *userPermission) {
 	of, _ := c.domain.records.get(p.allow)
 	if of == nil || of.byID.size == 0 {
 		return
 	}
-	for i, value := range p.object().Spec.ForValues {
+	for i, value := range p.spec().ForValues {
 		if of.get(string(value)) != nil {
 			continue
 		}
@@ -474,6 +474,6 @@ func (c *nameChecker) values(p *userPermission) {
 		if of.byID.size <= mostNear {
 			near = Nearest(string(value), of.byID.keys())
 		}
-		c.tell(fmt.Sprintf("spec.forValues[%d]", i), string(value), "no RecordSet has the %s %q%s", p.allow, value, didYouMean(near))
+		c.tell(fmt.Sprintf("%s.forValues[%d]", at, i), string(value), "no RecordSet has the %s %q%s", p.allow, value, didYouMean(near))
 	}
 }

@@ -110,36 +110,92 @@ func (g *group) report(d *Domain, r *Report, names *references) {
 	}
 }
 
-func (a *account) report(d *Domain, r *Report, names *references) {
-	names.roles("spec.roles", a.roles)
+func (u *userObject) report(d *Domain, r *Report, names *references) {
+	u.account.report("spec", d, r, names)
+}
+
+func (s *userSet) report(d *Domain, r *Report, names *references) {
+	for i, a := range s.accounts {
+		a.report(fmt.Sprintf("spec.users[%d]", i), d, r, names)
+	}
+}
+
+func (a *account) report(at string, d *Domain, r *Report, names *references) {
+	names.roles(at+".roles", a.roles)
 	c := nameChecker{domain: d, of: a.ref()}
-	c.similar("spec.id", a.id)
+	c.similar(at+".id", a.id)
 	r.Advice = append(r.Advice, c.advice...)
-	if winner := d.accountOf(a.id); winner != nil && winner.ref() != a.ref() {
+	switch winner := d.accountOf(a.id); {
+	case winner == nil || winner.ref() == a.ref():
+	case a.inSet && !winner.inSet:
+		r.Advice = append(r.Advice, Problem{
+			Reason: v1alpha1.ReasonMatchesNothing, Path: at + ".id", Value: a.id,
+			Message: winner.ref().String() + " has this id, and it counts; the entry does nothing",
+		})
+	default:
 		r.Problems = append(r.Problems, Problem{
-			Reason: v1alpha1.ReasonConflict, Path: "spec.id", Value: a.id,
+			Reason: v1alpha1.ReasonConflict, Path: at + ".id", Value: a.id,
 			Message: "the older " + winner.ref().String() + " has this id already, and it counts; delete one of the two",
 		})
 	}
 }
 
-func (p *userPermission) report(d *Domain, r *Report, names *references) {
-	names.group("spec.group", p.group())
-	names.resourceType("spec.allow", p.allow)
+// ServedUsers returns how many users of a set decisions see: those that no User and no older set has.
+func (d *Domain) ServedUsers(set string) int {
+	served := 0
+	if s, ok := d.userSets.get(set); ok {
+		for _, a := range s.accounts {
+			if d.accountOf(a.id) == a {
+				served++
+			}
+		}
+	}
+	return served
+}
+
+func (p *userPermissionObject) report(d *Domain, r *Report, names *references) {
+	p.permission.report("spec", d, r, names)
+}
+
+func (s *userPermissionSet) report(d *Domain, r *Report, names *references) {
+	for i, p := range s.permissions {
+		p.report(fmt.Sprintf("spec.permissions[%d]", i), d, r, names)
+	}
+}
+
+func (p *userPermission) report(at string, d *Domain, r *Report, names *references) {
+	names.group(at+".group", p.group())
+	names.resourceType(at+".allow", p.allow)
 	for i, name := range p.applicableFor {
-		names.resourceType(fmt.Sprintf("spec.applicableFor[%d]", i), name)
+		names.resourceType(fmt.Sprintf("%s.applicableFor[%d]", at, i), name)
 	}
 	c := nameChecker{domain: d, of: p.ref()}
 	if p.rare != nil {
 		for i, name := range p.rare.exceptFor {
-			names.resourceType(fmt.Sprintf("spec.exceptFor[%d]", i), name)
+			names.resourceType(fmt.Sprintf("%s.exceptFor[%d]", at, i), name)
 		}
-		c.actions("spec.actions", p.rare.actions, d.typesActedOn(p))
+		c.actions(at+".actions", p.rare.actions, d.typesActedOn(p))
 	}
-	c.restricted("spec.user", p.user)
-	c.similar("spec.user", p.user)
-	c.values(p)
+	c.restricted(at+".user", p.user)
+	c.similar(at+".user", p.user)
+	c.values(at, p)
 	r.Advice = append(r.Advice, c.advice...)
+}
+
+// ServedPermissions returns how many entries of a UserPermissionSet are in force as of now, and when that next changes; the
+// zero time is never.
+func (d *Domain) ServedPermissions(set string, now time.Time) (served int, until time.Time) {
+	next := newTransition(now)
+	if s, ok := d.userPermissionSets.get(set); ok {
+		for _, p := range s.permissions {
+			if p.window.inForce(now.Unix()) {
+				served++
+			}
+			next.see(p.window)
+		}
+	}
+	until, _ = next.time()
+	return served, until
 }
 
 func (p *specialPermission) report(d *Domain, r *Report, names *references) {

@@ -15,7 +15,7 @@ func (d *Domain) Plans() int { return int(d.generation.plans.Load()) }
 
 // ParseValues has every JSON value of users and records parsed, as when each was asked for.
 func ParseValues(d *Domain) {
-	for _, a := range d.accounts.all() {
+	for a := range d.eachAccount {
 		a.attributes.get()
 	}
 	for _, set := range d.recordSets.all() {

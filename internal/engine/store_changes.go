@@ -20,7 +20,9 @@ const (
 	KindRole              = kinds.Role
 	KindGroup             = kinds.Group
 	KindUser              = kinds.User
+	KindUserSet           = kinds.UserSet
 	KindUserPermission    = kinds.UserPermission
+	KindUserPermissionSet = kinds.UserPermissionSet
 	KindSpecialPermission = kinds.SpecialPermission
 	KindRecordSet         = kinds.RecordSet
 	KindPermissionPolicy  = kinds.PermissionPolicy

@@ -23,8 +23,10 @@ type Domain struct {
 	types              table[*resourceType]
 	roles              table[*role]
 	groups             table[*group]
-	accounts           table[*account] // User objects by object name
-	userPermissions    table[*userPermission]
+	userObjects        table[*userObject] // by object name, as all of these
+	userSets           table[*userSet]
+	userPermissions    table[*userPermissionObject]
+	userPermissionSets table[*userPermissionSet]
 	specialPermissions table[*specialPermission]
 	recordSets         table[*recordSet]
 
@@ -87,13 +89,18 @@ func (d *Domain) Len() int {
 }
 
 // Lookup returns an object as the domain stores it: its spec, and of its metadata the name, namespace, UID, generation
-// and timestamps, in whole seconds. For kinds with many objects, each call makes a new one. It must not be changed.
+// and timestamps, in whole seconds. For kinds with many objects, each call makes a new one. It must not be changed. A
+// UserPermission of the name <set>/<entry> is that entry of a UserPermissionSet.
 func (d *Domain) Lookup(ref Ref) (Object, bool) {
-	c, ok := d.objects(ref.Kind).find(ref.Name)
-	if !ok {
-		return nil, false
+	if c, ok := d.objects(ref.Kind).find(ref.Name); ok {
+		return c.stored(), true
 	}
-	return c.stored(), true
+	if ref.Kind == KindUserPermission {
+		if p := d.permissionEntry(ref.Name); p != nil {
+			return p.object(), true
+		}
+	}
+	return nil, false
 }
 
 // Version identifies one state of an object by its UID and generation; false if the domain does not have it.
@@ -144,15 +151,115 @@ func (d *Domain) Objects(kind Kind) []Object {
 	return objects
 }
 
-// UserObjects returns the Users with an id, the one that counts first. They must not be changed, nor must those that the
-// methods below return.
-func (d *Domain) UserObjects(id string) []*v1alpha1.User {
-	u, _ := d.users.get(id)
-	var objects []*v1alpha1.User
-	for _, a := range u.accounts() {
-		objects = append(objects, a.object())
+// eachAccount yields what Users and UserSets say of users, in no particular order, also what does not count.
+func (d *Domain) eachAccount(yield func(*account) bool) {
+	for _, u := range d.userObjects.all() {
+		if !yield(&u.account) {
+			return
+		}
 	}
-	return objects
+	for _, s := range d.userSets.all() {
+		for _, a := range s.accounts {
+			if !yield(a) {
+				return
+			}
+		}
+	}
+}
+
+// countAccounts is how many eachAccount yields.
+func (d *Domain) countAccounts() int {
+	count := d.userObjects.size
+	for _, s := range d.userSets.all() {
+		count += len(s.accounts)
+	}
+	return count
+}
+
+// eachUserPermission yields the user permissions and the entries of sets, in no particular order.
+func (d *Domain) eachUserPermission(yield func(*userPermission) bool) {
+	for _, p := range d.userPermissions.all() {
+		if !yield(&p.permission) {
+			return
+		}
+	}
+	for _, s := range d.userPermissionSets.all() {
+		for _, p := range s.permissions {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+// Account is what an object says of a user.
+type Account struct {
+	// Ref is the User, or the UserSet with an entry of the id.
+	Ref Ref
+	v1alpha1.Account
+}
+
+// Accounts returns what Users and UserSets say of an id, what counts first. They must not be changed, nor must what the
+// methods below return.
+func (d *Domain) Accounts(id string) []Account {
+	u, _ := d.users.get(id)
+	var accounts []Account
+	for _, a := range u.accounts() {
+		accounts = append(accounts, Account{a.ref(), a.spec()})
+	}
+	return accounts
+}
+
+// WithAccount returns a copy of the object that counts for an id, a User or a UserSet, with a change of what it says of the
+// user, and the path of that in the object, such as "spec.users[3]"; false if there is none.
+func (d *Domain) WithAccount(id string, change func(*v1alpha1.Account)) (object Object, at string, ok bool) {
+	u, _ := d.users.get(id)
+	a := u.account()
+	if a == nil {
+		return nil, "", false
+	}
+	object, _ = d.Lookup(a.ref())
+	switch object := object.DeepCopyObject().(type) {
+	case *v1alpha1.User:
+		change(&object.Spec.Account)
+		return object, "spec", true
+	case *v1alpha1.UserSet:
+		i := slices.IndexFunc(object.Spec.Users, func(e v1alpha1.UserEntry) bool { return string(e.ID) == id })
+		change(&object.Spec.Users[i].Account)
+		return object, fmt.Sprintf("spec.users[%d]", i), true
+	}
+	return nil, "", false
+}
+
+// WithUserPermission does the same for a user permission by its name: its object, or for the name <set>/<entry> the set.
+func (d *Domain) WithUserPermission(name string, change func(*v1alpha1.UserPermissionSpec)) (object Object, at string, ok bool) {
+	of, entry, inSet := v1alpha1.SplitEntryName(name)
+	ref := Ref{KindUserPermission, name}
+	if inSet {
+		ref = Ref{KindUserPermissionSet, of}
+	}
+	if object, ok = d.Lookup(ref); !ok {
+		return nil, "", false
+	}
+	switch object := object.DeepCopyObject().(type) {
+	case *v1alpha1.UserPermission:
+		change(&object.Spec)
+		return object, "spec", true
+	case *v1alpha1.UserPermissionSet:
+		i := slices.IndexFunc(object.Spec.Permissions, func(e v1alpha1.UserPermissionEntry) bool { return string(e.Name) == entry })
+		if i < 0 {
+			return nil, "", false
+		}
+		change(&object.Spec.Permissions[i].UserPermissionSpec)
+		return object, fmt.Sprintf("spec.permissions[%d]", i), true
+	}
+	return nil, "", false
+}
+
+// UserPermissions returns all of the domain, those of sets as what they count as, sorted by name.
+func (d *Domain) UserPermissions() []*v1alpha1.UserPermission {
+	all := slices.SortedFunc(d.eachUserPermission, byRef)
+	return userPermissionObjects(all)
 }
 
 // UserPermissionsOf returns those that name a user, sorted by name.
@@ -173,24 +280,26 @@ func (d *Domain) UserPermissionsOfGroup(group string) []*v1alpha1.UserPermission
 // RestrictsGroups reports whether any user permission names a group.
 func (d *Domain) RestrictsGroups() bool { return d.groupRestrictions.size > 0 }
 
-// NamesOfGroupPermissions returns the names of the user permissions that name any group, in no particular order.
-func (d *Domain) NamesOfGroupPermissions() []string {
+// NamesOfGroupPermissions returns the names of the objects of a kind, UserPermission or UserPermissionSet, that restrict any
+// group; sorted. None for other kinds.
+func (d *Domain) NamesOfGroupPermissions(kind Kind) []string {
 	var names []string
-	for _, restrictions := range d.groupRestrictions.all() {
-		for _, p := range restrictions {
-			names = append(names, p.name)
+	if kind == KindUserPermission || kind == KindUserPermissionSet {
+		for _, restrictions := range d.groupRestrictions.all() {
+			names = append(names, namesOfPermissions(kind, restrictions)...)
 		}
 	}
-	return names
+	return sortedUnique(names)
 }
 
-// AboutUsers reports whether each object of a kind is about one user, as a User, UserPermission or SpecialPermission is.
+// AboutUsers reports whether each object of a kind is about users whom it names, as a User, a UserSet, a UserPermission or a
+// SpecialPermission is.
 func AboutUsers(kind Kind) bool {
 	row, ok := kindRows[kind]
 	return ok && row.namesAbout() != nil
 }
 
-// NamesAbout returns the names of the objects of a kind that are about one user; none for kinds that are not AboutUsers.
+// NamesAbout returns the names of the objects of a kind that are about a user; none for kinds that are not AboutUsers.
 func (d *Domain) NamesAbout(user string, kind Kind) []string {
 	u, known := d.users.get(user)
 	if !known || !AboutUsers(kind) {
@@ -307,8 +416,10 @@ type builder struct {
 	types              *tableEdit[*resourceType]
 	roles              *tableEdit[*role]
 	groups             *tableEdit[*group]
-	accounts           *tableEdit[*account]
-	userPermissions    *tableEdit[*userPermission]
+	userObjects        *tableEdit[*userObject]
+	userSets           *tableEdit[*userSet]
+	userPermissions    *tableEdit[*userPermissionObject]
+	userPermissionSets *tableEdit[*userPermissionSet]
 	specialPermissions *tableEdit[*specialPermission]
 	recordSets         *tableEdit[*recordSet]
 	users              *tableEdit[*user]
@@ -384,46 +495,118 @@ func listing(g *group) map[string]window {
 	return listed
 }
 
-func (b *builder) account(_ string, before, after *account) {
+func (b *builder) userObject(_ string, before, after *userObject) {
 	if before != nil {
-		u := b.user(before.id)
-		u.setAccounts(slices.DeleteFunc(u.accounts(), func(a *account) bool { return a == before }))
+		b.removeAccount(&before.account)
 	}
 	if after != nil {
-		u := b.user(after.id)
-		after.id = u.id // shares the string
-		u.setAccounts(insert(u.accounts(), after, func(a, b *account) int { return a.older(&b.header) }))
+		b.addAccount(&after.account)
 	}
 }
 
-func (b *builder) userPermission(name string, before, after *userPermission) {
-	for _, p := range []*userPermission{before, after} {
-		if p == nil {
+// userSet replaces the entries that differ.
+func (b *builder) userSet(_ string, before, after *userSet) {
+	was, is := []*account(nil), []*account(nil)
+	if before != nil {
+		was = before.accounts
+	}
+	if after != nil {
+		is = after.accounts
+	}
+	replaceEntries(was, is, func(a *account) string { return a.id }, (*account).same, b.removeAccount, b.addAccount)
+}
+
+// replaceEntries makes one list of entries of another: what is the same stays as it is, also in the new list.
+func replaceEntries[E any](was, is []*E, name func(*E) string, same func(a, b *E) bool, remove, add func(*E)) {
+	old := make(map[string]*E, len(was))
+	for _, e := range was {
+		old[name(e)] = e
+	}
+	var added []*E
+	for i, e := range is {
+		before := old[name(e)]
+		if before == nil || !same(before, e) {
+			added = append(added, e)
 			continue
 		}
-		if p.user != "" {
-			u := b.user(p.user)
-			if p == after {
-				p.user = u.id
-			}
-			u.permissions = slices.DeleteFunc(u.permissions, func(q *userPermission) bool { return q.name == name })
-			if p == after {
-				u.permissions = insert(u.permissions, after, byRef)
-			}
+		is[i] = before
+		delete(old, name(e))
+	}
+	for _, e := range was {
+		if old[name(e)] == e {
+			remove(e)
 		}
-		if group := p.group(); group != "" {
-			b.changedGroups[group] = true
-			restrictions, _ := b.groupRestrictions.get(group)
-			restrictions = slices.DeleteFunc(slices.Clone(restrictions), func(q *userPermission) bool { return q.name == name })
-			if p == after {
-				restrictions = insert(restrictions, after, byRef)
-			}
-			if len(restrictions) == 0 {
-				b.groupRestrictions.delete(group)
-			} else {
-				b.groupRestrictions.set(group, restrictions)
-			}
-		}
+	}
+	for _, e := range added {
+		add(e)
+	}
+}
+
+func (b *builder) removeAccount(a *account) {
+	u := b.user(a.id)
+	u.setAccounts(slices.DeleteFunc(u.accounts(), func(other *account) bool { return other == a }))
+}
+
+func (b *builder) addAccount(a *account) {
+	u := b.user(a.id)
+	a.id = u.id // shares the string
+	u.setAccounts(insert(u.accounts(), a, (*account).before))
+}
+
+func (b *builder) userPermissionObject(_ string, before, after *userPermissionObject) {
+	if before != nil {
+		b.removePermission(&before.permission)
+	}
+	if after != nil {
+		b.addPermission(&after.permission)
+	}
+}
+
+// userPermissionSet replaces the entries that differ.
+func (b *builder) userPermissionSet(_ string, before, after *userPermissionSet) {
+	was, is := []*userPermission(nil), []*userPermission(nil)
+	if before != nil {
+		was = before.permissions
+	}
+	if after != nil {
+		is = after.permissions
+	}
+	replaceEntries(was, is, func(p *userPermission) string { return p.name }, (*userPermission).same, b.removePermission, b.addPermission)
+}
+
+func (b *builder) removePermission(p *userPermission) {
+	gone := func(list []*userPermission) []*userPermission {
+		return slices.DeleteFunc(slices.Clone(list), func(q *userPermission) bool { return q == p })
+	}
+	if p.user != "" {
+		u := b.user(p.user)
+		u.permissions = gone(u.permissions)
+	}
+	if group := p.group(); group != "" {
+		restrictions, _ := b.groupRestrictions.get(group)
+		b.restrictGroup(group, gone(restrictions))
+	}
+}
+
+func (b *builder) addPermission(p *userPermission) {
+	if p.user != "" {
+		u := b.user(p.user)
+		p.user = u.id // shares the string
+		u.permissions = insert(u.permissions, p, byRef)
+	}
+	if group := p.group(); group != "" {
+		restrictions, _ := b.groupRestrictions.get(group)
+		b.restrictGroup(group, insert(slices.Clone(restrictions), p, byRef))
+	}
+}
+
+// restrictGroup sets the user permissions of a group.
+func (b *builder) restrictGroup(group string, restrictions []*userPermission) {
+	b.changedGroups[group] = true
+	if len(restrictions) == 0 {
+		b.groupRestrictions.delete(group)
+	} else {
+		b.groupRestrictions.set(group, restrictions)
 	}
 }
 

@@ -85,5 +85,10 @@ func (h *header) older(than *header) int {
 	return cmp.Or(cmp.Compare(h.created, than.created), cmp.Compare(h.name, than.name))
 }
 
+// sameObject reports whether two headers are of one object, in whichever of its versions.
+func (h *header) sameObject(as *header) bool {
+	return h.name == as.name && h.created == as.created && h.identity() == as.identity()
+}
+
 // intern makes equal names share their memory; use it where few names are repeated often.
 func intern(name string) string { return unique.Make(name).Value() }

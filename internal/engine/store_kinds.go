@@ -14,8 +14,8 @@ type kindRow interface {
 	finish(b *builder, d *Domain)
 	// sharedChange reports whether the builder changed an object that role sets are made of.
 	sharedChange(b *builder) bool
-	// namesAbout returns the names of the objects that are about one user. It is nil for kinds that are not about single
-	// users.
+	// namesAbout returns the names of the objects that are about a user. It is nil for kinds that are not about users whom
+	// they name.
 	namesAbout() func(*user) []string
 }
 
@@ -38,21 +38,37 @@ var kindRows = map[Kind]kindRow{
 		edits:   func(b *builder) **tableEdit[*group] { return &b.groups },
 		changed: (*builder).group,
 	},
-	KindUser: kindOf[*v1alpha1.User, *account]{
-		compile:  compileAccount,
-		table:    func(d *Domain) *table[*account] { return &d.accounts },
-		edits:    func(b *builder) **tableEdit[*account] { return &b.accounts },
-		changed:  (*builder).account,
+	KindUser: kindOf[*v1alpha1.User, *userObject]{
+		compile:  compileUser,
+		table:    func(d *Domain) *table[*userObject] { return &d.userObjects },
+		edits:    func(b *builder) **tableEdit[*userObject] { return &b.userObjects },
+		changed:  (*builder).userObject,
 		unshared: true,
-		about:    func(u *user) []string { return namesOf(u.accounts()) },
+		about:    func(u *user) []string { return namesOf(KindUser, u.accounts()) },
 	},
-	KindUserPermission: kindOf[*v1alpha1.UserPermission, *userPermission]{
+	KindUserSet: kindOf[*v1alpha1.UserSet, *userSet]{
+		compile:  compileUserSet,
+		table:    func(d *Domain) *table[*userSet] { return &d.userSets },
+		edits:    func(b *builder) **tableEdit[*userSet] { return &b.userSets },
+		changed:  (*builder).userSet,
+		unshared: true,
+		about:    func(u *user) []string { return namesOf(KindUserSet, u.accounts()) },
+	},
+	KindUserPermission: kindOf[*v1alpha1.UserPermission, *userPermissionObject]{
 		compile:  compileUserPermission,
-		table:    func(d *Domain) *table[*userPermission] { return &d.userPermissions },
-		edits:    func(b *builder) **tableEdit[*userPermission] { return &b.userPermissions },
-		changed:  (*builder).userPermission,
+		table:    func(d *Domain) *table[*userPermissionObject] { return &d.userPermissions },
+		edits:    func(b *builder) **tableEdit[*userPermissionObject] { return &b.userPermissions },
+		changed:  (*builder).userPermissionObject,
 		unshared: true, // those of groups are in groupRestrictions
-		about:    func(u *user) []string { return namesOf(u.permissions) },
+		about:    func(u *user) []string { return namesOfPermissions(KindUserPermission, u.permissions) },
+	},
+	KindUserPermissionSet: kindOf[*v1alpha1.UserPermissionSet, *userPermissionSet]{
+		compile:  compileUserPermissionSet,
+		table:    func(d *Domain) *table[*userPermissionSet] { return &d.userPermissionSets },
+		edits:    func(b *builder) **tableEdit[*userPermissionSet] { return &b.userPermissionSets },
+		changed:  (*builder).userPermissionSet,
+		unshared: true,
+		about:    func(u *user) []string { return namesOfPermissions(KindUserPermissionSet, u.permissions) },
 	},
 	KindSpecialPermission: kindOf[*v1alpha1.SpecialPermission, *specialPermission]{
 		compile:  compileSpecialPermission,
@@ -60,7 +76,7 @@ var kindRows = map[Kind]kindRow{
 		edits:    func(b *builder) **tableEdit[*specialPermission] { return &b.specialPermissions },
 		changed:  (*builder).specialPermission,
 		unshared: true,
-		about:    func(u *user) []string { return namesOf(u.specialPermissions()) },
+		about:    func(u *user) []string { return namesOf(KindSpecialPermission, u.specialPermissions()) },
 	},
 	KindRecordSet: kindOf[*v1alpha1.RecordSet, *recordSet]{
 		compile:  compileRecordSet,
@@ -87,7 +103,7 @@ type kindOf[O Object, C compiled] struct {
 	changed func(b *builder, name string, before, after C)
 	// unshared means that no role set is made of objects of the kind, so that role sets outlive a change of one.
 	unshared bool
-	// about are the names of the objects that are about one user. Nil: the kind is not about single users.
+	// about are the names of the objects that are about a user. Nil: the kind is not about users whom it names.
 	about func(*user) []string
 }
 
@@ -130,10 +146,26 @@ func (k kindOf[O, C]) sharedChange(b *builder) bool { return !k.unshared && (*k.
 
 func (k kindOf[O, C]) namesAbout() func(*user) []string { return k.about }
 
-func namesOf[C interface{ ref() Ref }](list []C) []string {
-	names := make([]string, len(list))
-	for i, c := range list {
-		names[i] = c.ref().Name
+// namesOf are the names of those that are of a kind.
+func namesOf[C interface{ ref() Ref }](kind Kind, list []C) []string {
+	names := make([]string, 0, len(list))
+	for _, c := range list {
+		if ref := c.ref(); ref.Kind == kind {
+			names = append(names, ref.Name)
+		}
 	}
 	return names
+}
+
+// namesOfPermissions are the names of the objects of a kind, UserPermission or UserPermissionSet, that say user permissions;
+// sorted, each once.
+func namesOfPermissions(kind Kind, list []*userPermission) []string {
+	var names []string
+	for _, p := range list {
+		set, _, inSet := v1alpha1.SplitEntryName(p.name)
+		if inSet == (kind == KindUserPermissionSet) {
+			names = append(names, set)
+		}
+	}
+	return sortedUnique(names)
 }

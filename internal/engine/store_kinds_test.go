@@ -93,7 +93,9 @@ func TestWhatEndsAGeneration(t *testing.T) {
 	// Why role sets need not end with changes of the others.
 	unshared := map[Kind]string{
 		KindUser:              "a user has its own, and its key has the User's roles",
+		KindUserSet:           "as those of Users",
 		KindUserPermission:    "those of a user are looked at in the user, those of groups end it by groupRestrictions",
+		KindUserPermissionSet: "as those of UserPermissions",
 		KindSpecialPermission: "looked at in the user",
 		KindRecordSet:         "records have a state of their own",
 	}

@@ -28,13 +28,15 @@ func (w *whole[O]) faults() []Problem           { return w.problems }
 func (w *whole[O]) version() (types.UID, int64) { return w.object.GetUID(), w.object.GetGeneration() }
 func (w *whole[O]) terminating() bool           { return w.object.GetDeletionTimestamp() != nil }
 
-func (a *account) stored() Object           { return a.object() }
-func (p *userPermission) stored() Object    { return p.object() }
-func (p *specialPermission) stored() Object { return p.object() }
-func (s *recordSet) stored() Object         { return s.object() }
+func (u *userObject) stored() Object           { return u.object() }
+func (s *userSet) stored() Object              { return s.object() }
+func (p *userPermissionObject) stored() Object { return p.permission.object() }
+func (s *userPermissionSet) stored() Object    { return s.object() }
+func (p *specialPermission) stored() Object    { return p.object() }
+func (s *recordSet) stored() Object            { return s.object() }
 
-func (a *account) ref() Ref           { return Ref{KindUser, a.name} }
-func (p *userPermission) ref() Ref    { return Ref{KindUserPermission, p.name} }
+func (s *userSet) ref() Ref           { return Ref{KindUserSet, s.name} }
+func (s *userPermissionSet) ref() Ref { return Ref{KindUserPermissionSet, s.name} }
 func (p *specialPermission) ref() Ref { return Ref{KindSpecialPermission, p.name} }
 func (s *recordSet) ref() Ref         { return Ref{KindRecordSet, s.name} }
 

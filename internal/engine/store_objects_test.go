@@ -47,10 +47,10 @@ func TestLookupGivesWhatWasPut(t *testing.T) {
 	}
 	user := testobjects.MakeUser("alice").Obj()
 	user.Spec = v1alpha1.UserSpec{
-		ID: "alice", DisplayName: "Alice", Disabled: true, Superuser: true, Staff: true,
-		Roles:      []v1alpha1.RoleRef{{Name: "b"}, {Name: "a", TimeWindow: v1alpha1.TimeWindow{StartsAt: at(2), ExpiresAt: at(3)}}},
-		Attributes: map[string]v1alpha1.JSON{"level": number, "broken": {Raw: []byte("{")}, "absent": {}},
-	}
+		ID: "alice", Account: v1alpha1.Account{DisplayName: "Alice", Disabled: true, Superuser: true, Staff: true,
+			Roles:      []v1alpha1.RoleRef{{Name: "b"}, {Name: "a", TimeWindow: v1alpha1.TimeWindow{StartsAt: at(2), ExpiresAt: at(3)}}},
+			Attributes: map[string]v1alpha1.JSON{"level": number, "broken": {Raw: []byte("{")}, "absent": {}},
+		}}
 	plain := testobjects.MakeUser("bob").Obj()
 	plain.DeletionTimestamp = at(4)
 	permission := &v1alpha1.UserPermission{ObjectMeta: metav1.ObjectMeta{Name: "many"}, Spec: v1alpha1.UserPermissionSpec{

@@ -397,7 +397,7 @@ func (p *userPermission) rootsIn(d *Domain) *roots {
 
 // Restricts reports whether a user permission, while it is in force, restricts records of a type: its own, or by a link.
 func Restricts(p *v1alpha1.UserPermission, t *v1alpha1.ResourceType) bool {
-	permission := compileUserPermission(p)
+	permission := &compileUserPermission(p).permission
 	permission.window = always
 	who := principal{user: &user{permissions: []*userPermission{permission}}, roleSet: &roleSet{}, policy: empty.policy}
 	on := restrictions{&who, compileResourceType(t), nil, []*resourceType{{name: permission.allow}}}

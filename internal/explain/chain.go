@@ -127,9 +127,9 @@ func (c *chains) assigners(role string) []engine.Ref {
 		})
 	}
 	var assigners []engine.Ref
-	for _, user := range c.domain.UserObjects(c.user) {
-		if assigns(user.Spec.Roles) {
-			assigners = append(assigners, refOf(user))
+	for _, account := range c.domain.Accounts(c.user) {
+		if assigns(account.Roles) {
+			assigners = append(assigners, account.Ref)
 		}
 	}
 	for _, name := range c.groups() {

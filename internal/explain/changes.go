@@ -106,23 +106,28 @@ func refOf(object engine.Object) engine.Ref {
 
 func kindOf(object engine.Object) engine.Kind { return refOf(object).Kind }
 
-// account is a copy of the User of the subject, or a new one.
-func (e *expansion) account() *v1alpha1.User {
+// withAccount is what counts of the subject, a User or a UserSet, with a change, and the path of what is said of it; a new
+// User where there is none.
+func (e *expansion) withAccount(change func(*v1alpha1.Account)) (object engine.Object, at string) {
 	id := e.from.request.Subject.ID
-	if e.from.user != nil {
-		return e.from.user.DeepCopy()
-	}
-	if known := e.from.domain.UserObjects(id); len(known) > 0 {
-		e.from.user = known[0]
-		return known[0].DeepCopy()
+	if object, at, ok := e.from.domain.WithAccount(id, change); ok {
+		return object, at
 	}
 	user := &v1alpha1.User{}
 	user.Name = e.freeName(engine.KindUser, v1alpha1.EffectivePermissionsName(id))
 	if user.Name != id {
 		user.Spec.ID = v1alpha1.UserID(id)
 	}
-	e.from.user = user
-	return user.DeepCopy()
+	change(&user.Spec.Account)
+	return user, "spec"
+}
+
+// account is what counts of the subject.
+func (e *expansion) account() v1alpha1.Account {
+	if accounts := e.from.domain.Accounts(e.from.request.Subject.ID); len(accounts) > 0 {
+		return accounts[0].Account
+	}
+	return v1alpha1.Account{}
 }
 
 // freeName is a name that no object of the kind has.
@@ -138,20 +143,26 @@ func (e *expansion) freeName(kind engine.Kind, base string) string {
 
 // ownName is the name of a new object about the subject and the type.
 func (e *expansion) ownName(kind engine.Kind) string {
-	user := e.account()
-	return e.freeName(kind, user.Name+"-"+e.from.request.Resource.Type)
+	return e.freeName(kind, e.subjectName()+"-"+e.from.request.Resource.Type)
+}
+
+// subjectName is how new objects about the subject begin: with the name of its User, if it has one.
+func (e *expansion) subjectName() string {
+	id := e.from.request.Subject.ID
+	if accounts := e.from.domain.Accounts(id); len(accounts) > 0 && accounts[0].Ref.Kind == engine.KindUser {
+		return accounts[0].Ref.Name
+	}
+	return v1alpha1.EffectivePermissionsName(id)
 }
 
 func (e *expansion) enable() {
-	user := e.account()
-	user.Spec.Disabled = false
-	e.update("spec.disabled", "set it to false", user)
+	object, at := e.withAccount(func(a *v1alpha1.Account) { a.Disabled = false })
+	e.update(at+".disabled", "set it to false", object)
 }
 
 func (e *expansion) makeStaff() {
-	user := e.account()
-	user.Spec.Staff = true
-	e.update("spec.staff", "set it to true", user)
+	object, at := e.withAccount(func(a *v1alpha1.Account) { a.Staff = true })
+	e.update(at+".staff", "set it to true", object)
 }
 
 // stepUp tries what the restrictions of roles that the user holds ask for: a second factor, and another address.
@@ -287,10 +298,11 @@ func (e *expansion) grantNew(fields []string) {
 		role := &v1alpha1.Role{}
 		role.Name = e.ownName(engine.KindRole)
 		role.Spec.Rules = []v1alpha1.Rule{rule}
-		user := e.account()
-		user.Spec.Roles = append(user.Spec.Roles, v1alpha1.RoleRef{Name: v1alpha1.Name(role.Name)})
+		user, at := e.withAccount(func(a *v1alpha1.Account) {
+			a.Roles = append(a.Roles, v1alpha1.RoleRef{Name: v1alpha1.Name(role.Name)})
+		})
 		e.try(Step{
-			Object: refOf(user).String(), Field: "spec.roles", Change: fmt.Sprintf("add a new role %s with one rule: %s", role.Name, what),
+			Object: refOf(user).String(), Field: at + ".roles", Change: fmt.Sprintf("add a new role %s with one rule: %s", role.Name, what),
 			identity: "a new role: " + what,
 		}, nil, user, engine.Put(role), engine.Put(user))
 	}
@@ -309,20 +321,25 @@ func (e *expansion) grantRoles() {
 		if !ok || role.Spec.AdminAccess || !e.mayGrant(role) {
 			continue
 		}
-		user := e.account()
 		ref := v1alpha1.RoleRef{Name: v1alpha1.Name(role.Name)}
-		at := slices.IndexFunc(user.Spec.Roles, func(r v1alpha1.RoleRef) bool { return r.Name == ref.Name })
+		held := e.account().Roles
+		i := slices.IndexFunc(held, func(r v1alpha1.RoleRef) bool { return r.Name == ref.Name })
 		how := "add role " + role.Name
 		switch {
-		case at < 0:
-			user.Spec.Roles = append(user.Spec.Roles, ref)
-		case engine.WindowReason(user.Spec.Roles[at].TimeWindow, e.now) != v1alpha1.ReasonActive:
-			user.Spec.Roles[at] = ref
+		case i < 0:
+		case engine.WindowReason(held[i].TimeWindow, e.now) != v1alpha1.ReasonActive:
 			how = "remove the time window of role " + role.Name
 		default:
 			continue
 		}
-		e.update("spec.roles", how, user)
+		user, at := e.withAccount(func(a *v1alpha1.Account) {
+			if i < 0 {
+				a.Roles = append(a.Roles, ref)
+			} else {
+				a.Roles[i] = ref
+			}
+		})
+		e.update(at+".roles", how, user)
 	}
 }
 
@@ -468,8 +485,7 @@ func recordID(v any) string {
 func (e *expansion) permit(allow, value string) {
 	request := e.from.request
 	permission := &v1alpha1.UserPermission{}
-	user := e.account()
-	permission.Name = e.freeName(engine.KindUserPermission, user.Name+"-"+allow)
+	permission.Name = e.freeName(engine.KindUserPermission, e.subjectName()+"-"+allow)
 	permission.Spec = v1alpha1.UserPermissionSpec{
 		User: v1alpha1.UserID(request.Subject.ID), Allow: v1alpha1.Name(allow), ForValues: []v1alpha1.RecordID{v1alpha1.RecordID(value)},
 		ApplicableFor: []v1alpha1.Name{v1alpha1.Name(request.Resource.Type)},
@@ -484,9 +500,12 @@ func (e *expansion) permit(allow, value string) {
 		if _, existed := e.before.Lookup(ref); !existed {
 			continue // an earlier step created it: the same as another one
 		}
-		wider := known.DeepCopy()
-		wider.Spec.ForValues = append(wider.Spec.ForValues, v1alpha1.RecordID(value))
-		e.update("spec.forValues", "add "+value, wider)
+		wider, at, ok := e.from.domain.WithUserPermission(ref.Name, func(p *v1alpha1.UserPermissionSpec) {
+			p.ForValues = append(p.ForValues, v1alpha1.RecordID(value))
+		})
+		if ok {
+			e.update(at+".forValues", "add "+value, wider)
+		}
 	}
 }
 

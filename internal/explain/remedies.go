@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
 )
 
@@ -55,8 +54,6 @@ type attempt struct {
 	steps    []Step
 	apply    []engine.Object
 	deltas   []*engine.Delta
-	// user is the User of the subject, once it has been looked up.
-	user *v1alpha1.User
 }
 
 // FindRemedies finds the smallest changes that allow a request which is denied as of now, the narrowest first.

@@ -889,7 +889,9 @@ func (d *directus) writeUsers() {
 		}
 		label := cmp.Or(strings.TrimSpace(r.text("first_name")+" "+r.text("last_name")), r.text("email"))
 		user := &v1alpha1.User{TypeMeta: typeMeta(engine.KindUser), ObjectMeta: metav1.ObjectMeta{Name: d.name(engine.KindUser, id, cmp.Or(label, id))}}
-		user.Spec = v1alpha1.UserSpec{DisplayName: short(label), Disabled: r.text("status") != "active", Roles: d.roleRefs(d.byUser[id])}
+		user.Spec = v1alpha1.UserSpec{Account: v1alpha1.Account{
+			DisplayName: short(label), Disabled: r.text("status") != "active", Roles: d.roleRefs(d.byUser[id]),
+		}}
 		if user.Name != id {
 			user.Spec.ID = v1alpha1.UserID(id)
 		}

@@ -126,7 +126,7 @@ func (e *erpnext) writeUsers() {
 
 func (e *erpnext) writeUser(id string, r *reading, held []string, p place) {
 	user := &v1alpha1.User{TypeMeta: typeMeta(engine.KindUser), ObjectMeta: metav1.ObjectMeta{Name: e.stableName(engine.KindUser, id)}}
-	user.Spec = v1alpha1.UserSpec{DisplayName: short(id), Superuser: id == "Administrator"}
+	user.Spec = v1alpha1.UserSpec{Account: v1alpha1.Account{DisplayName: short(id), Superuser: id == "Administrator"}}
 	if user.Name != id {
 		user.Spec.ID = v1alpha1.UserID(id)
 	}

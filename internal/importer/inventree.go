@@ -306,10 +306,10 @@ func (in *inventree) writeUsers() {
 		}
 		label := strings.TrimSpace(r.text("first_name") + " " + r.text("last_name"))
 		user := &v1alpha1.User{TypeMeta: typeMeta(engine.KindUser), ObjectMeta: metav1.ObjectMeta{Name: in.name(engine.KindUser, id, id)}}
-		user.Spec = v1alpha1.UserSpec{
+		user.Spec = v1alpha1.UserSpec{Account: v1alpha1.Account{
 			DisplayName: short(cmp.Or(label, id)), Disabled: !isSet(r.values["is_active"]),
 			Superuser: isSet(r.values["is_superuser"]), Staff: isSet(r.values["is_staff"]),
-		}
+		}}
 		if user.Name != id {
 			user.Spec.ID = v1alpha1.UserID(id)
 		}

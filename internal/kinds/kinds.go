@@ -22,7 +22,9 @@ const (
 	Role              Kind = "Role"
 	Group             Kind = "Group"
 	User              Kind = "User"
+	UserSet           Kind = "UserSet"
 	UserPermission    Kind = "UserPermission"
+	UserPermissionSet Kind = "UserPermissionSet"
 	SpecialPermission Kind = "SpecialPermission"
 	RecordSet         Kind = "RecordSet"
 	PermissionPolicy  Kind = "PermissionPolicy"
@@ -119,7 +121,13 @@ var Table = []*Row{
 	row(User, "users", "us", func(o *v1alpha1.User) Parts {
 		return Parts{&o.Spec, &o.Status, &o.Status.CommonStatus, nil}
 	}),
+	row(UserSet, "usersets", "ux", func(o *v1alpha1.UserSet) Parts {
+		return Parts{&o.Spec, &o.Status, &o.Status.CommonStatus, nil}
+	}),
 	row(UserPermission, "userpermissions", "up", func(o *v1alpha1.UserPermission) Parts {
+		return Parts{&o.Spec, &o.Status, &o.Status.CommonStatus, nil}
+	}),
+	row(UserPermissionSet, "userpermissionsets", "ps", func(o *v1alpha1.UserPermissionSet) Parts {
 		return Parts{&o.Spec, &o.Status, &o.Status.CommonStatus, nil}
 	}),
 	row(SpecialPermission, "specialpermissions", "sp", func(o *v1alpha1.SpecialPermission) Parts {

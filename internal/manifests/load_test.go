@@ -153,7 +153,7 @@ func TestLoadRefuses(t *testing.T) {
 		"a time that is none":        {object("SpecialPermission", "s", "{user: u, permissions: [{areas: [a], access: Full}], startsAt: soon}"), `4: SpecialPermission/s: spec.startsAt: Invalid value: "soon": must be of type date-time: "soon"`},
 		"a name that is none":        {object("Role", "No_Name", "{}"), `3: Role/No_Name: metadata.name: Invalid value: "No_Name"`},
 		"no name":                    {head + "kind: Role\nmetadata: {}\nspec: {}\n", "3: Role: metadata.name: Required value"},
-		"an unknown kind":            {object("Roll", "r", "{}"), "2: Roll/r: kind: unknown kind; use one of ResourceType, Role, Group, User, UserPermission, SpecialPermission, RecordSet, PermissionPolicy"},
+		"an unknown kind":            {object("Roll", "r", "{}"), "2: Roll/r: kind: unknown kind; use one of ResourceType, Role, Group, User, UserSet, UserPermission, UserPermissionSet, SpecialPermission, RecordSet, PermissionPolicy"},
 		"an unknown version":         {"apiVersion: permissions.remit.dev/v1\nkind: Role\nmetadata: {name: r}\n", `1: Role/r: apiVersion: the version "v1" does not exist; use permissions.remit.dev/v1alpha1`},
 		"no kind":                    {"a: 1\n", "1: not a Kubernetes object: apiVersion and kind are required; move other files out of the folder"},
 		"no object":                  {"- a\n", "1: not a Kubernetes object: apiVersion and kind are required; move other files out of the folder"},

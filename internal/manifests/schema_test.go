@@ -84,7 +84,7 @@ func TestObject(t *testing.T) {
 		},
 		"no kind of a domain": {
 			kind: "EffectivePermissions", json: `{}`,
-			wantErrs: []string{`kind: Unsupported value: "EffectivePermissions": supported values: "ResourceType", "Role", "Group", "User", "UserPermission", "SpecialPermission", "RecordSet", "PermissionPolicy"`},
+			wantErrs: []string{`kind: Unsupported value: "EffectivePermissions": supported values: "ResourceType", "Role", "Group", "User", "UserSet", "UserPermission", "UserPermissionSet", "SpecialPermission", "RecordSet", "PermissionPolicy"`},
 		},
 	}
 	for name, tc := range cases {

@@ -56,6 +56,18 @@ func (t *test) asked() *request {
 	return nil
 }
 
+// countedNames are the names of the objects of a kind; of user permissions, also those of sets' entries.
+func countedNames(d *engine.Domain, kind engine.Kind) []string {
+	if kind != engine.KindUserPermission {
+		return d.Names(kind)
+	}
+	var names []string
+	for _, p := range d.UserPermissions() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
 // Coverage is that of all manifests of which tests have run, in the order of their names.
 func (r *Runner) Coverage() []Coverage {
 	var found []Coverage
@@ -66,7 +78,7 @@ func (r *Runner) Coverage() []Coverage {
 		}
 		of := Coverage{Manifests: c.manifests}
 		for _, kind := range countedKinds {
-			for _, name := range c.domain.Names(kind) {
+			for _, name := range countedNames(c.domain, kind) {
 				list := &of.Others
 				if c.deciding[string(kind)+"/"+name] {
 					list = &of.Deciding

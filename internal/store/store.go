@@ -260,7 +260,7 @@ func (s *Store) complete(namespace string, seen, wanted versions) bool {
 // Seen returns a revision that covers everything that any domain shows.
 func (s *Store) Seen() string { return s.progress.shown().revision() }
 
-// +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;userpermissions;specialpermissions;recordsets;permissionpolicies,verbs=get;list;watch
+// +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;usersets;userpermissions;userpermissionsets;specialpermissions;recordsets;permissionpolicies,verbs=get;list;watch
 
 // Start watches until ctx is done. It fails when the cache cannot watch a kind at all.
 func (s *Store) Start(ctx context.Context) error {

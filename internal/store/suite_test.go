@@ -126,6 +126,8 @@ var _ = Describe("The store", func() {
 		objects := []client.Object{
 			testobjects.MakeResourceType("order").Obj(), testobjects.MakeRole("clerk").Obj(), testobjects.MakeGroup("clerks").Obj(),
 			testobjects.MakeUser("alice").Obj(), testobjects.MakeUserPermission("north", "order", "1").User("alice").Obj(),
+			testobjects.MakeUserSet("many", testobjects.MakeUser("bruce")),
+			testobjects.MakeUserPermissionSet("many", testobjects.MakeUserPermission("south", "order", "2").User("bruce")),
 			testobjects.MakeSpecialPermission("freeze", "alice").On(v1alpha1.AccessNone, "order").Obj(),
 			testobjects.MakeRecordSet("orders", "order").Record("1", "", nil).Obj(), testobjects.MakePolicy().Obj(),
 		}

@@ -249,6 +249,16 @@ func (b *UserBuilder) Attribute(key string, value any) *UserBuilder {
 // Obj is the object; each call gives another copy.
 func (b *UserBuilder) Obj() *v1alpha1.User { return b.obj.DeepCopy() }
 
+// MakeUserSet is a set of users.
+func MakeUserSet(name string, users ...*UserBuilder) *v1alpha1.UserSet {
+	set := &v1alpha1.UserSet{TypeMeta: kind("UserSet"), ObjectMeta: meta(name)}
+	for _, b := range users {
+		user := b.Obj()
+		set.Spec.Users = append(set.Spec.Users, v1alpha1.UserEntry{ID: v1alpha1.UserID(user.UserID()), Account: user.Spec.Account})
+	}
+	return set
+}
+
 // UserPermissionBuilder builds a UserPermission.
 type UserPermissionBuilder struct{ obj v1alpha1.UserPermission }
 
@@ -310,6 +320,16 @@ func (b *UserPermissionBuilder) In(startsAt, expiresAt string) *UserPermissionBu
 
 // Obj is the object; each call gives another copy.
 func (b *UserPermissionBuilder) Obj() *v1alpha1.UserPermission { return b.obj.DeepCopy() }
+
+// MakeUserPermissionSet is a set of user permissions.
+func MakeUserPermissionSet(name string, permissions ...*UserPermissionBuilder) *v1alpha1.UserPermissionSet {
+	set := &v1alpha1.UserPermissionSet{TypeMeta: kind("UserPermissionSet"), ObjectMeta: meta(name)}
+	for _, b := range permissions {
+		permission := b.Obj()
+		set.Spec.Permissions = append(set.Spec.Permissions, v1alpha1.UserPermissionEntry{Name: v1alpha1.Name(permission.Name), UserPermissionSpec: permission.Spec})
+	}
+	return set
+}
 
 // SpecialPermissionBuilder builds a SpecialPermission.
 type SpecialPermissionBuilder struct{ obj v1alpha1.SpecialPermission }

@@ -40,7 +40,7 @@ const path = "/validate-permissions-remit-dev-v1alpha1"
 // and finalizers give nobody anything), and deletions by the namespace controller, which only ever removes what is left in
 // a namespace that is being deleted.
 //
-// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;userpermissions;specialpermissions;recordsets;permissionpolicies,verbs=create;update;delete,versions=v1alpha1,name=validate.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
+// +kubebuilder:webhook:path=/validate-permissions-remit-dev-v1alpha1,mutating=false,failurePolicy=fail,sideEffects=NoneOnDryRun,matchPolicy=Equivalent,timeoutSeconds=5,groups=permissions.remit.dev,resources=resourcetypes;roles;groups;users;usersets;userpermissions;userpermissionsets;specialpermissions;recordsets;permissionpolicies,verbs=create;update;delete,versions=v1alpha1,name=validate.permissions.remit.dev,admissionReviewVersions=v1,patch=`{"matchConditions":[{"name":"changes-the-spec","expression":"request.operation != 'UPDATE' || object.metadata.generation != oldObject.metadata.generation"},{"name":"is-no-deletion-of-a-namespace","expression":"request.operation != 'DELETE' || request.userInfo.username != 'system:serviceaccount:kube-system:namespace-controller'"}]}`
 
 // Options configure the webhook.
 type Options struct {
@@ -124,9 +124,18 @@ func (r *reviewer) Handle(ctx context.Context, request ctrladmission.Request) ct
 		err = apierrors.NewInvalid(kind, request.Name, result.Errors) // kubectl shows the path, value and message of each
 	}
 	if err != nil {
-		return refused(err).WithWarnings(result.Warnings...)
+		return refused(err).WithWarnings(someOf(result.Warnings)...)
 	}
-	return ctrladmission.Allowed("").WithWarnings(result.Warnings...)
+	return ctrladmission.Allowed("").WithWarnings(someOf(result.Warnings)...)
+}
+
+// someOf are as many warnings as a client shows. An object with a thousand entries may have as many.
+func someOf(warnings []string) []string {
+	const most = 20
+	if len(warnings) <= most {
+		return warnings
+	}
+	return append(slices.Clone(warnings[:most]), fmt.Sprintf("There are %d more warnings; `kubectl remit lint` tells all of them.", len(warnings)-most))
 }
 
 // refused is the answer to a change that an error keeps from being admitted.

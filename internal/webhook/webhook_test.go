@@ -108,6 +108,8 @@ var _ = Describe("A good object", Ordered, func() {
 			Rule(testobjects.MakeRule("order").Actions("update").Condition("resource.properties.owner == subject.id").Validation("proposed.total > 0", "").Obj()).Obj(),
 		kinds.Group:             testobjects.MakeGroup("good").Members("ann").MemberCondition("subject.attributes.department == 'Sales'").Obj(),
 		kinds.User:              testobjects.MakeUser("zoe").Attribute("department", "Sales").Obj(),
+		kinds.UserSet:           testobjects.MakeUserSet("good", testobjects.MakeUser("yan@example.com").Staff(), testobjects.MakeUser("xia").Attribute("department", "Sales")),
+		kinds.UserPermissionSet: testobjects.MakeUserPermissionSet("good", testobjects.MakeUserPermission("e", "order", "o-2").User("ann")),
 		kinds.UserPermission:    testobjects.MakeUserPermission("good", "order", "o-1").User("ann").In("", "2099-01-01T00:00:00Z").Obj(),
 		kinds.SpecialPermission: testobjects.MakeSpecialPermission("good", "ann").On(v1alpha1.AccessReadOnly, "order").Obj(),
 		kinds.RecordSet:         testobjects.MakeRecordSet("good", "order").Record("o-1", "", map[string]any{"status": "draft"}).Obj(),

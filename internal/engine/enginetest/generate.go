@@ -220,8 +220,10 @@ func Objects(s Source) []engine.Object {
 	add(85, roleNames[:6], g.role)
 	add(45, roleNames[6:], g.role)
 	add(65, groupNames, g.group)
-	add(65, []string{"ann", "bob", "cid", "dee", "eve", "eve-2"}, g.user)
-	add(70, []string{"up1", "up2", "up3", "up4", "up5", "up6"}, g.userPermission)
+	add(65, []string{"ann", "bob", "cid", "dee", "eve", "eve-2"}, func(name string) engine.Object { return g.user(name) })
+	add(70, []string{"up1", "up2", "up3", "up4", "up5", "up6"}, func(name string) engine.Object { return g.userPermission(name) })
+	add(35, []string{"users1", "users2"}, g.userSet)
+	add(35, []string{"ups1", "ups2"}, g.userPermissionSet)
 	add(25, []string{"sp1", "sp2", "sp3", "sp4"}, g.specialPermission)
 	add(60, []string{"set1", "set2", "set3", "set4", "set5"}, g.recordSet)
 	add(3, []string{"another"}, g.policy)
@@ -234,7 +236,7 @@ func Change(s Source, objects []engine.Object) engine.Change {
 		return engine.Remove(refOf(pick(s, objects...)))
 	}
 	g := generator{s}
-	switch s.IntN(10) {
+	switch s.IntN(12) {
 	case 0:
 		return engine.Put(g.resourceType(pick(s, typeNames...)))
 	case 1:
@@ -251,9 +253,13 @@ func Change(s Source, objects []engine.Object) engine.Change {
 		return engine.Put(g.recordSet(pick(s, "set1", "set2", "set3", "set4", "set5")))
 	case 8:
 		return engine.Put(g.policy(v1alpha1.PolicyName))
+	case 9:
+		return engine.Put(g.userSet(pick(s, "users1", "users2")))
+	case 10:
+		return engine.Put(g.userPermissionSet(pick(s, "ups1", "ups2")))
 	}
 	// An object that changes its name's kind of contents little: deleted and made again by another kind.
-	return engine.Remove(engine.Ref{Kind: pick(s, engine.Kinds...), Name: pick(s, "r1", "g1", "ann", "up1", "sp1", "set1", "order", "default", "nothing")})
+	return engine.Remove(engine.Ref{Kind: pick(s, engine.Kinds...), Name: pick(s, "r1", "g1", "ann", "up1", "users1", "ups1", "sp1", "set1", "order", "default", "nothing")})
 }
 
 // Apply makes the objects after some changes.
@@ -447,7 +453,24 @@ func (g generator) group(name string) engine.Object {
 	return o
 }
 
-func (g generator) user(name string) engine.Object {
+// userSet has some of the ids that Users and other sets have.
+func (g generator) userSet(name string) engine.Object {
+	set := &v1alpha1.UserSet{ObjectMeta: g.meta(name)}
+	for _, id := range some(g, 40, append(userNames[:len(userNames):len(userNames)], "jim", "kim")...) {
+		set.Spec.Users = append(set.Spec.Users, v1alpha1.UserEntry{ID: v1alpha1.UserID(id), Account: g.user(id).Spec.Account})
+	}
+	return set
+}
+
+func (g generator) userPermissionSet(name string) engine.Object {
+	set := &v1alpha1.UserPermissionSet{ObjectMeta: g.meta(name)}
+	for _, entry := range some(g, 50, "a", "b", "c") {
+		set.Spec.Permissions = append(set.Spec.Permissions, v1alpha1.UserPermissionEntry{Name: v1alpha1.Name(entry), UserPermissionSpec: g.userPermission(entry).Spec})
+	}
+	return set
+}
+
+func (g generator) user(name string) *v1alpha1.User {
 	u := &v1alpha1.User{ObjectMeta: g.meta(name)}
 	switch name {
 	case "eve-2":
@@ -468,7 +491,7 @@ func (g generator) user(name string) engine.Object {
 	return u
 }
 
-func (g generator) userPermission(name string) engine.Object {
+func (g generator) userPermission(name string) *v1alpha1.UserPermission {
 	p := &v1alpha1.UserPermission{ObjectMeta: g.meta(name)}
 	if chance(g, 35) {
 		p.Spec.Group = v1alpha1.Name(pick(g, append(groupNames[:len(groupNames):len(groupNames)], "gone")...))

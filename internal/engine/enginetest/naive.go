@@ -147,14 +147,41 @@ func (n *Naive) resourceTypes() []*v1alpha1.ResourceType {
 	return types
 }
 
-// user is the User object of an id; nil: there is none.
-func (n *Naive) user(id string) *v1alpha1.User {
+// account is what an object says of a user.
+type account struct {
+	v1alpha1.Account
+	ref engine.Ref
+}
+
+// account is what counts of an id: the User, or the entry of a UserSet; nil: there is none.
+func (n *Naive) account(id string) *account {
 	for _, user := range olderFirst(objectsOf[*v1alpha1.User](n)) {
 		if user.UserID() == id {
-			return user
+			return &account{user.Spec.Account, refOf(user)}
+		}
+	}
+	for _, set := range olderFirst(objectsOf[*v1alpha1.UserSet](n)) {
+		for _, entry := range set.Spec.Users {
+			if string(entry.ID) == id {
+				return &account{entry.Account, refOf(set)}
+			}
 		}
 	}
 	return nil
+}
+
+// allUserPermissions are those of the domain, with the entries of sets, by name.
+func (n *Naive) allUserPermissions() []*v1alpha1.UserPermission {
+	all := objectsOf[*v1alpha1.UserPermission](n)
+	for _, set := range objectsOf[*v1alpha1.UserPermissionSet](n) {
+		for _, entry := range set.Spec.Permissions {
+			all = append(all, &v1alpha1.UserPermission{
+				ObjectMeta: metav1.ObjectMeta{Name: set.Name + "/" + string(entry.Name)}, Spec: entry.UserPermissionSpec,
+			})
+		}
+	}
+	slices.SortFunc(all, func(a, b *v1alpha1.UserPermission) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 // role is the role of a name, the built-in ones included; nil: there is none.
@@ -212,8 +239,8 @@ type evaluation struct {
 	// id of the subject as it counts; claims are its properties as they count.
 	id     string
 	claims map[string]any
-	// account is the User object; nil: none.
-	account *v1alpha1.User
+	// account is what counts of the user; nil: nothing.
+	account *account
 	staff   bool
 	groups  []*v1alpha1.Group
 	// unsure are the groups that the user may be in: a member condition is in error. only is the one whose user
@@ -287,7 +314,7 @@ func (n *Naive) evaluation(req *engine.Request, now time.Time) *evaluation {
 	}
 	if !e.anonymous {
 		e.id = req.Subject.ID
-		e.account = n.user(e.id)
+		e.account = n.account(e.id)
 	}
 	e.staff = e.isStaff()
 	e.target, _ = n.resourceType(req.Resource.Type)
@@ -380,9 +407,9 @@ func (e *evaluation) subject() *engine.Decision {
 	if !slices.Contains(e.settings.SubjectTypes, v1alpha1.Token(e.req.Subject.Type)) {
 		return deny(engine.ReasonUnknownSubjectType)
 	}
-	if e.account != nil && e.account.Spec.Disabled {
+	if e.account != nil && e.account.Disabled {
 		d := deny(engine.ReasonUserDisabled)
-		d.DecidedBy = []engine.Ref{refOf(e.account)}
+		d.DecidedBy = []engine.Ref{e.account.ref}
 		return d
 	}
 	return nil
@@ -552,7 +579,7 @@ func (e *evaluation) attributes() map[string]any {
 	if e.account == nil {
 		return nil
 	}
-	return jsonValues(e.account.Spec.Attributes)
+	return jsonValues(e.account.Attributes)
 }
 
 func (e *evaluation) findRoles() []heldRole {
@@ -566,7 +593,7 @@ func (e *evaluation) findRoles() []heldRole {
 			held[role.Name] = &heldRole{Role: role}
 		}
 		h := held[role.Name]
-		h.byUser = h.byUser || via.Kind == engine.KindUser
+		h.byUser = h.byUser || via.Kind != engine.KindGroup
 		if !slices.Contains(h.via, via) {
 			h.via = append(h.via, via)
 		}
@@ -579,8 +606,8 @@ func (e *evaluation) findRoles() []heldRole {
 		}
 	}
 	if e.account != nil {
-		for _, ref := range e.account.Spec.Roles {
-			hold(ref, refOf(e.account))
+		for _, ref := range e.account.Roles {
+			hold(ref, e.account.ref)
 		}
 	}
 	if public := e.role(e.settings.PublicRole); len(held) == 0 && !groupHasRules && public != nil {
@@ -655,9 +682,9 @@ func (e *evaluation) superuserAdmin() *engine.Decision {
 	if e.act.Class != v1alpha1.ClassDelete {
 		d.Fields = []string{"*"}
 	}
-	if e.account != nil && e.account.Spec.Superuser {
+	if e.account != nil && e.account.Superuser {
 		d.Reason = engine.ReasonSuperuser
-		d.DecidedBy = []engine.Ref{refOf(e.account)}
+		d.DecidedBy = []engine.Ref{e.account.ref}
 		return d
 	}
 	for _, role := range e.held {
@@ -676,7 +703,7 @@ func (e *evaluation) isStaff() bool {
 	if e.anonymous {
 		return false
 	}
-	if e.account != nil && e.account.Spec.Staff {
+	if e.account != nil && e.account.Staff {
 		return true
 	}
 	var scopes []string
@@ -1138,7 +1165,7 @@ func (e *evaluation) permissionsFor(allow string) []*v1alpha1.UserPermission {
 		in = []*v1alpha1.Group{only}
 	}
 	var own, ofGroups []*v1alpha1.UserPermission
-	for _, permission := range objectsOf[*v1alpha1.UserPermission](e.Naive) {
+	for _, permission := range e.allUserPermissions() {
 		spec := &permission.Spec
 		on := v1alpha1.Name(e.target.TypeName())
 		applies := (len(spec.ApplicableFor) == 0 || slices.Contains(spec.ApplicableFor, on)) && !slices.Contains(spec.ExceptFor, on)

@@ -17,8 +17,8 @@ func (n *Naive) Effective(user string, now time.Time) v1alpha1.EffectivePermissi
 	e := n.principal(user, now)
 	var status v1alpha1.EffectivePermissionsStatus
 	if e.account != nil {
-		status.Superuser = e.account.Spec.Superuser
-		status.Disabled = e.account.Spec.Disabled
+		status.Superuser = e.account.Superuser
+		status.Disabled = e.account.Disabled
 	}
 	for _, group := range e.groups {
 		status.Groups = append(status.Groups, group.Name)
@@ -78,11 +78,11 @@ func (e *evaluation) on(t *v1alpha1.ResourceType) (permission v1alpha1.Effective
 	var overridden []engine.Ref
 	admins := e.admins()
 	switch {
-	case e.account != nil && e.account.Spec.Disabled:
-		level.by = []engine.Ref{refOf(e.account)}
-	case e.account != nil && e.account.Spec.Superuser:
+	case e.account != nil && e.account.Disabled:
+		level.by = []engine.Ref{e.account.ref}
+	case e.account != nil && e.account.Superuser:
 		level.give(allowed, actions(t)...)
-		level.by = []engine.Ref{refOf(e.account)}
+		level.by = []engine.Ref{e.account.ref}
 	case len(admins) > 0:
 		level.give(allowed, actions(t)...)
 		level.by = admins
@@ -275,12 +275,17 @@ func (n *Naive) Users() []string {
 	for _, user := range objectsOf[*v1alpha1.User](n) {
 		known[user.UserID()] = true
 	}
+	for _, set := range objectsOf[*v1alpha1.UserSet](n) {
+		for _, entry := range set.Spec.Users {
+			known[string(entry.ID)] = true
+		}
+	}
 	for _, group := range objectsOf[*v1alpha1.Group](n) {
 		for _, member := range group.Spec.Members {
 			known[string(member.User)] = true
 		}
 	}
-	for _, permission := range objectsOf[*v1alpha1.UserPermission](n) {
+	for _, permission := range n.allUserPermissions() {
 		known[string(permission.Spec.User)] = true
 	}
 	for _, special := range objectsOf[*v1alpha1.SpecialPermission](n) {
@@ -295,11 +300,11 @@ func (n *Naive) Admins(now time.Time) []string {
 	var admins []string
 	for _, user := range n.Users() {
 		e := n.principal(user, now)
-		is := e.account != nil && e.account.Spec.Superuser
+		is := e.account != nil && e.account.Superuser
 		for _, role := range e.held {
 			is = is || role.Spec.AdminAccess
 		}
-		if is && (e.account == nil || !e.account.Spec.Disabled) {
+		if is && (e.account == nil || !e.account.Disabled) {
 			admins = append(admins, user)
 		}
 	}
@@ -362,6 +367,12 @@ func (n *Naive) Instants() []time.Time {
 			for _, ref := range object.Spec.Roles {
 				add(ref.TimeWindow)
 			}
+		case *v1alpha1.UserSet:
+			for _, entry := range object.Spec.Users {
+				for _, ref := range entry.Roles {
+					add(ref.TimeWindow)
+				}
+			}
 		case *v1alpha1.Group:
 			for _, ref := range object.Spec.Roles {
 				add(ref.TimeWindow)
@@ -371,6 +382,10 @@ func (n *Naive) Instants() []time.Time {
 			}
 		case *v1alpha1.UserPermission:
 			add(object.Spec.TimeWindow)
+		case *v1alpha1.UserPermissionSet:
+			for _, entry := range object.Spec.Permissions {
+				add(entry.TimeWindow)
+			}
 		case *v1alpha1.SpecialPermission:
 			add(object.Spec.TimeWindow)
 		}

@@ -14,6 +14,13 @@ var mutations = []mutation{
 	{"S2", "disabled superusers may", "engine/walk_principal.go", "return account != nil && account.disabled", "return account != nil && account.disabled && !account.superuser"},
 	{"S2", "anonymous has its id", "engine/stage_08_conditions.go", "if e.anonymous {\n\t\tin.Subject.ID = \"\"", "if false {\n\t\tin.Subject.ID = \"\""},
 
+	{"Sets", "an entry counts before a User", "engine/compile_user.go", "case a.inSet && !b.inSet:\n\t\treturn 1", "case a.inSet && !b.inSet:\n\t\treturn -1"},
+	{"Sets", "of two entries the second counts too", "engine/compile_user.go", "if listed[entry.ID] || entry.ID == \"\" {", "if entry.ID == \"\" {"},
+	{"Sets", "changed entries stay", "engine/store_domain.go", "if before == nil || !same(before, e) {", "if before == nil {"},
+	{"Sets", "removed entries stay", "engine/store_domain.go", "if old[name(e)] == e {\n\t\t\tremove(e)", "if false {\n\t\t\tremove(e)"},
+	{"A7", "what a User overrides is not judged", "admission/escalation_user.go", "!equality.Semantic.DeepEqual(was, before) || !equality.Semantic.DeepEqual(is, after)", "false && equality.Semantic.DeepEqual(was, before)"},
+	{"A5", "entries of one set are not compared", "admission/userpermissions.go", "return altered && !before", "return altered || before"},
+
 	// S3
 	{"S3", "memberships never end", "engine/plan_roleset.go", "if s.inForce(m.window, now) {", "if s.inForce(m.window, now) || m.window.start <= now {"},
 	{"S3", "group claims always count", "engine/stage_03_groups_roles.go", "claims, _ := e.subjectProperties()[", "claims, _ := e.request.Subject.Properties["},
@@ -286,10 +293,10 @@ var mutations = []mutation{
 	{"With", "users share their special permissions", "engine/store_domain.go", "u.setSpecialPermissions(slices.Clone(old.specialPermissions()))", "u.setSpecialPermissions(old.specialPermissions())"},
 	{"With", "records share their lists", "engine/compile_recordset.go", "return slices.Clone(several)", "return several"},
 	{"With", "users stay known", "engine/store_domain.go", "\t\t\tb.users.delete(id)\n", "\t\t\tb.users.set(id, u)\n"},
-	{"With", "user permissions stay with users", "engine/store_domain.go", "u.permissions = slices.DeleteFunc(u.permissions, func(q *userPermission) bool { return q.name == name })", "u.permissions = slices.Clip(u.permissions)"},
-	{"With", "an old id keeps its account", "engine/store_domain.go", "func(a *account) bool { return a == before }", "func(a *account) bool { return a == before && after == nil }"},
+	{"With", "user permissions stay with users", "engine/store_domain.go", "u.permissions = gone(u.permissions)", "gone(u.permissions)"},
+	{"With", "an old id keeps its account", "engine/store_domain.go", "u.setAccounts(slices.DeleteFunc(u.accounts(), func(other *account) bool { return other == a }))", "_ = u"},
 	{"With", "groups are not built anew", "engine/store_domain.go", "if b.groups.dirty {\n\t\td.buildGroups()", "if b.groups.dirty && b.old.groups.size != d.groups.size {\n\t\td.buildGroups()"},
-	{"With", "user permissions of groups stay", "engine/store_domain.go", "restrictions = slices.DeleteFunc(slices.Clone(restrictions), func(q *userPermission) bool { return q.name == name })", "restrictions = slices.Clone(restrictions)"},
+	{"With", "user permissions of groups stay", "engine/store_domain.go", "b.restrictGroup(group, gone(restrictions))", "_ = restrictions"},
 	{"With", "a policy stays when deleted", "engine/store_domain.go", "d.policy = empty.policy", "d.policy = b.old.policy"},
 	{"With", "records of a type stay", "engine/store_domain.go", "next.byID.size == 0 {\n\t\t\tb.records.delete(name)", "next.byID.size == 0 {\n\t\t\tcontinue"},
 	{"With", "tables are shared", "engine/store_table.go", "if !e.owned[i] {", "if !e.owned[i] && e.next.shards[i] == nil {"},

@@ -154,3 +154,36 @@ func TestTransitionOfWhatMayRestrict(t *testing.T) {
 		t.Errorf("%v, %t", next, ok)
 	}
 }
+
+// TestPlanKnowsWhatConditionsRead: what a condition reads of the principal, and of records that only a RecordSet knows, is
+// there in prepared answers as it is in the stages.
+func TestPlanKnowsWhatConditionsRead(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	for condition, want := range map[string]map[string]bool{
+		"'desk' in subject.groups":                {"ann": true, "bob": false},
+		"'reader' in subject.roles":               {"ann": true, "bob": true},
+		"'other' in subject.roles":                {"ann": true, "bob": false},
+		"!has(resource.properties.status)":        {"ann": false},
+		"'status' in resource.properties":         {"ann": true},
+		"resource.properties.status == 'open'":    {"ann": true},
+		"subject.attributes.department == 'desk'": {"ann": true},
+	} {
+		domain := engine.Compile([]engine.Object{
+			testobjects.MakeResourceType("order").Obj(),
+			testobjects.MakeRole("reader").Rule(testobjects.MakeRule("order").Actions("read").Condition(condition).Obj()).Obj(), testobjects.MakeRole("other").Obj(),
+			testobjects.MakeGroup("desk").Members("ann").Roles("other").Obj(),
+			testobjects.MakeUser("ann").Roles("reader").Attribute("department", "desk").Obj(), testobjects.MakeUser("bob").Roles("reader").Obj(),
+			testobjects.MakeRecordSet("orders", "order").Record("1", "", map[string]any{"status": "open"}).Obj(),
+		})
+		for user, allow := range want {
+			got, decided := domain.DecideByPlan(&engine.Request{
+				Subject:  engine.Subject{Type: "user", ID: user},
+				Action:   engine.Action{Name: "read"},
+				Resource: engine.Resource{Type: "order", ID: "1"},
+			}, now)
+			if !decided || got.Allow != allow {
+				t.Errorf("%s for %s: decided %t, allow %t; want %t", condition, user, decided, got.Allow, allow)
+			}
+		}
+	}
+}

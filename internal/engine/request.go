@@ -58,7 +58,7 @@ func (e *RequestError) Error() string { return e.Field + ": " + e.Message }
 // there is no decision.
 type BudgetError = expr.BudgetError
 
-// requirements are the parts of a request that may be left out in a search for them.
+// requirements are the parts that a request must have; a search leaves out what it searches for.
 type requirements struct{ subject, action bool }
 
 var everythingNamed = requirements{subject: true, action: true}

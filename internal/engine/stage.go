@@ -12,7 +12,7 @@ import (
 	"github.com/remit-authz/remit/internal/expr"
 )
 
-// stages in their order; the first that decides, decides. Each is in a file of its own, named by its number.
+// stages in their order; evaluation stops at the first that decides. Each is in a file of its own, named by its number.
 var stages = []stage{
 	{"S0", "Open", (*evaluation).open, false},
 	{"S1", "Known", (*evaluation).known, false},
@@ -106,7 +106,7 @@ type evaluation struct {
 	settable        map[string]bool // where the record is unknown: what presets may set
 }
 
-// lookup is what a request names, as far as it has been looked up.
+// lookup holds the objects that a request names, once they have been looked up.
 type lookup struct {
 	resourceType *resourceType
 	action       *action
@@ -126,7 +126,7 @@ type matchedRule struct {
 // path is where the rule stands in its object.
 func (m *matchedRule) path() string { return rulePath(m.source, m.rule) }
 
-// filled tells how much of the input is there.
+// filled tells which parts of the input of expressions have been set.
 type filled int
 
 const (

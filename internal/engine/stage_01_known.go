@@ -2,7 +2,7 @@ package engine
 
 import "github.com/remit-authz/remit/api/v1alpha1"
 
-// known is S1: what does not exist cannot be allowed.
+// known denies resource types that the domain does not have and actions that the type does not declare (S1).
 func (e *evaluation) known() bool {
 	if e.resourceType == nil {
 		e.resourceType = e.domain.typeIndex[e.request.Resource.Type]

@@ -1,6 +1,6 @@
 package engine
 
-// subject is S2.
+// subject denies subject types that the policy does not list, and disabled users (S2).
 func (e *evaluation) subject() bool {
 	e.anonymous = e.request.Subject.Type == AnonymousType
 	if e.anonymous {

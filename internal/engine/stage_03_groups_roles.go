@@ -8,7 +8,7 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
-// groupsAndRoles is S3.
+// groupsAndRoles finds the groups and roles of the subject (S3). It never decides.
 func (e *evaluation) groupsAndRoles() bool {
 	e.resolve(true)
 	if e.trace != nil {
@@ -39,7 +39,7 @@ func (e *evaluation) resolve(check bool) {
 	}
 }
 
-// subjectProperties are what the caller says about the subject, where it is believed.
+// subjectProperties are what the caller says about the subject; nil where the policy does not trust callers (S3).
 func (e *evaluation) subjectProperties() map[string]any {
 	if !e.policy.trustsCallers() {
 		return nil
@@ -90,7 +90,7 @@ func (e *evaluation) findJoined() {
 	e.joined = slices.Compact(e.joined)
 }
 
-// findUnsure collects the groups that the subject may be in, since a member condition is in error: those groups and the
+// findUnsure collects the groups whose membership is not known, since a memberCondition is in error: those groups and the
 // groups around them. They give nothing, and each restricts by itself (S9).
 func (e *evaluation) findUnsure(sure *roleSet) {
 	var groups []*group
@@ -109,7 +109,7 @@ func (e *evaluation) findUnsure(sure *roleSet) {
 	}
 }
 
-// lackFor is what the request lacks for a role's restrictions.
+// lackFor is which of a role's restrictions the request does not satisfy.
 func (e *evaluation) lackFor(r *role) lack {
 	lacks := r.asks()
 	if lacks&lacksMFA != 0 && e.hasMFA() {

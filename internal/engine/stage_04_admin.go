@@ -2,7 +2,7 @@ package engine
 
 import "github.com/remit-authz/remit/api/v1alpha1"
 
-// superuserOrAdmin is S4: nothing below can limit them.
+// superuserOrAdmin allows everything to superusers and to holders of an eligible admin role (S4); no later stage restricts them.
 func (e *evaluation) superuserOrAdmin() bool {
 	e.ruling = e.rulingOn(e.resourceType)
 	switch e.ruling.basis {

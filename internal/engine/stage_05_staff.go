@@ -1,6 +1,6 @@
 package engine
 
-// staffOnly is S5.
+// staffOnly denies staffOnly types to who is not staff (S5).
 func (e *evaluation) staffOnly() bool {
 	return e.ruling.basis == byStaff && e.deny(ReasonStaffRequired, e.ruling.objects...)
 }

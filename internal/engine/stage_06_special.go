@@ -1,6 +1,6 @@
 package engine
 
-// specialPermission is S6: it decides instead of rules.
+// specialPermission denies what the strictest special permission does not give; what it gives needs no rule (S6).
 func (e *evaluation) specialPermission() bool {
 	if e.trace != nil && e.user != nil {
 		e.traceSpecialPermissions(e.ruling.level)
@@ -12,7 +12,7 @@ func (e *evaluation) specialPermission() bool {
 	return len(e.matched) == 0 && e.deny(ReasonSpecialPermission, e.ruling.objects...)
 }
 
-// matchSettled takes the cases of a ruling that does not depend on roles.
+// matchSettled takes the grants of a ruling that needs no role: those of a special permission, or of an unrestricted type.
 func (e *evaluation) matchSettled() {
 	for g := range e.ruling.settled {
 		if g.rule.grants(e.action) {

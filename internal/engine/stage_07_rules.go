@@ -1,6 +1,7 @@
 package engine
 
-// ruleGrants is S7.
+// ruleGrants collects the rules that grant the action, and denies where there is none: role_restricted if a role that is not
+// eligible has one, no_rule otherwise (S7).
 func (e *evaluation) ruleGrants() bool {
 	switch {
 	case e.ruling.basis == bySpecial:

@@ -47,7 +47,7 @@ func (e *evaluation) conditions() bool {
 	return e.deny(ReasonConditionNotMet, e.matchedSources()...)
 }
 
-// failures is what the cases that are not live, or the guards that are not true, have to say.
+// failures collects the messages and missing names of rules that do not pass, and of guards that are not true.
 type failures struct {
 	byValidation bool // some case failed only by validation
 	messages     []string
@@ -196,7 +196,7 @@ func (d *Domain) storedRecord(t *resourceType, id string) map[string]any {
 	return nil
 }
 
-// storing is what would be stored with the presets of some cases together: of those that are not dead.
+// storing is what would be stored with the presets of the rules that still pass.
 type storing struct {
 	matched  []matchedRule
 	made     bool

@@ -83,7 +83,7 @@ func (d *Decision) violated(v Violation) bool {
 	return true
 }
 
-// settleDenial makes a decision of what failed.
+// settleDenial turns the violations into a denial with the reason user_permission.
 func (d *Decision) settleDenial() {
 	d.Reason = ReasonUserPermission
 	d.MissingProperties = sortedUnique(d.MissingProperties)

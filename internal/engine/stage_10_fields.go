@@ -6,7 +6,7 @@ import (
 	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
-// checkFields is S10.
+// checkFields denies a Read that asks for, or a write that submits, fields that no live rule covers (S10).
 func (e *evaluation) checkFields() bool {
 	var asked []string
 	switch e.action.class {

@@ -2,7 +2,7 @@ package engine
 
 import "slices"
 
-// allow is S12.
+// allow allows, by the special permission, the unrestricted type, or the live rules (S12).
 func (e *evaluation) allow() bool {
 	e.decision.Allow = true
 	e.decision.DecidedBy = e.matchedSources()

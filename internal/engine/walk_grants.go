@@ -188,7 +188,7 @@ func (p *principal) sources(yield func(*ruleSet, *heldRole) bool) {
 	roles(true)
 }
 
-// special entries are rules of their own kind (S6): on gives the strictest that names the type, or nil.
+// on returns the strictest entry that names a type, or nil (S6).
 func (p *specialPermission) on(t *resourceType) *rule {
 	var strictest *rule
 	for _, entry := range p.entries.naming(t) {
@@ -199,8 +199,8 @@ func (p *specialPermission) on(t *resourceType) *rule {
 	return strictest
 }
 
-// severity orders the levels of special permissions; NotApplicable says nothing and has none. A level that no schema
-// admits takes away.
+// severity orders the levels of special permissions; NotApplicable says nothing and has none. An unknown
+// level is treated as None.
 func severity(access v1alpha1.Access) int {
 	switch access {
 	case v1alpha1.AccessNotApplicable:

@@ -28,7 +28,7 @@ type principal struct {
 // heldRole is a role that a principal holds.
 type heldRole struct {
 	role *role
-	// direct means that the User object gives it; a role held both ways is direct.
+	// direct means that the user's own account gives it; a role held both ways is direct.
 	direct bool
 	// lacks is what the request lacks for the role's restrictions; without a request, whatever they ask for.
 	lacks lack
@@ -58,13 +58,13 @@ func (l lack) parts() []string {
 
 func (p *principal) account() *account { return p.user.account() }
 
-// disabled reports whether the User object disables the principal (S2).
+// disabled reports whether the account disables the principal (S2).
 func (p *principal) disabled() bool {
 	account := p.account()
 	return account != nil && account.disabled
 }
 
-// superuser reports whether the User object makes the principal a superuser (S4).
+// superuser reports whether the account makes the principal a superuser (S4).
 func (p *principal) superuser() bool {
 	account := p.account()
 	return account != nil && account.superuser
@@ -81,7 +81,7 @@ func (p *principal) adminRoles(eligible bool) []Ref {
 	return sortRefs(found)
 }
 
-// isAdmin reports whether the principal may do everything, if not always: A2's admin.
+// isAdmin reports whether the principal is superuser or holds a role with adminAccess, eligible or not (A2).
 func (p *principal) isAdmin() bool {
 	return !p.disabled() && (p.superuser() || slices.ContainsFunc(p.roles, func(h heldRole) bool { return h.role.adminAccess }))
 }

@@ -35,7 +35,8 @@ func (e *judge) userPermission(was, is *v1alpha1.UserPermission) {
 	}
 }
 
-// fallback judges a default, which a Create stores: a condition may hold by it, or no longer be kept from holding (S11).
+// fallback judges a default, which a Create stores (S11): a condition may hold by it, or no longer be kept from holding. Who
+// gives one, or takes it away, may create the records that it is stored in.
 func (e *judge) fallback(was, is *v1alpha1.UserPermission) {
 	var before, after v1alpha1.RecordID
 	if was != nil && !over(was.Spec.TimeWindow, e.Now) {
@@ -53,22 +54,29 @@ func (e *judge) fallback(was, is *v1alpha1.UserPermission) {
 		if p == nil || p.Spec.Default == "" {
 			continue
 		}
-		links := e.restricted(p)
-		creates := e.potential(string(p.Spec.User), links).without(func(resourceType, action string) bool {
-			return !e.isCreate(resourceType, action)
-		})
-		e.gives(e.pathOf("default"), string(after), "a default for "+string(p.Spec.Allow), creates)
+		e.gives(e.pathOf("default"), string(after), "a default for "+string(p.Spec.Allow), e.creates(p))
 		if len(e.errs) > 0 {
 			return
 		}
 	}
 }
 
-// isCreate reports whether an action of a type is of class Create.
-func (e *judge) isCreate(resourceType, action string) bool {
-	return slices.ContainsFunc(e.types, func(t *v1alpha1.ResourceType) bool {
-		return t.TypeName() == resourceType && engine.ActionClass(t, action) == v1alpha1.ClassCreate
-	})
+// creates are the actions that store the default of a user permission, whoever may take them today: those of class Create
+// of types with links to which it applies.
+func (e *judge) creates(p *v1alpha1.UserPermission) grants {
+	found := grants{}
+	for _, t := range e.types {
+		links := slices.ContainsFunc(t.Spec.Fields, func(f v1alpha1.Field) bool { return f.LinksTo == string(p.Spec.Allow) })
+		if !links || !actsOn(&p.Spec, v1alpha1.Name(t.TypeName())) {
+			continue
+		}
+		for _, action := range engine.ActionsOf(t) {
+			if action.Class == v1alpha1.ClassCreate {
+				found.add(t.TypeName(), string(action.Name), true)
+			}
+		}
+	}
+	return found
 }
 
 // restrictsAsMuch says whether the new permission keeps the same users from all records that the old one

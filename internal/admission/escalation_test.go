@@ -364,6 +364,8 @@ func TestEscalationByUserPermission(t *testing.T) {
 	)
 	lifted, all := []string{"spec A7"}, []string{"metadata.name A7"}
 	run(t, byWim(map[string]reviewCase{
+		"a default for who may create nothing":    {domain, create(on("new", "a").User("nobody").Default("a").Obj()), []string{"spec.default A7"}},
+		"a default where the writer may create":   {domain, create(on("new", "a").User("nobody").Default("a").ApplicableFor("site").Obj()), nil},
 		"deleting what keeps from what wim holds": {domain, remove(on("sid-all").Obj()), nil},
 		"deleting what keeps from pay":            {domain, remove(on("ann-all").Obj()), all},
 		"deleting what will keep from pay":        {domain, remove(on("fay-all").Obj()), all},

@@ -132,12 +132,11 @@ func (c company) group(i int) *v1alpha1.Group {
 }
 
 func (c company) user(i int) *v1alpha1.User {
-	return &v1alpha1.User{ObjectMeta: meta(fmt.Sprintf("user-%06d", i)), Spec: v1alpha1.UserSpec{
-		ID:          v1alpha1.UserID(userName(i)),
+	return &v1alpha1.User{ObjectMeta: meta(fmt.Sprintf("user-%06d", i)), Spec: v1alpha1.UserSpec{ID: v1alpha1.UserID(userName(i)), Account: v1alpha1.Account{
 		DisplayName: fmt.Sprintf("User number %d", i),
 		Roles:       []v1alpha1.RoleRef{{Name: everybody}, {Name: v1alpha1.Name(fmt.Sprintf("role-%d", i%(c.Roles-1)))}},
 		Attributes:  map[string]v1alpha1.JSON{"department": text(fmt.Sprintf("department-%d", i%50)), "site": text(fmt.Sprintf("site-%d", i%200))},
-	}}
+	}}}
 }
 
 // userPermission restricts a user to a part of a tree: every other one to units, the others to places.

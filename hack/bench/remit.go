@@ -82,7 +82,7 @@ func remitObjects(w *workload) []engine.Object {
 		}
 	}
 	for _, u := range w.users {
-		object := &v1alpha1.User{ObjectMeta: meta(u.id), Spec: v1alpha1.UserSpec{Roles: remitRoles(u.roles)}}
+		object := &v1alpha1.User{ObjectMeta: meta(u.id), Spec: v1alpha1.UserSpec{Account: v1alpha1.Account{Roles: remitRoles(u.roles)}}}
 		if u.department != "" {
 			object.Spec.Attributes = map[string]v1alpha1.JSON{"department": text(u.department), "clearance": {Raw: fmt.Append(nil, u.clearance)}}
 		}

@@ -474,7 +474,8 @@ func (e *erpnext) nodesOf(whole, t *docType, within []string) []*node {
 	return list
 }
 
-// linksOf are the links of a document type, those in its tables too.
+// linksOf are the links of a document type, those in its tables too. Frappe's user permissions do not look at Dynamic Links, so
+// these restrict nobody here either.
 func (e *erpnext) linksOf(t *docType) []v1alpha1.Field {
 	var fields []v1alpha1.Field
 	var collect func(nodes []*node, prefix string)
@@ -482,6 +483,9 @@ func (e *erpnext) linksOf(t *docType) []v1alpha1.Field {
 		for _, n := range nodes {
 			path := prefix + n.name
 			collect(n.rows, path+".")
+			if n.kind == "Dynamic Link" && slices.ContainsFunc(nodes, func(beside *node) bool { return beside.name == n.options }) {
+				fields = append(fields, v1alpha1.Field{Name: v1alpha1.FieldPath(path), LinksToField: n.options, IgnoreUserPermissions: true})
+			}
 			to := e.types[n.options]
 			if n.kind != "Link" || to == nil || e.isPart(to) {
 				continue // nobody can be restricted by it

@@ -3,6 +3,10 @@ package importer
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/remit-authz/remit/api/v1alpha1"
 )
 
 // The users of the export of Directus.
@@ -185,6 +189,41 @@ func TestERPNextMaskedRows(t *testing.T) {
 			ask(t, result.Objects, []question{create, write})
 		})
 	}
+}
+
+// TestERPNextDynamicLinks: a Dynamic Link is a link whose type stands beside it, which user permissions pass over as they do
+// in Frappe.
+func TestERPNextDynamicLinks(t *testing.T) {
+	result := mustImport(t, ERPNext, []File{{"site.json", []byte(`[{"doctype": "Role", "name": "Clerk"},
+		{"doctype": "DocType", "name": "Customer"}, {"doctype": "DocType", "name": "DocType"},
+		{"doctype": "DocType", "name": "Allocation", "istable": 1, "fields": [
+			{"fieldname": "reference_type", "fieldtype": "Link", "options": "DocType"}, {"fieldname": "reference", "fieldtype": "Dynamic Link", "options": "reference_type"}]},
+		{"doctype": "DocType", "name": "Payment", "fields": [
+			{"fieldname": "party_type", "fieldtype": "Link", "options": "DocType"}, {"fieldname": "party", "fieldtype": "Dynamic Link", "options": "party_type"},
+			{"fieldname": "lost", "fieldtype": "Dynamic Link", "options": "gone"}, {"fieldname": "rows", "fieldtype": "Table", "options": "Allocation"}]},
+		{"doctype": "User", "name": "ann@example.com", "enabled": 1, "roles": [{"role": "Clerk"}]},
+		{"doctype": "User Permission", "name": "p", "user": "ann@example.com", "allow": "Customer", "for_value": "Alfreds", "apply_to_all_doctypes": 1},
+		{"doctype": "Custom DocPerm", "parent": "Payment", "role": "Clerk", "read": 1}]`)}})
+	var got []v1alpha1.Field
+	for _, object := range result.Objects {
+		if payment, ok := object.(*v1alpha1.ResourceType); ok && payment.TypeName() == "Payment" {
+			for _, f := range payment.Spec.Fields {
+				if f.LinksToField != "" {
+					got = append(got, f)
+				}
+			}
+		}
+	}
+	want := []v1alpha1.Field{
+		{Name: "party", LinksToField: "party_type", IgnoreUserPermissions: true},
+		{Name: "rows.reference", LinksToField: "reference_type", IgnoreUserPermissions: true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("dynamic links (-want +got):\n%s", diff)
+	}
+	ask(t, result.Objects, []question{
+		{user: "ann@example.com", action: "read", resource: "Payment/1", properties: `{"party_type": "Customer", "party": "Nobody", "rows": []}`, want: true},
+	})
 }
 
 func TestCin7Decisions(t *testing.T) {

@@ -330,8 +330,9 @@ func TestRulesNaming(t *testing.T) {
 	for namespace, objects := range domains {
 		d := engine.Compile(objects)
 		for _, object := range d.Objects(engine.KindResourceType) {
-			_, want, _ := d.Usage(object.GetName())
-			got := len(rulesNaming(d, object.(*v1alpha1.ResourceType)))
+			resourceType := object.(*v1alpha1.ResourceType)
+			_, want, _ := d.Usage(resourceType.TypeName())
+			got := len(rulesNaming(d, resourceType))
 			if got != want {
 				t.Errorf("%s/%s: %d rules are listed, want %d", namespace, object.GetName(), got, want)
 			}

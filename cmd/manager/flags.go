@@ -76,6 +76,8 @@ type config struct {
 	decisionAuthn        string
 	insecureDecisionBind bool
 	defaultDomain        string
+	decisionURL          string
+	publicMetadata       bool
 
 	decisionAudiences     list
 	decisionMaxConcurrent int
@@ -120,6 +122,8 @@ func parse(args []string, out io.Writer) (*config, error) {
 	flags.StringVar(&cfg.decisionAuthn, "decision-authn", string(server.AuthnKubernetes), "who may ask for decisions: kubernetes (bearer tokens and RBAC) or none (everybody)")
 	flags.BoolVar(&cfg.insecureDecisionBind, "insecure-decision-bind", false, "allow --decision-authn=none at addresses that other machines can reach")
 	flags.StringVar(&cfg.defaultDomain, "default-domain", "", "`namespace` whose domain is served at the root too")
+	flags.StringVar(&cfg.decisionURL, "decision-url", "", "`URL` at which callers reach the decision server, for AuthZEN's metadata; empty: the host that each of them asks")
+	flags.BoolVar(&cfg.publicMetadata, "public-metadata", false, "serve AuthZEN's metadata without a token, the same for every domain, whether it exists or not")
 	flags.Var(&cfg.decisionAudiences, "decision-audiences", "`audiences`, separated by commas, of which a caller's token must be for one; empty: the API server's")
 	flags.IntVar(&cfg.decisionMaxConcurrent, "decision-max-concurrent", server.DefaultMaxConcurrent, "how many `requests` for decisions are answered at the same time; more are turned away")
 	flags.StringVar(&cfg.decisionLog, "decision-log", logOff, "where to log each decision as a line of JSON: stdout, stderr, a `file` to append to, or off")

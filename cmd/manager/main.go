@@ -161,6 +161,8 @@ func run(asked context.Context, cfg *config) error {
 			Kubernetes:        kubernetes,
 			Audiences:         cfg.decisionAudiences,
 			DefaultDomain:     cfg.defaultDomain,
+			URL:               cfg.decisionURL,
+			PublicMetadata:    cfg.publicMetadata,
 			MaxConcurrent:     cfg.decisionMaxConcurrent,
 			DecisionLog:       server.DecisionLog{Writer: decisionLog, AllowEvery: cfg.decisionLogAllowEvery, Mask: cfg.decisionLogMask},
 			TracerProvider:    traces,

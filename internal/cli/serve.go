@@ -20,6 +20,8 @@ type ServeOptions struct {
 	bindAddress string
 	// defaultDomain is served at the root, too.
 	defaultDomain string
+	// url is what the metadata name.
+	url string
 }
 
 func (t Tool) newServe() *cobra.Command {
@@ -46,6 +48,7 @@ served. Everybody who can connect may ask, so the server binds to this machine o
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", "default", "The namespace of objects that name none")
 	c.Flags().StringVar(&o.bindAddress, "bind-address", "127.0.0.1:8180", "Where to listen")
 	c.Flags().StringVar(&o.defaultDomain, "default-domain", "", "The namespace of the domain that is served at the root, besides its own path")
+	c.Flags().StringVar(&o.url, "decision-url", "", "The URL at which applications reach the server, for AuthZEN's metadata (default: the host that each of them asks)")
 	return c
 }
 
@@ -94,7 +97,7 @@ func (o *ServeOptions) Run(ctx context.Context) error {
 	}
 	s, err := server.New(domains, server.Options{
 		Listener: listener, PlainHTTP: true, Authn: server.AuthnNone, Clock: o.Clock,
-		LoopbackHosts: true, DefaultDomain: o.defaultDomain,
+		LoopbackHosts: true, DefaultDomain: o.defaultDomain, URL: o.url,
 		Log: logr.FromSlogHandler(slog.NewTextHandler(o.ErrOut, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {

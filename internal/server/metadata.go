@@ -15,20 +15,26 @@ type metadata struct {
 	SearchActionEndpoint      string `json:"search_action_endpoint"`
 }
 
-// metadata answers where the interfaces of a domain are: on the host that the caller has asked, by whatever name.
+// metadata answers where the interfaces of a domain are: at the server's URL, or on the host that the caller has asked, by
+// whatever name.
 func (c *call) metadata() (any, error) {
-	if err := c.state(""); err != nil {
-		return nil, err
+	if !c.server.opts.PublicMetadata {
+		if err := c.state(""); err != nil {
+			return nil, err
+		}
 	}
-	if c.Host == "" {
+	server := c.server.opts.URL
+	switch {
+	case server != "":
+	case c.Host == "":
 		return nil, malformed("Host", "is required, to say where the interfaces are")
-	}
-	scheme := "https"
-	if c.TLS == nil {
-		scheme = "http"
+	case c.TLS == nil:
+		server = "http://" + c.Host
+	default:
+		server = "https://" + c.Host
 	}
 	path := strings.TrimSuffix(strings.TrimPrefix(c.URL.EscapedPath(), metadataPath), metadataPath)
-	base := scheme + "://" + c.Host + path
+	base := server + path
 	return metadata{
 		PolicyDecisionPoint:       base,
 		AccessEvaluationEndpoint:  base + evaluationPath,

@@ -30,7 +30,9 @@ type route struct {
 	// right is what callers need in the namespace of the domain.
 	right subresource
 	// open says that everybody may ask, and nothing is to be learned from the answer.
-	open   bool
+	open bool
+	// public says that everybody may ask where Options.PublicMetadata is set.
+	public bool
 	answer func(*call) (any, error)
 	// doc is the route's part of the OpenAPI document; nil where it has none.
 	doc *operation
@@ -88,11 +90,11 @@ func routes() []*route {
 		name: "status", pattern: "{base}/status", method: http.MethodGet, right: decisions, answer: (*call).domainStatus,
 		doc: &operation{summary: "What this replica serves, and how new it is", query: []parameter{revisionParameter}, answers: []any{domainStatus{}}},
 	}, {
-		name: "metadata", pattern: metadataPath + "{base}", method: http.MethodGet, right: decisions, answer: (*call).metadata,
+		name: "metadata", pattern: metadataPath + "{base}", method: http.MethodGet, right: decisions, public: true, answer: (*call).metadata,
 		doc: &operation{summary: "Where AuthZEN's interfaces of the domain are", query: []parameter{revisionParameter}, answers: []any{metadata{}}},
 	}, {
 		// Clients look for it below the domain's own address, too.
-		name: "metadata", pattern: "/domains/{domain}" + metadataPath, method: http.MethodGet, right: decisions, answer: (*call).metadata,
+		name: "metadata", pattern: "/domains/{domain}" + metadataPath, method: http.MethodGet, right: decisions, public: true, answer: (*call).metadata,
 		doc: &operation{
 			summary: "Where AuthZEN's interfaces of the domain are, at the path that many clients ask",
 			query:   []parameter{revisionParameter}, answers: []any{metadata{}},

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -98,6 +99,12 @@ type Options struct {
 	LoopbackHosts bool
 	// DefaultDomain is the namespace of the domain that is served at the root, besides its own path. Empty: none.
 	DefaultDomain string
+	// URL is the address that the metadata name, such as https://decisions.example: what callers reach the server by, behind a
+	// proxy or a gateway. It has no path, query or fragment. Empty: the host that a caller asks.
+	URL string
+	// PublicMetadata lets everybody ask for the metadata, as clients do that discover before they have a token. The answers
+	// then say nothing but where interfaces would be: the same for domains that do not exist.
+	PublicMetadata bool
 	// MaxConcurrent is how many requests are answered at the same time; more get status 429. 0: DefaultMaxConcurrent.
 	MaxConcurrent int
 	// DecisionLog writes decisions down.
@@ -140,6 +147,9 @@ func New(domains Domains, opts Options) (*Server, error) {
 	if opts.MaxConcurrent < 0 {
 		return nil, fmt.Errorf("MaxConcurrent must not be negative, got %d", opts.MaxConcurrent)
 	}
+	if err := checkURL(opts.URL); err != nil {
+		return nil, fmt.Errorf("--decision-url is %q: %w", opts.URL, err)
+	}
 	s := &Server{domains: domains, opts: opts, load: newLoad(opts.MaxConcurrent)}
 	switch opts.Authn {
 	case AuthnNone:
@@ -166,6 +176,23 @@ func New(domains Domains, opts Options) (*Server, error) {
 	s.document = s.openAPI()
 	s.handler = s.mux()
 	return s, nil
+}
+
+// checkURL refuses what is no address of a server; empty is none.
+func checkURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil:
+		return err
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		return errors.New("it must be an https or http URL with a host, such as https://decisions.example")
+	case u.Path != "", u.RawQuery != "", u.Fragment != "", u.User != nil:
+		return errors.New("it must have no path, query, fragment or user; give the scheme, host and port alone")
+	}
+	return nil
 }
 
 func (s *Server) bindAddress() string {

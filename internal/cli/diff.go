@@ -51,7 +51,8 @@ A change of a condition is a loss where the new one holds for less, a gain where
 that cannot be told; it is shown as what decided before, and what decides after. What one cause does to many users is one entry, with their number; JSON and YAML name them all. Besides the known users there are
 those whom no object names, who is not signed in, and members of groups by their claims.
 
-Nothing is changed. With --prune, objects that the manifests do not have count as deleted.
+Nothing is changed. With --prune, objects that the manifests do not have count as deleted. Changes that admission
+refuses are named, with what to do: some are taken when the others are stored.
 
 Exit codes: 0 nobody's permissions differ, 1 some do, 2 an error. With --fail-on gain or loss, 1 only if
 somebody gains, or loses; a change that may be either counts as both. With --fail-on, every later moment counts
@@ -113,15 +114,24 @@ func (o *DiffOptions) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	report := diffReport{result, o.at.refusedOf(before, differing)}
 	if o.output.format == outputTable {
 		o.print(namespace, result)
-	} else if err := printValue(o.Out, o.output.format, result); err != nil {
+		printRefused(o.Out, o.palette(), report.Refused)
+	} else if err := printValue(o.Out, o.output.format, report); err != nil {
 		return err
 	}
 	if result.Has(effect) {
 		return errNegative
 	}
 	return nil
+}
+
+// diffReport is what other programs read.
+type diffReport struct {
+	*diff.Result
+	// Refused are the changes that a cluster refuses, at first or for good.
+	Refused []refused `json:"refused,omitempty"`
 }
 
 // read gives the state before, and the objects that would be applied to it.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
@@ -39,6 +40,8 @@ type Options struct {
 	// Lease configures leader election, so that one replica writes at a time. Nil: this replica always writes, and is
 	// the only one.
 	Lease *leader.Lease
+	// Registerer registers metrics of what the statuses say while this replica writes them. Nil: there are none.
+	Registerer prometheus.Registerer
 	// Clock returns the time for which status is computed. Nil: the real one.
 	Clock clock.PassiveClock
 }
@@ -82,7 +85,13 @@ func (r everyReplica) Start(ctx context.Context) error { return r(ctx) }
 func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Options) error {
 	d := &dependencies{
 		client: mgr.GetClient(), domains: domains, clock: opts.Clock, censuses: newCensusCache(), slots: newComputeSlots(),
-		recorder: mgr.GetEventRecorder(eventSource),
+		recorder: mgr.GetEventRecorder(eventSource), metrics: newStatusMetrics(),
+	}
+	if opts.Registerer != nil {
+		if err := opts.Registerer.Register(d.metrics); err != nil {
+			return fmt.Errorf("register the metrics of statuses: %w", err)
+		}
+		defer opts.Registerer.Unregister(d.metrics)
 	}
 	var replicas *leader.Replicas
 	d.replicas = func(namespace string) []leader.ReplicaStatus {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/controllers"
+	"github.com/remit-authz/remit/internal/certificates"
 	"github.com/remit-authz/remit/internal/server"
 	"github.com/remit-authz/remit/internal/store"
 	"github.com/remit-authz/remit/internal/webhook"
@@ -114,6 +116,13 @@ func run(asked context.Context, cfg *config) error {
 		return fmt.Errorf("register the store's metrics: %w", err)
 	}
 	defer metrics.Registry.Unregister(domains)
+	if dir := cmp.Or(cfg.decisionCertDir, cfg.webhookCertDir); dir != "" {
+		expiration := certificates.Expiration{Dir: dir}
+		if err := metrics.Registry.Register(expiration); err != nil {
+			return fmt.Errorf("register the certificate's metrics: %w", err)
+		}
+		defer metrics.Registry.Unregister(expiration)
+	}
 	lease, err := cfg.lease()
 	if err != nil {
 		return err
@@ -126,7 +135,7 @@ func run(asked context.Context, cfg *config) error {
 	}}
 	errs := []error{
 		mgr.Add(domains),
-		controllers.SetupWithManager(mgr, domains, controllers.Options{Lease: lease}),
+		controllers.SetupWithManager(mgr, domains, controllers.Options{Lease: lease, Registerer: metrics.Registry}),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 	}
 	if cfg.certSecret != "" {

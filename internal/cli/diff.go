@@ -69,7 +69,7 @@ at which a time window begins or ends, and those that differ are shown.`,
 		RunE: run(o),
 	}
 	o.source.addClusterFlags(c)
-	c.Flags().StringArrayVarP(&o.filenames, "filename", "f", nil, "The manifests that would be applied: a file, or a folder with everything below it; may be repeated")
+	c.Flags().StringArrayVarP(&o.filenames, "filename", "f", nil, "The manifests that would be applied: a file, a folder with everything below it, or - for standard input; may be repeated")
 	c.Flags().StringArrayVar(&o.from, "from", nil, "Manifests that they would be applied to, in place of the cluster; may be repeated")
 	c.Flags().BoolVar(&o.prune, "prune", false, "Count what the new manifests do not have as deleted")
 	c.Flags().StringVar(&o.failOn, "fail-on", "", "What gives exit code 1, at present or at any later moment: "+strings.Join(failOns, ", "))
@@ -86,6 +86,9 @@ func (o *DiffOptions) Complete([]string) error { return o.at.complete(o.Clock) }
 func (o *DiffOptions) Validate() error {
 	if len(o.filenames) == 0 {
 		return usagef("-f is required: the manifests that would be applied")
+	}
+	if err := onceFromStdin(o.from, o.filenames); err != nil {
+		return err
 	}
 	if o.failOn != "" && !slices.Contains(failOns, o.failOn) {
 		return usagef("--fail-on is %q; it must be one of %s", o.failOn, strings.Join(failOns, ", "))

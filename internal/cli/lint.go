@@ -62,7 +62,7 @@ files could not be read.`,
 		RunE: run(o),
 	}
 	addFilenames(c, &o.filenames)
-	c.Flags().Lookup("filename").Usage = "Manifests to check: a file, or a folder with everything below it; may be repeated"
+	c.Flags().Lookup("filename").Usage = "Manifests to check: a file, a folder with everything below it, or - for standard input; may be repeated"
 	c.Flags().StringArrayVar(&o.from, "from", nil, "Manifests that they replace; may be repeated")
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", metav1.NamespaceDefault, "The namespace of objects that name none")
 	c.Flags().BoolVar(&o.strict, "strict", false, "Fail on warnings, too (not on hints)")
@@ -78,6 +78,9 @@ func (o *LintOptions) Complete([]string) error { return o.at.complete(o.Clock) }
 func (o *LintOptions) Validate() error {
 	if len(o.filenames) == 0 {
 		return usagef("-f is required: the manifests to check")
+	}
+	if err := onceFromStdin(o.from, o.filenames); err != nil {
+		return err
 	}
 	return o.output.validate()
 }
@@ -120,7 +123,7 @@ func (f *finding) String() string {
 // Run checks the manifests and prints what it finds.
 func (o *LintOptions) Run(ctx context.Context) error {
 	for _, name := range o.filenames {
-		if _, err := os.Stat(name); err != nil {
+		if _, err := os.Stat(name); err != nil && name != manifests.Stdin {
 			return err
 		}
 	}

@@ -35,7 +35,6 @@ type dependencies struct {
 	// replicas returns the replicas that serve a namespace.
 	replicas func(namespace string) []leader.ReplicaStatus
 	recorder events.EventRecorder
-	metrics  *statusMetrics
 }
 
 // +kubebuilder:rbac:groups=permissions.remit.dev,resources=resourcetypes/status;roles/status;groups/status;users/status;userpermissions/status;specialpermissions/status;recordsets/status;permissionpolicies/status,verbs=patch
@@ -49,19 +48,16 @@ type objectReconciler struct {
 
 // Reconcile updates the status of one object.
 func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Request) (reconcile.Result, error) {
-	key := statusKey{r.kind.Kind, request.NamespacedName}
 	snapshot, ok := r.domains.Domain(request.Namespace)
 	if !ok {
 		r.censuses.forget(request.Namespace)
 		r.announcer.forget(request.NamespacedName)
-		r.metrics.forget(key)
 		return reconcile.Result{}, nil // the object was the last of its domain
 	}
 	var object client.Object = r.kind.New()
 	// The object shares its parts with the cache. Its status is replaced below, never changed in place.
 	if err := r.client.Get(ctx, request.NamespacedName, object, client.UnsafeDisableDeepCopy); err != nil {
 		r.announcer.forget(request.NamespacedName)
-		r.metrics.forget(key)
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	now := r.clock.Now()
@@ -85,7 +81,6 @@ func (r *objectReconciler) Reconcile(ctx context.Context, request reconcile.Requ
 		}
 		ctrl.LoggerFrom(ctx).V(1).Info("Updated status", "generation", object.GetGeneration())
 	}
-	r.metrics.note(key, status, parts.Common.Conditions)
 	r.announcer.announce(ctx, object, transitions(conditions, parts.Common.Conditions))
 	return after(v.again), nil
 }

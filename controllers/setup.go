@@ -40,7 +40,7 @@ type Options struct {
 	// Lease configures leader election, so that one replica writes at a time. Nil: this replica always writes, and is
 	// the only one.
 	Lease *leader.Lease
-	// Registerer registers metrics of what the statuses say while this replica writes them. Nil: there are none.
+	// Registerer registers metrics of what statuses say, whichever replica writes them. Nil: there are none.
 	Registerer prometheus.Registerer
 	// Clock returns the time for which status is computed. Nil: the real one.
 	Clock clock.PassiveClock
@@ -51,6 +51,19 @@ type Options struct {
 func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) error {
 	if opts.Clock == nil {
 		opts.Clock = clock.RealClock{}
+	}
+	if opts.Registerer != nil {
+		statuses := newStatusMetrics(mgr.GetCache())
+		count := func(ctx context.Context) error {
+			if err := opts.Registerer.Register(statuses); err != nil {
+				return fmt.Errorf("register the metrics of statuses: %w", err)
+			}
+			defer opts.Registerer.Unregister(statuses)
+			return statuses.run(ctx)
+		}
+		if err := mgr.Add(everyReplica(count)); err != nil {
+			return err
+		}
 	}
 	run := func(ctx context.Context) error { return runAll(ctx, mgr, domains, opts) }
 	if opts.Lease == nil {
@@ -85,13 +98,7 @@ func (r everyReplica) Start(ctx context.Context) error { return r(ctx) }
 func runAll(ctx context.Context, mgr ctrl.Manager, domains *store.Store, opts Options) error {
 	d := &dependencies{
 		client: mgr.GetClient(), domains: domains, clock: opts.Clock, censuses: newCensusCache(), slots: newComputeSlots(),
-		recorder: mgr.GetEventRecorder(eventSource), metrics: newStatusMetrics(),
-	}
-	if opts.Registerer != nil {
-		if err := opts.Registerer.Register(d.metrics); err != nil {
-			return fmt.Errorf("register the metrics of statuses: %w", err)
-		}
-		defer opts.Registerer.Unregister(d.metrics)
+		recorder: mgr.GetEventRecorder(eventSource),
 	}
 	var replicas *leader.Replicas
 	d.replicas = func(namespace string) []leader.ReplicaStatus {

@@ -116,13 +116,11 @@ func run(asked context.Context, cfg *config) error {
 		return fmt.Errorf("register the store's metrics: %w", err)
 	}
 	defer metrics.Registry.Unregister(domains)
-	if dir := cmp.Or(cfg.decisionCertDir, cfg.webhookCertDir); dir != "" {
-		expiration := certificates.Expiration{Dir: dir}
-		if err := metrics.Registry.Register(expiration); err != nil {
-			return fmt.Errorf("register the certificate's metrics: %w", err)
-		}
-		defer metrics.Registry.Unregister(expiration)
+	expiration := &certificates.Expiration{Dir: cmp.Or(cfg.decisionCertDir, cfg.webhookCertDir)}
+	if err := metrics.Registry.Register(expiration); err != nil {
+		return fmt.Errorf("register the certificate's metrics: %w", err)
 	}
+	defer metrics.Registry.Unregister(expiration)
 	lease, err := cfg.lease()
 	if err != nil {
 		return err
@@ -179,6 +177,7 @@ func run(asked context.Context, cfg *config) error {
 		if err != nil {
 			return err
 		}
+		expiration.Served = decisions.Certificate
 		var server manager.Runnable = decisions
 		if cfg.decisionCertDir != "" {
 			server = &certified{decisions, cfg.decisionCertDir}

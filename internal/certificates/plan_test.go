@@ -200,7 +200,7 @@ func TestOlderSecrets(t *testing.T) {
 
 func TestExpiration(t *testing.T) {
 	dir := t.TempDir()
-	if got := testutil.CollectAndCount(Expiration{dir}); got != 0 {
+	if got := testutil.CollectAndCount(&Expiration{Dir: dir}); got != 0 {
 		t.Errorf("there are %d metrics of no certificate", got)
 	}
 	data, _ := step(t, nil, nil, start)
@@ -217,10 +217,14 @@ func TestExpiration(t *testing.T) {
 remit_certificate_expiration_timestamp_seconds{certificate="authority"} 2.0956320e+09
 remit_certificate_expiration_timestamp_seconds{certificate="server"} 1.811808e+09
 `
-	if err := testutil.CollectAndCompare(Expiration{dir}, strings.NewReader(want)); err != nil {
+	if err := testutil.CollectAndCompare(&Expiration{Dir: dir}, strings.NewReader(want)); err != nil {
 		t.Error(err)
 	}
-	if problems, err := testutil.CollectAndLint(Expiration{dir}); err != nil || len(problems) > 0 {
+	none := &Expiration{Dir: dir, Served: func() *x509.Certificate { return nil }}
+	if got := testutil.CollectAndCount(none); got != 0 {
+		t.Errorf("there are %d metrics of a server that serves nothing yet", got)
+	}
+	if problems, err := testutil.CollectAndLint(&Expiration{Dir: dir}); err != nil || len(problems) > 0 {
 		t.Errorf("promlint: %v %v", problems, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
@@ -39,6 +40,8 @@ type Options struct {
 	// Lease configures leader election, so that one replica writes at a time. Nil: this replica always writes, and is
 	// the only one.
 	Lease *leader.Lease
+	// Registerer registers metrics of what statuses say, whichever replica writes them. Nil: there are none.
+	Registerer prometheus.Registerer
 	// Clock returns the time for which status is computed. Nil: the real one.
 	Clock clock.PassiveClock
 }
@@ -48,6 +51,19 @@ type Options struct {
 func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) error {
 	if opts.Clock == nil {
 		opts.Clock = clock.RealClock{}
+	}
+	if opts.Registerer != nil {
+		statuses := newStatusMetrics(mgr.GetCache())
+		count := func(ctx context.Context) error {
+			if err := opts.Registerer.Register(statuses); err != nil {
+				return fmt.Errorf("register the metrics of statuses: %w", err)
+			}
+			defer opts.Registerer.Unregister(statuses)
+			return statuses.run(ctx)
+		}
+		if err := mgr.Add(everyReplica(count)); err != nil {
+			return err
+		}
 	}
 	run := func(ctx context.Context) error { return runAll(ctx, mgr, domains, opts) }
 	if opts.Lease == nil {

@@ -4,20 +4,22 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
-// +kubebuilder:resource:path=effectivepermissions,singular=effectivepermissions,shortName=eperm,categories=remit
+// +kubebuilder:resource:path=effectivepermissions,singular=effectivepermissions,shortName=eperm
 // +kubebuilder:selectablefield:JSONPath=`.spec.user`
 // +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.user`
-// +kubebuilder:printcolumn:name="Groups",type=string,JSONPath=`.status.groups`
+// +kubebuilder:printcolumn:name="Groups",type=string,JSONPath=`.status.groups`,priority=1
 // +kubebuilder:printcolumn:name="Full",type=integer,JSONPath=`.status.summary.full`
 // +kubebuilder:printcolumn:name="Read Only",type=integer,JSONPath=`.status.summary.readOnly`
 // +kubebuilder:printcolumn:name="Custom",type=integer,JSONPath=`.status.summary.custom`
 // +kubebuilder:printcolumn:name="None",type=integer,JSONPath=`.status.summary.none`
 // +kubebuilder:printcolumn:name="Admin",type=boolean,JSONPath=`.status.admin`,priority=1
 // +kubebuilder:printcolumn:name="Superuser",type=boolean,JSONPath=`.status.superuser`,priority=1
-// +kubebuilder:printcolumn:name="Next Change",type=string,JSONPath=`.status.nextTransition`
+// +kubebuilder:printcolumn:name="Next Change",type=string,JSONPath=`.status.nextTransition`,priority=1
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 
 // EffectivePermissions is the answer to "what may this user do, and why": computed by the operator, one
-// for each known user of the domain.
+// for each known user of the domain. Its name is made from the user's id, so find it by that: kubectl get eperm --field-selector
+// spec.user=leisa@example.com
 type EffectivePermissions struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional

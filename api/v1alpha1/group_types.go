@@ -8,9 +8,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Members",type=integer,JSONPath=`.status.members`
 // +kubebuilder:printcolumn:name="Groups",type=string,JSONPath=`.spec.groups`,priority=1
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// Group is a named set of users, with roles and, optionally, rules of its own.
+// Group is a named set of users, with roles and, optionally, rules of its own. Example:
+// spec: {members: [{user: leisa@example.com}], externalGroups: ["idp:buyers"], roles: [{name: buyer}]}
 type Group struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -38,13 +40,13 @@ type GroupSpec struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=1024
 	Groups []Name `json:"groups,omitempty"`
-	// externalGroups are group claims of the caller's identity provider; who carries one is a member.
+	// externalGroups are group claims of the caller's identity provider; who carries one is a member. Example: ["idp:buyers"]
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	ExternalGroups []ExternalGroup `json:"externalGroups,omitempty"`
 	// memberCondition is CEL that gives a bool over subject, context and now; for whom it is true is a
-	// member.
+	// member. Example: subject.attributes.department == "sales"
 	// +optional
 	MemberCondition Expression `json:"memberCondition,omitempty"`
 	// roles that members hold, each in a time window.

@@ -43,10 +43,11 @@ const (
 // +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`
 // +kubebuilder:printcolumn:name="Admins",type=integer,JSONPath=`.status.admins`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
 // PermissionPolicy holds the domain's settings. There is at most one, named default; without one, every
-// field is empty and the built-in roles do not exist.
+// field is empty and the built-in roles do not exist. Example: metadata: {name: default}, spec: {strictUserPermissions: true}
 type PermissionPolicy struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -59,10 +60,12 @@ type PermissionPolicy struct {
 
 // PermissionPolicySpec holds the settings.
 type PermissionPolicySpec struct {
-	// strictUserPermissions lets link fields hold only records that a user permission allows (S9).
+	// strictUserPermissions lets link fields hold only records that a user permission allows.
+	// ---
+	// S9.
 	// +optional
 	StrictUserPermissions bool `json:"strictUserPermissions,omitempty"`
-	// strictFor limits strictness to links to these resource types. Empty: to all.
+	// strictFor limits strictness to links to these resource types. Empty: to all. Example: [company]
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
@@ -78,7 +81,7 @@ type PermissionPolicySpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	PublicRole string `json:"publicRole,omitempty"`
-	// appAccessRules are added to every role with appAccess.
+	// appAccessRules are added to every role with appAccess. Example: [{resources: [settings], access: ReadOnly}]
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
@@ -88,7 +91,7 @@ type PermissionPolicySpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=256
 	RecommendedRules []Rule `json:"recommendedRules,omitempty"`
-	// subjectTypes are the AuthZEN subject types that are users. Empty: [user].
+	// subjectTypes are the AuthZEN subject types that are users. Empty: [user]. Example: [user, service]
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=32
@@ -96,15 +99,20 @@ type PermissionPolicySpec struct {
 	// subjectProperties: Trust or Ignore what the caller says about the subject. Empty: Trust.
 	// +optional
 	SubjectProperties SubjectProperties `json:"subjectProperties,omitempty"`
-	// claims are the names of the subject properties that carry groups, second factor and scopes.
+	// claims are the names of the subject properties that carry groups, second factor and scopes. Example: {groups: roles}
 	// +optional
 	Claims *Claims `json:"claims,omitempty"`
-	// staffScopes are scopes that count as being staff (S5). Empty: none.
+	// staffScopes are scopes that count as being staff. Empty: none. Example: [backoffice]
+	// ---
+	// S5.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	StaffScopes []Token `json:"staffScopes,omitempty"`
-	// preventEscalation refuses grants by people who do not hold what they give (A7).
+	// preventEscalation refuses grants by people who do not hold what they give, unless Kubernetes' RBAC lets them escalate
+	// roles.permissions.remit.dev, as cluster-admin does.
+	// ---
+	// A7.
 	// +optional
 	PreventEscalation bool `json:"preventEscalation,omitempty"`
 }

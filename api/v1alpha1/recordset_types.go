@@ -9,10 +9,12 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Type",type=string,JSONPath=`.spec.resourceType`
 // +kubebuilder:printcolumn:name="Records",type=integer,JSONPath=`.status.records`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
 // RecordSet holds records that the domain knows: reference data, trees, stored properties. One set holds
-// up to 5,000; a type has as many sets as it needs.
+// up to 5,000; a type has as many sets as it needs. Example:
+// spec: {resourceType: company, records: [{id: group}, {id: europe, parent: group, properties: {currency: EUR}}]}
 type RecordSet struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional

@@ -10,9 +10,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`
 // +kubebuilder:printcolumn:name="Groups",type=integer,JSONPath=`.status.groups`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// Role is a named set of rules.
+// Role is a named set of rules. Users and groups hold it. It is no Role of Kubernetes' RBAC: with kubectl write prole.
+// Example: spec: {rules: [{areas: [purchasing], access: Full}, {resources: [invoice], actions: [read]}]}
 type Role struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -37,16 +39,23 @@ type RoleSpec struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Icon string `json:"icon,omitempty"`
-	// adminAccess gives everything, unconditionally (S4). Rules are then pointless and reported as such.
+	// adminAccess gives everything, unconditionally. Rules are then pointless and reported as such.
+	// ---
+	// S4.
 	// +optional
 	AdminAccess bool `json:"adminAccess,omitempty"`
 	// appAccess adds the policy's appAccessRules, which the role cannot take away.
 	// +optional
 	AppAccess bool `json:"appAccess,omitempty"`
-	// restrictions that must hold for the role to give anything at all (S3).
+	// restrictions that must hold for the role to give anything at all. Example: {allowedCIDRs: [10.0.0.0/8], requireMFA: true}
+	// ---
+	// S3.
 	// +optional
 	Restrictions *Restrictions `json:"restrictions,omitempty"`
-	// rules, in an order that matters for presets only (S11).
+	// rules, in an order that matters for presets only: of two that set one property, the later one does. Example:
+	// [{resources: [order], actions: [read, update], condition: "resource.properties.owner == subject.id"}]
+	// ---
+	// S11.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=512
@@ -55,12 +64,12 @@ type RoleSpec struct {
 
 // Restrictions limit where and how a role may be used.
 type Restrictions struct {
-	// allowedCIDRs are networks, or single addresses, that context.ip must lie in. Empty: anywhere.
+	// allowedCIDRs are networks, or single addresses, that context.ip must lie in. Empty: anywhere. Example: [10.0.0.0/8, 192.0.2.7]
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	AllowedCIDRs []CIDR `json:"allowedCIDRs,omitempty"`
-	// requireMFA asks for a second factor.
+	// requireMFA asks for a second factor: the caller says context: {mfa: true}, or that the subject's amr has "mfa".
 	// +optional
 	RequireMFA bool `json:"requireMFA,omitempty"`
 }

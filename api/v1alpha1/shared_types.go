@@ -123,7 +123,8 @@ type RoleRef struct {
 	TimeWindow `json:",inline"`
 }
 
-// Rule gives actions on resource types, under conditions.
+// Rule gives actions on resource types, under conditions. Example:
+// {resources: [order], actions: [read, update], condition: "resource.properties.owner == subject.id", fields: [status, note]}
 // +kubebuilder:validation:XValidation:rule="has(self.resources) && size(self.resources) > 0 || has(self.areas) && size(self.areas) > 0",message="a rule names at least one of resources, areas"
 // +kubebuilder:validation:XValidation:rule="has(self.access) != (has(self.actions) && size(self.actions) > 0)",message="a rule has exactly one of access, actions"
 // +kubebuilder:validation:XValidation:rule="!has(self.fields) || size(self.fields) == 0 || !has(self.exceptFields) || size(self.exceptFields) == 0",message="a rule has fields or exceptFields, not both",fieldPath=".exceptFields"
@@ -144,14 +145,14 @@ type Rule struct {
 	// +kubebuilder:validation:Enum=Full;ReadOnly;None
 	Access Access `json:"access,omitempty"`
 	// actions are names of actions, with what they imply, or "*" for all. A name that ends in ":*", such as "get:*", stands
-	// for every action whose name begins so.
+	// for every action whose name begins so. Example: [read, update]
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=64
 	Actions []Token `json:"actions,omitempty"`
 	// condition is CEL that gives a bool over subject, action, resource, context and now; the rule counts
 	// for the records for which it is true. Empty: every record. An error, such as an unknown property,
-	// counts as false.
+	// counts as false. Example: resource.properties.owner == subject.id
 	// +optional
 	Condition Expression `json:"condition,omitempty"`
 	// fields are the properties that the rule covers; a path covers what is below it. Empty: all.
@@ -165,17 +166,17 @@ type Rule struct {
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256
 	ExceptFields []FieldPath `json:"exceptFields,omitempty"`
-	// validations must all hold for what a Create or Update would store.
+	// validations must all hold for what a Create or Update would store. Example: [{expression: "proposed.amount <= 5000"}]
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	Validations []Validation `json:"validations,omitempty"`
-	// presets are values that a Create or Update stores unless the request submits them.
+	// presets are values that a Create or Update stores unless the request submits them. Example: {status: draft}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=128
 	Presets map[string]JSON `json:"presets,omitempty"`
 	// presetExpressions are the same, computed: CEL over subject, action, context and now. They overlay
-	// presets. One in error leaves what was there.
+	// presets. One in error leaves what was there. Example: {owner: subject.id}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=128
 	PresetExpressions map[string]Expression `json:"presetExpressions,omitempty"`

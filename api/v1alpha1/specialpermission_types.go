@@ -9,11 +9,16 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.user`
 // +kubebuilder:printcolumn:name="Types",type=integer,JSONPath=`.status.resourceTypes`
 // +kubebuilder:printcolumn:name="In Force",type=string,JSONPath=`.status.conditions[?(@.type=="InForce")].reason`
-// +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.expiresAt`
-// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`
+// +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.expiresAt`,priority=1
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.spec.reason`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
-// SpecialPermission overrides, for one user, what the roles say about some resource types (S6).
+// SpecialPermission overrides, for one user, what the roles say about some resource types. Example:
+// spec: {user: leisa@example.com, permissions: [{resources: [purchase-order], access: ReadOnly}], expiresAt: "2026-12-31T00:00:00Z"}
+// ---
+// S6.
 type SpecialPermission struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional

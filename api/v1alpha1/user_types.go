@@ -11,10 +11,11 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Staff",type=boolean,JSONPath=`.spec.staff`,priority=1
 // +kubebuilder:printcolumn:name="Disabled",type=boolean,JSONPath=`.spec.disabled`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
 // User is an account: its flags, attributes and directly assigned roles. It is optional; a user exists as
-// soon as anything names it.
+// soon as anything names it. Example: spec: {id: leisa@example.com, roles: [{name: buyer, expiresAt: "2026-12-31T00:00:00Z"}]}
 type User struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -40,13 +41,19 @@ type Account struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	DisplayName string `json:"displayName,omitempty"`
-	// disabled users may do nothing, superusers included (S2).
+	// disabled users may do nothing, superusers included.
+	// ---
+	// S2.
 	// +optional
 	Disabled bool `json:"disabled,omitempty"`
-	// superuser may do everything that exists (S4).
+	// superuser may do everything that exists.
+	// ---
+	// S4.
 	// +optional
 	Superuser bool `json:"superuser,omitempty"`
-	// staff may use staffOnly types, where permitted (S5).
+	// staff may use staffOnly types, where permitted.
+	// ---
+	// S5.
 	// +optional
 	Staff bool `json:"staff,omitempty"`
 	// roles that the user holds, each in a time window.
@@ -55,7 +62,7 @@ type Account struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=256
 	Roles []RoleRef `json:"roles,omitempty"`
-	// attributes that expressions see as subject.attributes.
+	// attributes that expressions see as subject.attributes. Example: {department: sales, limit: 5000}
 	// +optional
 	// +kubebuilder:validation:MaxProperties=128
 	Attributes map[string]JSON `json:"attributes,omitempty"`

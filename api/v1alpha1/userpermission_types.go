@@ -10,12 +10,17 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.user`
 // +kubebuilder:printcolumn:name="Group",type=string,JSONPath=`.spec.group`
 // +kubebuilder:printcolumn:name="Only",type=string,JSONPath=`.spec.allow`
-// +kubebuilder:printcolumn:name="Values",type=string,JSONPath=`.spec.forValues`
+// +kubebuilder:printcolumn:name="Values",type=string,JSONPath=`.spec.forValues`,priority=1
 // +kubebuilder:printcolumn:name="In Force",type=string,JSONPath=`.status.conditions[?(@.type=="InForce")].reason`
-// +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.expiresAt`
-// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Until",type=string,JSONPath=`.spec.expiresAt`,priority=1
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`,priority=1
 
-// UserPermission restricts a user, or the members of a group, to some records. It never grants (S9).
+// UserPermission restricts a user, or the members of a group, to some records. It never grants. Example:
+// spec: {user: jan@example.com, allow: company, forValues: [europe]}
+// ---
+// S9.
 type UserPermission struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
@@ -51,7 +56,7 @@ type UserPermissionSpec struct {
 	// default is one of forValues: the value that new records start with.
 	// +optional
 	Default RecordID `json:"default,omitempty"`
-	// applicableFor are the resource types on which the permission acts. Empty: all.
+	// applicableFor are the resource types on which the permission acts. Empty: all. Example: [sales-order]
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256

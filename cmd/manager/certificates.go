@@ -7,40 +7,33 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/open-policy-agent/cert-controller/pkg/rotator"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	certutil "k8s.io/client-go/util/cert"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/remit-authz/remit/internal/certificates"
 )
 
-// The rotator lists all Secrets of its namespace and all webhook configurations, and writes one of each.
+// The rotator reads one Secret and one webhook configuration, and writes them.
 //
-// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,verbs=list;watch
-// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,resourceNames=remit-certs,verbs=update
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,verbs=list;watch
-// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,resourceNames=remit-validating-webhook-configuration,verbs=update
+// +kubebuilder:rbac:groups="",namespace=system,resources=secrets,resourceNames=remit-certs,verbs=list;watch;update
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations,resourceNames=remit-validating-webhook-configuration,verbs=list;watch;patch
 
 // addRotator keeps a certificate of the manager's own in a Secret, renews it in time, and tells the API server whom to
-// trust when it calls the webhooks. Every replica may do it; who is late has a conflict, and takes what is there.
+// trust when it calls the webhooks.
 func addRotator(mgr ctrl.Manager, cfg *config) error {
 	namespace, err := cfg.ownNamespace()
 	if err != nil {
 		return fmt.Errorf("--cert-secret: %w", err)
 	}
-	names := cfg.certNames(namespace)
-	return rotator.AddRotator(mgr, &rotator.CertRotator{
-		SecretKey:      types.NamespacedName{Namespace: namespace, Name: cfg.certSecret},
-		CertDir:        cfg.webhookCertDir,
-		CAName:         "remit-ca",
-		CAOrganization: "remit",
-		DNSName:        names[0],
-		ExtraDNSNames:  names[1:],
-		IsReady:        make(chan struct{}),
-		Webhooks:       []rotator.WebhookInfo{{Name: cfg.webhookConfiguration, Type: rotator.Validating}},
-		FieldOwner:     "remit-certificates",
+	return certificates.SetupWithManager(mgr, certificates.Options{
+		Secret:        types.NamespacedName{Namespace: namespace, Name: cfg.certSecret},
+		Names:         cfg.certNames(namespace),
+		Configuration: cfg.webhookConfiguration,
+		Overlap:       cfg.certOverlap,
 	})
 }
 

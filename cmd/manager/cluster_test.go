@@ -230,7 +230,7 @@ func (c *cluster) secret(t *testing.T) *corev1.Secret {
 func (c *cluster) mount(t *testing.T) {
 	t.Helper()
 	secret := c.secret(t)
-	for _, name := range []string{"tls.crt", "tls.key"} {
+	for _, name := range []string{"ca.crt", "tls.crt", "tls.key"} {
 		file := filepath.Join(c.certs, name)
 		if len(secret.Data[name]) == 0 {
 			t.Fatalf("the Secret has no %s", name)
@@ -331,7 +331,7 @@ func (c *cluster) replica(t *testing.T, webhook string) (m *replica, args []stri
 	}
 	return m, append(slices.Clone(c.args),
 		"--kubeconfig="+c.kubeconfig(t), "--namespace="+home, "--health-probe-bind-address="+m.probes,
-		"--drain-duration=0", "--webhook-host="+host, "--webhook-port="+port, "--webhook-cert-dir="+c.certs,
+		"--drain-duration=0", "--cert-overlap="+certOverlap.String(), "--webhook-host="+host, "--webhook-port="+port, "--webhook-cert-dir="+c.certs,
 		"--decision-bind-address="+m.decisions, "--decision-cert-dir="+c.certs, "--decision-log="+m.decisionLog,
 		"--metrics-bind-address="+m.metrics)
 }

@@ -64,6 +64,7 @@ type config struct {
 	webhookCertDir string
 
 	certSecret           string
+	certOverlap          time.Duration
 	certServices         list
 	webhookConfiguration string
 	webhookPathSecret    string
@@ -109,6 +110,7 @@ func parse(args []string, out io.Writer) (*config, error) {
 	flags.StringVar(&cfg.certSecret, "cert-secret", "", "`Secret`, in the manager's own namespace, to keep a certificate in that the manager makes and renews; "+
 		"it is mounted at --webhook-cert-dir and --decision-cert-dir; empty: who installs the manager brings the certificates")
 	flags.Var(&cfg.certServices, "cert-services", "`Services`, in the manager's own namespace and separated by commas, that the certificate of --cert-secret is for")
+	flags.DurationVar(&cfg.certOverlap, "cert-overlap", 24*time.Hour, "how long callers have to learn a new authority of --cert-secret, beside the old one in ca.crt, before the certificate is one of it")
 	flags.StringVar(&cfg.webhookConfiguration, "webhook-configuration", "remit-validating-webhook-configuration", "`ValidatingWebhookConfiguration` to put the authority of --cert-secret and the path of --webhook-path-secret in")
 	flags.StringVar(&cfg.webhookPathSecret, "webhook-path-secret", "", "`Secret`, in the manager's own namespace, with the token in the webhooks' path: the manager makes it, replaces it "+
 		"each day and gives it to the API server; empty: a path that anybody can guess")
@@ -158,6 +160,7 @@ func (c *config) validate() error {
 		namespace("default-domain", c.defaultDomain),
 		positive("decision-max-concurrent", c.decisionMaxConcurrent),
 		notNegative("drain-duration", c.drain),
+		notNegative("cert-overlap", c.certOverlap),
 		positive("decision-log-allow-every", c.decisionLogAllowEvery),
 	)
 }

@@ -75,6 +75,7 @@ func testGitOps(t *testing.T, c *cluster) {
 		}
 		return nil
 	})
+	c.checkColumns(t, "gitops-forwards")
 	for order, objects := range applied {
 		for _, object := range objects {
 			c.checkDrift(t, object)

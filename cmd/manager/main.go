@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -25,6 +26,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/controllers"
+	"github.com/remit-authz/remit/internal/certificates"
 	"github.com/remit-authz/remit/internal/server"
 	"github.com/remit-authz/remit/internal/store"
 	"github.com/remit-authz/remit/internal/webhook"
@@ -114,6 +116,11 @@ func run(asked context.Context, cfg *config) error {
 		return fmt.Errorf("register the store's metrics: %w", err)
 	}
 	defer metrics.Registry.Unregister(domains)
+	expiration := &certificates.Expiration{Dir: cmp.Or(cfg.decisionCertDir, cfg.webhookCertDir)}
+	if err := metrics.Registry.Register(expiration); err != nil {
+		return fmt.Errorf("register the certificate's metrics: %w", err)
+	}
+	defer metrics.Registry.Unregister(expiration)
 	lease, err := cfg.lease()
 	if err != nil {
 		return err
@@ -126,7 +133,7 @@ func run(asked context.Context, cfg *config) error {
 	}}
 	errs := []error{
 		mgr.Add(domains),
-		controllers.SetupWithManager(mgr, domains, controllers.Options{Lease: lease}),
+		controllers.SetupWithManager(mgr, domains, controllers.Options{Lease: lease, Registerer: metrics.Registry}),
 		mgr.AddHealthzCheck("ping", healthz.Ping),
 	}
 	if cfg.certSecret != "" {
@@ -172,6 +179,7 @@ func run(asked context.Context, cfg *config) error {
 		if err != nil {
 			return err
 		}
+		expiration.Served = decisions.Certificate
 		var server manager.Runnable = decisions
 		if cfg.decisionCertDir != "" {
 			server = &certified{decisions, cfg.decisionCertDir}

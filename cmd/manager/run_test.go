@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -89,6 +88,7 @@ func TestRun(t *testing.T) {
 	prometheus := caller{token: c.token(t, "prometheus", "remit-metrics-reader")}
 	for _, want := range []string{
 		"remit_store_ready 1", `remit_domain_objects{domain="default"} 10`, // with the two built-in roles
+		`remit_domain_admins{domain="default"} 0`, `remit_unresolved_objects{domain="default",kind="UserPermission"} 1`,
 		`remit_decisions_total{decision="allow",domain="default",interface="evaluation",reason="rule"} 1`,
 	} {
 		eventually(t, "the metrics have "+want, func() error {
@@ -97,31 +97,15 @@ func TestRun(t *testing.T) {
 		})
 	}
 
+	if _, body := prometheus.get(t, "https://"+m.metrics+"/metrics"); !strings.Contains(body, "remit_certificate_expiration_timestamp_seconds{certificate=\"authority\"} ") {
+		t.Error("there is no metric of when the authority ends")
+	}
+
 	t.Run("forgery", func(t *testing.T) { testForgery(t, c) })
 	t.Run("GitOps", func(t *testing.T) { testGitOps(t, c) })
 	t.Run("kstatus", func(t *testing.T) { testCurrent(t, c, m, shop) })
 
-	// The certificate is replaced, and its authority too, while the manager runs.
-	secret := c.secret(t)
-	old := secret.Data["tls.crt"]
-	secret.Data = nil
-	if err := c.Update(t.Context(), secret); err != nil {
-		t.Fatalf("empty the Secret: %v", err)
-	}
-	eventually(t, "the manager has made another certificate", func() error {
-		if now := c.secret(t).Data["tls.crt"]; len(now) == 0 || bytes.Equal(now, old) {
-			return errors.New("the Secret is empty still")
-		}
-		return nil
-	})
-	c.mount(t)
-	shop.authority = c.authority(t)
-	eventually(t, "the decision server serves the new certificate", func() error { return shop.mayRead(t, m) })
-	eventually(t, "the API server trusts the new certificate", func() error {
-		later := testobjects.MakeRole("later").Obj()
-		later.Namespace, later.Generation = "default", 0
-		return c.Create(t.Context(), later, client.DryRunAll)
-	})
+	t.Run("rotation", func(t *testing.T) { testRotation(t, c, m, shop) })
 
 	// Somebody goes, and with them what was computed of them; the last admin may not.
 	root := testobjects.MakeUser("root").Roles("admin").Obj()

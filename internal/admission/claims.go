@@ -20,6 +20,9 @@ func (c Claim) ConflictsWith(other Claim) bool {
 	return c.Key == other.Key && (!c.Shared || !other.Shared)
 }
 
+// IsAdmins reports whether the claim is that of a change that may make somebody admin or no longer one.
+func (c Claim) IsAdmins() bool { return c.Key == adminsKey && !c.Shared }
+
 // adminsKey is the claim on who is admin, and on what the built-in roles are (A1, A2).
 const adminsKey = "admins"
 
@@ -40,10 +43,7 @@ func claims(r *review) []Claim {
 		return typeClaims(r)
 	default:
 	}
-	back := *r
-	back.before, back.after = r.after, r.before
-	alone := r.ref.Kind == engine.KindPermissionPolicy || r.concernsAdmins() || back.concernsAdmins()
-	all := []Claim{{Key: adminsKey, Shared: !alone}}
+	all := []Claim{{Key: adminsKey, Shared: !r.touchesAdmins()}}
 	add := func(key string) {
 		if claim := (Claim{Key: key}); !slices.Contains(all, claim) {
 			all = append(all, claim)

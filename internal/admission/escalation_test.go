@@ -391,6 +391,8 @@ func TestEscalationByUserPermission(t *testing.T) {
 		"the first":                        {domain, create(on("new", "z").User("ned").Obj()), nil},
 		"the first for who has pay":        {writers(MakeUser("ann").Roles("pays").Obj()), create(on("new", "z").User("ann").Obj()), nil},
 		"a second":                         {domain, create(on("new", "z").User("ann").Obj()), lifted},
+		"beside a group whose membership is in error": {writers(MakeUser("ann").Roles("pays").Obj(), MakeGroup("d").MemberCondition("subject.attributes.d == 1").Obj(), on("d-all", "a").Group("d").Obj()),
+			create(on("new", "z").User("ann").Obj()), lifted},
 		"a second on another type":         {writers(ann, on("one", "a").User("ann").ApplicableFor("pay").Obj()), create(on("new", "z").User("ann").ApplicableFor("site").Obj()), nil},
 		"a second on what wim holds":       {domain, create(on("new", "z").User("sid").Obj()), nil},
 		"a second, by a group":             {domain, create(on("new", "z").Group("g").Obj()), lifted},

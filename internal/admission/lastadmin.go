@@ -13,7 +13,8 @@ import (
 
 // lastAdmin is A2: where a known user that is not disabled is superuser or holds a role with adminAccess, as
 // of now, one does so after the change too. Almost any kind of object may break it: a user can be known by a
-// UserPermission alone, and hold the role by a group's memberCondition.
+// UserPermission alone, and hold the role by a group's memberCondition. A change that takes the last one away passes
+// if the writer has promised the change that makes another (docs/adr/0018).
 func lastAdmin(r *review) field.ErrorList {
 	if !r.concernsAdmins() {
 		return nil
@@ -25,13 +26,21 @@ func lastAdmin(r *review) field.ErrorList {
 	if len(admins) == 0 {
 		return nil
 	}
-	who := admins[0] + " is"
-	if len(admins) > 1 {
-		who = strings.Join(admins[:min(len(admins), 3)], ", ") + " are"
+	if r.handsOver() {
+		r.handedOver = admins
+		return nil
 	}
 	path, value := r.adminPath()
 	return field.ErrorList{field.Invalid(path, value, fmt.Sprintf(
-		"%s the last admin of the domain, and nobody would be after this change; make another user superuser, or give one a role with adminAccess, first", who))}
+		"%s the last admin of the domain, and nobody would be after this change; make another user superuser, or give one a role with adminAccess, first", are(admins)))}
+}
+
+// are names the first few of the admins and says that they are.
+func are(admins []string) string {
+	if len(admins) == 1 {
+		return admins[0] + " is"
+	}
+	return strings.Join(admins[:min(len(admins), 3)], ", ") + " are"
 }
 
 // staying is a domain without what is being deleted and only waits for finalizers: it goes without being asked about

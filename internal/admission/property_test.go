@@ -386,6 +386,63 @@ func TestAnAdminRemains(t *testing.T) {
 	})
 }
 
+// Whatever is promised: if it lets the last admin go, its writer can store it, and then there is an admin again (A2).
+func TestHandOverLeavesAnAdmin(t *testing.T) {
+	handedOver, refused := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		policy := MakePolicy()
+		if maybe(t, "prevent escalation") {
+			policy.PreventEscalation()
+		}
+		d, _ := drawDomain(t, policy.Obj()).With(engine.Put(MakeUser("wim").Roles("admin").Obj()))
+		for _, admin := range d.Admins(june) { // of whom wim is the last
+			if admin != "wim" {
+				d, _ = d.With(engine.Put(MakeUser(admin).Disabled().Obj()))
+			}
+		}
+		change := pick(t, "change", remove(MakeUser("wim").Obj()), update(MakeUser("wim").Roles("r0").Obj()), update(MakeUser("wim").Roles("admin").Disabled().Obj()))
+		change.User = pick(t, "writer", master, UserInfo{Name: "wim"}, UserInfo{Name: "ann"})
+		for _, name := range some(t, "promised users", 3, worldUsers...) {
+			promised := drawUser(t, name)
+			if rapid.Bool().Draw(t, "promised admin") {
+				promised.Spec.Roles = append(promised.Spec.Roles, v1alpha1.RoleRef{Name: "chief"})
+			}
+			change.Promised = append(change.Promised, promised)
+		}
+		if maybe(t, "promised role") {
+			change.Promised = append(change.Promised, pick(t, "role", MakeRole("chief").AdminAccess().Obj(), MakeRole("chief").Obj()))
+		}
+		r, err := newReview(d, change)
+		if err != nil || !d.HasAdmin(june) || r.after.HasAdmin(june) {
+			return
+		}
+		if len(Review(d, change).Errors) > 0 {
+			refused++
+			return
+		}
+		handedOver++
+		state, left := r.after, slices.Clone(change.Promised)
+		for stored := true; stored; {
+			stored = false
+			left = slices.DeleteFunc(left, func(object engine.Object) bool {
+				next := (&review{Change: change}).of(state, object)
+				if object.GetName() == "wim" || len(Review(state, next).Errors) > 0 {
+					return false
+				}
+				state, _ = state.With(engine.Put(object))
+				stored = true
+				return true
+			})
+		}
+		if !state.HasAdmin(june) {
+			t.Fatalf("the writer stored all that it promised and may store, and nobody is admin")
+		}
+	})
+	if handedOver == 0 || refused == 0 {
+		t.Errorf("%d were handed over and %d refused", handedOver, refused)
+	}
+}
+
 // What a change opens to anybody, at any time, its writer holds on every record (A7).
 func TestNobodyGivesWhatItDoesNotHold(t *testing.T) {
 	strict := func(s *v1alpha1.PermissionPolicySpec) { s.StrictUserPermissions = true }

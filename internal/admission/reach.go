@@ -80,17 +80,27 @@ func (e *judge) userRules(user string) []v1alpha1.Rule {
 	return r.rules
 }
 
-// mayBeIn are the groups that a user is in, or may be in at some time or by some claim; sorted.
+// mayBeIn are the groups that a user is in, or may be in at some time or by some claim, or whose restrictions bind it as
+// its membership is in error (S3); sorted.
 func (e *judge) mayBeIn(d *engine.Domain, user string) []string {
 	effective, err := d.Effective(user, e.Now)
 	in := effective.Groups
 	for _, group := range objectsOf[*v1alpha1.Group](d, engine.KindGroup) {
 		listed := func(m v1alpha1.Member) bool { return string(m.User) == user && !over(m.TimeWindow, e.Now) }
-		if slices.ContainsFunc(group.Spec.Members, listed) || e.undecided(group) || err != nil && group.Spec.MemberCondition != "" {
+		if slices.ContainsFunc(group.Spec.Members, listed) || e.undecided(group) || err != nil && group.Spec.MemberCondition != "" || e.inError(d, user, group) {
 			in = append(in, group.Name)
 		}
 	}
 	return d.GroupsAround(in...)
+}
+
+// inError says whether a group's memberCondition is in error for a user.
+func (e *judge) inError(d *engine.Domain, user string, group *v1alpha1.Group) bool {
+	if group.Spec.MemberCondition == "" {
+		return false
+	}
+	_, err := d.MeetsCondition(user, group.Name, e.Now)
+	return err != nil
 }
 
 // undecided says whether a group may have a member at one time or in one request and not in another: claims

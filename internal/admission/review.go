@@ -40,6 +40,9 @@ type Change struct {
 	Old engine.Object
 	// User who writes; only A7 looks at it.
 	User UserInfo
+	// Promised are objects that the same user is about to store, as it has tried in a dry run: A2 counts on those that no
+	// rule is against.
+	Promised []engine.Object
 	// MemoryLimit is how many bytes of memory the domain may take after the change, by engine.Domain.Size; 0: any number. A
 	// change that does not make the domain larger is within it.
 	MemoryLimit int64
@@ -63,18 +66,22 @@ type Result struct {
 	Claims []Claim
 }
 
-// rules are those of the section "Object rules", in their order. Each returns its errors without the code.
-var rules = []struct {
+type rule struct {
 	code  string
 	check func(*review) field.ErrorList
-}{
-	{"A1", builtInRoles},
-	{"A2", lastAdmin},
-	{"A3", identities},
-	{"A4", defaults},
-	{"A5", duplicates},
-	{"A6", objectAlone},
-	{"A7", escalation},
+}
+
+// rules are those of the section "Object rules", in their order. Each returns its errors without the code.
+func rules() []rule {
+	return []rule{
+		{"A1", builtInRoles},
+		{"A2", lastAdmin},
+		{"A3", identities},
+		{"A4", defaults},
+		{"A5", duplicates},
+		{"A6", objectAlone},
+		{"A7", escalation},
+	}
 }
 
 // Review judges a change to a domain by all rules. d is the domain before the change; it may be empty.
@@ -87,15 +94,33 @@ func Review(d *engine.Domain, change Change) Result {
 		return Result{Errors: field.ErrorList{err}}
 	}
 	var result Result
-	if !r.Exempt() && (r.Operation != Update || !kinds.SameSpec(r.Old, r.Object)) {
-		for _, rule := range rules {
-			result.add(rule.code, rule.check(r))
-		}
-		result.Errors = append(result.Errors, memory(r)...)
-	}
+	r.judge(&result)
 	result.Warnings = warnings(r)
+	if len(result.Errors) == 0 && len(r.handedOver) > 0 {
+		result.Warnings = append(result.Warnings, fmt.Sprintf("%s the last admin of the domain, and nobody is until what you have tried in a dry run is stored: %s.",
+			are(r.handedOver), listed(r.Promised)))
+	}
 	result.Claims = claims(r)
 	return result
+}
+
+// Promises reports whether A2 may admit another change for the sake of this one: see Change.Promised.
+func Promises(d *engine.Domain, change Change) bool {
+	r, err := newReview(d, change)
+	return err == nil && r.promises()
+}
+
+// judge applies the rules, but for some.
+func (r *review) judge(result *Result, except ...string) {
+	if r.Exempt() || r.Operation == Update && kinds.SameSpec(r.Old, r.Object) {
+		return
+	}
+	for _, rule := range rules() {
+		if !slices.Contains(except, rule.code) {
+			result.add(rule.code, rule.check(r))
+		}
+	}
+	result.Errors = append(result.Errors, memory(r)...)
 }
 
 // CheckObject judges an object by itself (A6): what a webhook can refuse without knowing the domain.
@@ -127,6 +152,8 @@ type review struct {
 	before, after *engine.Domain
 	// delta finds the users whose answers the change may alter.
 	delta *engine.Delta
+	// handedOver are the last admins, if the change takes that away and is admitted for the sake of what is promised.
+	handedOver []string
 }
 
 func newReview(d *engine.Domain, change Change) (*review, *field.Error) {

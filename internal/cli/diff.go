@@ -51,7 +51,8 @@ A change of a condition is a loss where the new one holds for less, a gain where
 that cannot be told; it is shown as what decided before, and what decides after. What one cause does to many users is one entry, with their number; JSON and YAML name them all. Besides the known users there are
 those whom no object names, who is not signed in, and members of groups by their claims.
 
-Nothing is changed. With --prune, objects that the manifests do not have count as deleted.
+Nothing is changed. With --prune, objects that the manifests do not have count as deleted. Changes that admission
+refuses are named, with what to do: some are taken when the others are stored.
 
 Exit codes: 0 nobody's permissions differ, 1 some do, 2 an error. With --fail-on gain or loss, 1 only if
 somebody gains, or loses; a change that may be either counts as both. With --fail-on, every later moment counts
@@ -68,7 +69,7 @@ at which a time window begins or ends, and those that differ are shown.`,
 		RunE: run(o),
 	}
 	o.source.addClusterFlags(c)
-	c.Flags().StringArrayVarP(&o.filenames, "filename", "f", nil, "The manifests that would be applied: a file, or a folder with everything below it; may be repeated")
+	c.Flags().StringArrayVarP(&o.filenames, "filename", "f", nil, "The manifests that would be applied: a file, a folder with everything below it, or - for standard input; may be repeated")
 	c.Flags().StringArrayVar(&o.from, "from", nil, "Manifests that they would be applied to, in place of the cluster; may be repeated")
 	c.Flags().BoolVar(&o.prune, "prune", false, "Count what the new manifests do not have as deleted")
 	c.Flags().StringVar(&o.failOn, "fail-on", "", "What gives exit code 1, at present or at any later moment: "+strings.Join(failOns, ", "))
@@ -85,6 +86,9 @@ func (o *DiffOptions) Complete([]string) error { return o.at.complete(o.Clock) }
 func (o *DiffOptions) Validate() error {
 	if len(o.filenames) == 0 {
 		return usagef("-f is required: the manifests that would be applied")
+	}
+	if err := onceFromStdin(o.from, o.filenames); err != nil {
+		return err
 	}
 	if o.failOn != "" && !slices.Contains(failOns, o.failOn) {
 		return usagef("--fail-on is %q; it must be one of %s", o.failOn, strings.Join(failOns, ", "))
@@ -113,15 +117,24 @@ func (o *DiffOptions) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	report := diffReport{result, o.at.refusedOf(before, differing)}
 	if o.output.format == outputTable {
 		o.print(namespace, result)
-	} else if err := printValue(o.Out, o.output.format, result); err != nil {
+		printRefused(o.Out, o.palette(), report.Refused)
+	} else if err := printValue(o.Out, o.output.format, report); err != nil {
 		return err
 	}
 	if result.Has(effect) {
 		return errNegative
 	}
 	return nil
+}
+
+// diffReport is what other programs read.
+type diffReport struct {
+	*diff.Result
+	// Refused are the changes that a cluster refuses, at first or for good.
+	Refused []refused `json:"refused,omitempty"`
 }
 
 // read gives the state before, and the objects that would be applied to it.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/admission"
+	"github.com/remit-authz/remit/internal/diff"
 	"github.com/remit-authz/remit/internal/engine"
 	"github.com/remit-authz/remit/internal/manifests"
 )
@@ -23,6 +24,7 @@ import (
 type LintOptions struct {
 	Tool
 	filenames []string
+	from      []string
 	namespace string
 	strict    bool
 	at        moment
@@ -38,7 +40,10 @@ func (t Tool) newLint() *cobra.Command {
 schema, the rules A1 to A6, and the warnings. Each finding names the file, the line, the object and the field. Hints
 are for what works, and may let through more than its author thinks of.
 
-A7 is about who writes, and A2 about what was before: diff, and the cluster, tell.
+A7 is about who writes, and A2 about what was before. With --from, the manifests are those that come after others, which
+they replace as a whole, and it is checked that tools can apply the set: an error is what no order of steps brings, a
+warning what needs two commits where a tool tries everything first, as Flux does, and a hint what is only taken when it
+is applied again.
 
 Exit codes: 0 nothing that admission would reject, with --strict nothing that it would warn of, 1 something, 2 the
 files could not be read.`,
@@ -48,13 +53,17 @@ files could not be read.`,
   # In CI: warnings fail, too
   kubectl remit lint -f config/samples --strict
 
+  # In CI: can what is merged be applied to what is there?
+  kubectl remit lint --from main/permissions -f permissions
+
   # For other programs
   kubectl remit lint -f config/samples/erp -o json`,
 		Args: exactly(),
 		RunE: run(o),
 	}
 	addFilenames(c, &o.filenames)
-	c.Flags().Lookup("filename").Usage = "Manifests to check: a file, or a folder with everything below it; may be repeated"
+	c.Flags().Lookup("filename").Usage = "Manifests to check: a file, a folder with everything below it, or - for standard input; may be repeated"
+	c.Flags().StringArrayVar(&o.from, "from", nil, "Manifests that they replace; may be repeated")
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", metav1.NamespaceDefault, "The namespace of objects that name none")
 	c.Flags().BoolVar(&o.strict, "strict", false, "Fail on warnings, too (not on hints)")
 	o.at.addFlag(c)
@@ -69,6 +78,9 @@ func (o *LintOptions) Complete([]string) error { return o.at.complete(o.Clock) }
 func (o *LintOptions) Validate() error {
 	if len(o.filenames) == 0 {
 		return usagef("-f is required: the manifests to check")
+	}
+	if err := onceFromStdin(o.from, o.filenames); err != nil {
+		return err
 	}
 	return o.output.validate()
 }
@@ -111,7 +123,7 @@ func (f *finding) String() string {
 // Run checks the manifests and prints what it finds.
 func (o *LintOptions) Run(ctx context.Context) error {
 	for _, name := range o.filenames {
-		if _, err := os.Stat(name); err != nil {
+		if _, err := os.Stat(name); err != nil && name != manifests.Stdin {
 			return err
 		}
 	}
@@ -137,6 +149,9 @@ func (o *LintOptions) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := o.compare(&l, domains); err != nil {
+		return err
+	}
 	slices.SortStableFunc(l.findings, func(a, b finding) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })
 	failed := slices.ContainsFunc(l.findings, func(f finding) bool {
 		return f.Severity == severityError || o.strict && f.Severity == severityWarning
@@ -150,6 +165,47 @@ func (o *LintOptions) Run(ctx context.Context) error {
 		return errNegative
 	}
 	return nil
+}
+
+// compare adds what tools would meet that apply the manifests, by namespace, in place of those of --from.
+func (o *LintOptions) compare(l *linter, domains map[string][]manifests.Item) error {
+	if len(o.from) == 0 {
+		return nil
+	}
+	held, err := readManifests(o.from, o.namespace)
+	if err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
+	severities := map[admission.Remedy]string{admission.NoRemedy: severityError, admission.ApplyApart: severityWarning, admission.ApplyAgain: severityHint}
+	for _, namespace := range sortedKeys(domains) {
+		if held[namespace] == nil {
+			continue // it is new
+		}
+		items := map[string]manifests.Item{}
+		for _, item := range domains[namespace] {
+			kind, _ := engine.KindOf(item.Object)
+			items[engine.Ref{Kind: kind, Name: item.Object.GetName()}.String()] = item
+		}
+		before := engine.Compile(held[namespace])
+		_, differing := diff.Apply(before, manifests.Objects(domains[namespace]), true, l.now)
+		for _, r := range o.at.refusedOf(before, differing) {
+			item, ok := items[r.Object]
+			if !ok { // it is removed
+				l.findings = append(l.findings, finding{File: o.from[0], Severity: severities[r.Remedy], Code: codeOf(r.Message), Object: r.Object, Field: r.Field, Message: r.Message})
+				continue
+			}
+			l.add(item, severities[r.Remedy], r.Field, r.Message)
+		}
+	}
+	return nil
+}
+
+// codeOf is the rule that a message ends with; empty if it ends with none.
+func codeOf(message string) string {
+	if n := len(message); strings.HasSuffix(message, ")") && n > 4 && message[n-4] == '(' {
+		return message[n-3 : n-1]
+	}
+	return ""
 }
 
 func (o *LintOptions) print(findings []finding, objects int) {
@@ -246,8 +302,8 @@ func (l *linter) add(item manifests.Item, severity, path, message string) {
 		File: item.File, Line: item.Line, Severity: severity, Object: engine.Ref{Kind: kind, Name: item.Object.GetName()}.String(),
 		Field: path, Message: message,
 	}
-	if n := len(message); severity == severityError && strings.HasSuffix(message, ")") && n > 4 && message[n-4] == '(' {
-		f.Code = message[n-3 : n-1]
+	if severity == severityError {
+		f.Code = codeOf(message)
 	}
 	documents, ok := l.documents[item.File]
 	if !ok {

@@ -44,7 +44,15 @@ func (s *source) addClusterFlags(c *cobra.Command) {
 
 func addFilenames(c *cobra.Command, filenames *[]string) {
 	c.Flags().StringArrayVarP(filenames, "filename", "f", nil,
-		"Manifests to evaluate in place of a cluster: a file, or a folder with everything below it; may be repeated")
+		"Manifests to evaluate in place of a cluster: a file, a folder with everything below it, or - for standard input; may be repeated")
+}
+
+// onceFromStdin is the error of a command that would read standard input for two things.
+func onceFromStdin(from, filenames []string) error {
+	if slices.Contains(from, manifests.Stdin) && slices.Contains(filenames, manifests.Stdin) {
+		return usagef("--from - and -f -: standard input is one of them")
+	}
+	return nil
 }
 
 // domain is a compiled domain and where it is from.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/remit-authz/remit/internal/manifests"
 )
 
 // settle is how long files must be at rest before they are read again: programs write them in steps.
@@ -57,6 +59,9 @@ func watch(ctx context.Context, paths []string) (<-chan struct{}, error) {
 // watchFolders adds every folder below paths, and the folders of those that are files.
 func watchFolders(watcher *fsnotify.Watcher, paths []string) error {
 	for _, path := range paths {
+		if path == manifests.Stdin {
+			continue // it is read once
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return err

@@ -37,6 +37,9 @@ type Object struct {
 	before, after engine.Object
 }
 
+// Change is what the difference does to a domain.
+func (o *Object) Change() engine.Change { return engine.Change{Ref: o.ref, Object: o.after} }
+
 // Apply returns the domain after applying objects to it as of now, and what that changes. With prune, what the
 // objects do not have is deleted, but for the built-in roles of a domain with a policy: the operator makes
 // them, and admission keeps them (A1).
@@ -81,7 +84,7 @@ func Apply(before *engine.Domain, objects []engine.Object, prune bool, now time.
 			differing = slices.DeleteFunc(differing, builtIn)
 			changes = changes[:0]
 			for _, o := range differing {
-				changes = append(changes, engine.Change{Ref: o.ref, Object: o.after})
+				changes = append(changes, o.Change())
 			}
 			after, _ = before.With(changes...)
 		}

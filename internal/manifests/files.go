@@ -8,10 +8,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // MaxFileSize is the size of the largest file that is read, in bytes. etcd takes objects of about 1.5 MB.
 const MaxFileSize = 64 << 20
+
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// readStdin reads standard input, which can be read once.
+var readStdin = sync.OnceValues(func() ([]byte, error) { return readAll(os.Stdin, "standard input") })
 
 // found is a file to read.
 type found struct {
@@ -22,7 +29,7 @@ type found struct {
 
 // Files lists the manifests that paths stand for: a file is itself, a folder every *.yaml, *.yml and *.json
 // below it, sorted. What is hidden (.git, the data folders of a mounted ConfigMap) and links to folders are
-// left out, and so are kustomization files, which are not manifests. The error is of type Problems.
+// left out, and so are kustomization files, which are not manifests; Stdin is itself. The error is of type Problems.
 func Files(paths []string) ([]string, error) {
 	files, problems := find(paths)
 	names := make([]string, len(files))
@@ -37,6 +44,10 @@ func find(paths []string) ([]found, Problems) {
 	var files []found
 	var problems Problems
 	for _, path := range paths {
+		if path == Stdin {
+			files = append(files, found{path: path})
+			continue
+		}
 		info, err := os.Stat(path)
 		switch {
 		case err != nil:
@@ -111,17 +122,25 @@ func isFolder(path string) bool {
 }
 
 func readFile(path string) ([]byte, error) {
+	if path == Stdin {
+		return readStdin()
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }() // read only: nothing can be lost
-	data, err := io.ReadAll(io.LimitReader(file, MaxFileSize+1))
+	return readAll(file, path)
+}
+
+// readAll reads at most MaxFileSize; name is for the error where there is more.
+func readAll(from io.Reader, name string) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(from, MaxFileSize+1))
 	if err != nil {
 		return nil, err
 	}
 	if len(data) > MaxFileSize {
-		return nil, fmt.Errorf("%s: larger than %d MiB; split it", path, MaxFileSize>>20)
+		return nil, fmt.Errorf("%s: larger than %d MiB; split it", name, MaxFileSize>>20)
 	}
 	return data, nil
 }

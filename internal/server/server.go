@@ -130,6 +130,7 @@ type Server struct {
 	document    schema // what /openapi.json answers
 	handler     http.Handler
 	addr        atomic.Pointer[net.Addr]
+	certificate atomic.Pointer[certificates]
 }
 
 // New prepares a server. It fails when the options contradict each other, or would let other machines ask
@@ -270,6 +271,7 @@ func (s *Server) Start(ctx context.Context) error {
 		}
 		defer background(ctx, func(ctx context.Context) { certificates.watch(ctx, s.opts.Log) })()
 		server.TLSConfig = certificates.config()
+		s.certificate.Store(certificates)
 		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
 	}
 	addr := listener.Addr()

@@ -61,6 +61,26 @@ func (c *certificates) config() *tls.Config {
 	}
 }
 
+// served is the certificate that clients get now; nil if there is none.
+func (c *certificates) served() *x509.Certificate {
+	served := c.own
+	if c.files != nil {
+		served, _ = c.files.GetCertificate(nil)
+	}
+	if served == nil {
+		return nil
+	}
+	return served.Leaf
+}
+
+// Certificate returns the certificate that clients get; nil until the server serves one.
+func (s *Server) Certificate() *x509.Certificate {
+	if certificates := s.certificate.Load(); certificates != nil {
+		return certificates.served()
+	}
+	return nil
+}
+
 // watch reads the files again when they change, until ctx is done.
 func (c *certificates) watch(ctx context.Context, log logr.Logger) {
 	if c.files == nil {

@@ -312,25 +312,31 @@ func (l *ledger) write(ctx context.Context, namespace string, lease *coordinatio
 	if err != nil {
 		return err
 	}
+	err = writeLease(ctx, l.leases, l.live, lease, leasePrefix+namespace, namespace, LedgerAnnotation, text)
+	return retryIf(apierrors.IsConflict(err) || apierrors.IsNotFound(err) && lease != nil || apierrors.IsAlreadyExists(err), err)
+}
+
+// writeLease stores a text in an annotation of a Lease that belongs to a domain; lease is the one that was read, nil if there was none.
+func writeLease(ctx context.Context, leases coordinationv1client.LeaseInterface, live client.Reader, lease *coordinationv1.Lease, name, namespace, annotation string, text []byte) error {
 	if lease == nil {
-		owner, err := getNamespace(ctx, l.live, namespace)
+		owner, err := getNamespace(ctx, live, namespace)
 		if err != nil {
 			return err
 		}
-		_, err = l.leases.Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
-			Name:        leasePrefix + namespace,
-			Annotations: map[string]string{LedgerAnnotation: string(text)},
-			// The ledger is deleted with its domain.
+		_, err = leases.Create(ctx, &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{
+			Name:        name,
+			Annotations: map[string]string{annotation: string(text)},
+			// It is deleted with its domain.
 			OwnerReferences: []metav1.OwnerReference{{APIVersion: corev1.SchemeGroupVersion.String(), Kind: "Namespace", Name: namespace, UID: owner.UID}},
 		}}, metav1.CreateOptions{})
-		return retryIf(apierrors.IsAlreadyExists(err), err)
+		return err
 	}
 	if lease.Annotations == nil {
 		lease.Annotations = map[string]string{}
 	}
-	lease.Annotations[LedgerAnnotation] = string(text)
-	_, err = l.leases.Update(ctx, lease, metav1.UpdateOptions{})
-	return retryIf(apierrors.IsConflict(err) || apierrors.IsNotFound(err), err)
+	lease.Annotations[annotation] = string(text)
+	_, err := leases.Update(ctx, lease, metav1.UpdateOptions{})
+	return err
 }
 
 func retryIf(lost bool, err error) error {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -64,23 +65,29 @@ func SetupWithManager(mgr ctrl.Manager, domains *store.Store, opts Options) erro
 	if err != nil {
 		return fmt.Errorf("serve the webhook: %w", err)
 	}
-	authorization, err := authorizationv1client.NewForConfig(mgr.GetConfig())
+	config := rest.CopyConfig(mgr.GetConfig())
+	config.QPS = -1 // the API server limits the writers already
+	authorization, err := authorizationv1client.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("serve the webhook: %w", err)
 	}
-	config := rest.CopyConfig(mgr.GetConfig())
-	config.QPS = -1 // the API server limits the writers already
 	coordination, err := coordinationv1client.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("serve the webhook: %w", err)
 	}
+	escalation, err := newEscalation(authorization, opts.Clock)
+	if err != nil {
+		return fmt.Errorf("serve the webhook: %w", err)
+	}
+	leases := coordination.Leases(opts.Namespace)
 	r := &reviewer{
 		domains: domains, clock: opts.Clock, live: mgr.GetAPIReader(), decoder: ctrladmission.NewDecoder(mgr.GetScheme()),
 		memoryLimit: opts.MemoryLimit,
 		identity:    &identity{reviews: authentication.SelfSubjectReviews()},
-		rights:      authorization.SubjectAccessReviews(),
+		escalation:  escalation,
+		promises:    &promises{leases: leases, live: mgr.GetAPIReader(), clock: opts.Clock},
 		ledger: &ledger{
-			domains: domains, leases: coordination.Leases(opts.Namespace), live: mgr.GetAPIReader(), clock: opts.Clock, locks: map[string]*sync.Mutex{},
+			domains: domains, leases: leases, live: mgr.GetAPIReader(), clock: opts.Clock, locks: map[string]*sync.Mutex{},
 		},
 	}
 	answers := &ctrladmission.Webhook{Handler: r}
@@ -102,7 +109,8 @@ type reviewer struct {
 	ledger   *ledger
 	// memoryLimit is that of Options.
 	memoryLimit int64
-	rights      authorizationv1client.SubjectAccessReviewInterface
+	escalation  *escalation
+	promises    *promises
 }
 
 var _ ctrladmission.Handler = &reviewer{}
@@ -160,7 +168,7 @@ func (r *reviewer) decode(ctx context.Context, request ctrladmission.Request) (a
 		Operation: admission.Operation(request.Operation), Now: r.clock.Now(), MemoryLimit: r.memoryLimit,
 		User: admission.UserInfo{Name: request.UserInfo.Username, Groups: request.UserInfo.Groups},
 	}
-	change.User.MayEscalate = func() bool { return r.mayEscalate(ctx, request) }
+	change.User.MayEscalate = sync.OnceValue(func() bool { return r.escalation.may(ctx, request) })
 	read := func(raw runtime.RawExtension) (kinds.Object, error) {
 		object := kind.New()
 		return object, r.decoder.DecodeRaw(raw, object)
@@ -193,13 +201,20 @@ func (r *reviewer) review(ctx context.Context, request ctrladmission.Request, ch
 		change.User.Groups = append(slices.Clip(change.User.Groups), mastersGroup)
 		change.MemoryLimit = 0
 	}
-	rules := func(domain *engine.Domain) admission.Result { return admission.Review(domain, change) }
+	rules := func(domain *engine.Domain) admission.Result { return r.judge(ctx, domain, change, request.Namespace) }
 	// What goes with its namespace, or is collected, waits for nothing, whatever has become of the ledger.
 	if change.NamespaceTerminating = r.domain(request.Namespace).IsClosed(); change.Exempt() {
 		return rules(r.domain(request.Namespace)), nil
 	}
 	result, err := r.inOrder(ctx, request, change, rules)
-	if change.Operation != admission.Delete || err == nil && len(result.Errors) == 0 {
+	switch {
+	case change.Operation != admission.Delete:
+		return result, err
+	case err == nil && len(result.Errors) == 0:
+		if !isDry(request) && slices.ContainsFunc(result.Claims, admission.Claim.IsAdmins) {
+			// What is made anew under this name is not what was tried.
+			err = r.promises.forget(ctx, request.Namespace, engine.Ref{Kind: kinds.Kind(request.Kind.Kind), Name: change.Old.GetName()})
+		}
 		return result, err
 	}
 	// A deletion cannot be undone, so the API server's current word counts: a namespace that lives keeps its last admin.
@@ -213,13 +228,63 @@ func (r *reviewer) review(ctx context.Context, request ctrladmission.Request, ch
 	return result, err
 }
 
+func isDry(request ctrladmission.Request) bool { return request.DryRun != nil && *request.DryRun }
+
+// judge applies the rules. Where only A2 is against the change, what its writer has tried in dry runs counts.
+func (r *reviewer) judge(ctx context.Context, domain *engine.Domain, change admission.Change, namespace string) admission.Result {
+	result := admission.Review(domain, change)
+	if !lacksAdminOnly(result) {
+		return result
+	}
+	promised, err := r.promises.of(ctx, namespace, change.User.Name, domain)
+	if err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Failed to read what the writer has tried; it does not count")
+	}
+	if len(promised) == 0 {
+		return result
+	}
+	change.Promised = promised
+	return admission.Review(domain, change)
+}
+
+// lacksAdminOnly reports whether A2 is all that is against a change.
+func lacksAdminOnly(result admission.Result) bool { return slices.Equal(result.Codes, []string{"A2"}) }
+
+// try judges a change that is not going to be stored, and records it where A2 may count on it. A change that only A2 is
+// against waits for the one that makes somebody admin: tools try several at a time.
+func (r *reviewer) try(ctx context.Context, request ctrladmission.Request, change admission.Change, rules func(*engine.Domain) admission.Result) admission.Result {
+	domain := r.domain(request.Namespace)
+	result := rules(domain)
+	if len(result.Errors) > 0 && !lacksAdminOnly(result) || !admission.Promises(domain, change) {
+		return result
+	}
+	ctx, cancel := context.WithTimeout(ctx, promiseTimeout)
+	defer cancel()
+	if err := r.promises.add(ctx, request.Namespace, change); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Failed to record what was tried; A2 does not count on it")
+	}
+	for len(result.Errors) > 0 {
+		select {
+		case <-time.After(promiseInterval):
+		case <-ctx.Done():
+			return result
+		}
+		if next := rules(r.domain(request.Namespace)); ctx.Err() == nil {
+			result = next
+		}
+	}
+	return result
+}
+
 // inOrder applies the rules by what this replica knows if nothing is going to be stored or no other change can matter, else
 // in the order of the ledger.
 func (r *reviewer) inOrder(ctx context.Context, request ctrladmission.Request, change admission.Change, rules func(*engine.Domain) admission.Result) (admission.Result, error) {
-	dry := request.DryRun != nil && *request.DryRun
 	kind := kinds.Kind(request.Kind.Kind)
-	if dry || admission.Independent(kind) {
+	switch {
+	case admission.Independent(kind):
 		return rules(r.domain(request.Namespace)), nil
+	case isDry(request):
+		return r.try(ctx, request, change, rules), nil
 	}
 	entry := pending{Ref: engine.Ref{Kind: kind}}
 	if change.Object != nil {

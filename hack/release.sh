@@ -15,7 +15,7 @@ usage() {
 [[ $# == 2 && $2 =~ ^v[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$ ]] || usage
 command=$1 version=$2
 # Where the version of the last release stands: what users copy.
-pages=(README.md docs/operations.md docs/gitops.md docs/ci.md)
+pages=(README.md docs/operations.md docs/gitops.md docs/ci.md RELEASE.md)
 
 current() { sed -n 's/.*newTag: \(v[^}]*\)}.*/\1/p' config/default/kustomization.yaml; }
 section() { awk -v heading="## [${version#v}]" 'index($0, "## [") == 1 { on = index($0, heading) == 1; next } on' CHANGELOG.md; }

@@ -79,6 +79,7 @@ func TestArgoCDHealth(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx := t.Context()
+	configMap.Namespace = "argocd"
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: configMap.Namespace}}
 	if err := plane.Create(ctx, namespace); err != nil {
 		t.Fatal(err)

@@ -91,6 +91,12 @@ test: ## Run every test with the race detector, on a real API server (PACKAGES, 
 	echo "Testing $(PACKAGES) with the race detector; API server and etcd from $$assets"; \
 	KUBEBUILDER_ASSETS=$$assets go test -race -timeout 30m -coverprofile=$(BIN)/cover.out $(TESTFLAGS) $(PACKAGES)
 
+.PHONY: test-cluster
+test-cluster: build verify-chart $(BIN)/kustomize ## Try what is installed with the tools that people use, and a rollout under load on a stand-in for a node (Linux; TESTFLAGS).
+	@hack/tools/programs.sh
+	@assets=$$(hack/controlplane/ensure.sh --with-controller-manager); \
+	KUBEBUILDER_ASSETS=$$assets go -C hack/testcluster test -count=1 -timeout 15m $(TESTFLAGS) ./...
+
 .PHONY: test-adapters
 test-adapters: build-kubectl-remit hack/adapters/node_modules ## Feed filters to the libraries that read them (needs Node.js 20 and npm).
 	npm --prefix hack/adapters test

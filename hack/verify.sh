@@ -29,6 +29,10 @@ unformatted=$(git ls-files -co --exclude-standard '*.go' | while read -r file; d
 say "linters"
 "$make" --no-print-directory lint || no "the linters found something"
 
+say "workflows"
+hack/tools/programs.sh actionlint
+bin/programs/actionlint || no "actionlint found something in .github/workflows"
+
 say "kustomizations"
 bin/kustomize build config/samples >/dev/null || no "kustomize cannot build config/samples"
 

@@ -171,8 +171,14 @@ func edits(object *unstructured.Unstructured) []edit {
         {{- end }}
 `},
 			{resources(object, 10), "          {{- toYaml .Values.resources | nindent 10 }}\n"},
+			{"        kubectl.kubernetes.io/default-container: manager\n      labels:\n", podMetadata},
+			{"        livenessProbe:\n", "        {{- with .Values.extraEnv }}\n        env:\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n        livenessProbe:\n"},
+			{"          name: certs\n          readOnly: true\n", "          name: certs\n          readOnly: true\n        {{- with .Values.extraVolumeMounts }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n"},
+			{"      volumes:\n", "      volumes:\n      {{- with .Values.extraVolumes }}\n      {{- toYaml . | nindent 6 }}\n      {{- end }}\n"},
 			{"      serviceAccountName: remit-controller-manager\n", scheduling},
 		}
+	case "ServiceAccount":
+		return []edit{{"metadata:\n", "metadata:\n  {{- with .Values.serviceAccount.annotations }}\n  annotations:\n    {{- toYaml . | nindent 4 }}\n  {{- end }}\n"}}
 	case "HorizontalPodAutoscaler":
 		return []edit{
 			{"minReplicas: 2\n", "minReplicas: {{ .Values.autoscaling.minReplicas }}\n"},
@@ -212,6 +218,17 @@ const arguments = `        {{- if eq .Values.certificates.issuer "self" }}
         {{- end }}
 `
 
+// podMetadata lets values add annotations and labels, but not those that the Deployment selects its pods by.
+const podMetadata = `        kubectl.kubernetes.io/default-container: manager
+        {{- with .Values.podAnnotations }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      labels:
+        {{- with .Values.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+`
+
 const scheduling = `      serviceAccountName: remit-controller-manager
       {{- with .Values.imagePullSecrets }}
       imagePullSecrets:
@@ -245,14 +262,18 @@ func addStatic(files map[string]string, objects []*unstructured.Unstructured) er
 			return fmt.Errorf("the image %s has no version", image(object))
 		}
 		fill := strings.NewReplacer("@image@", name, "@version@", tag, "@resources@\n", resources(object, 2))
-		return fs.WalkDir(static, "static", func(path string, entry fs.DirEntry, err error) error {
+		if err := fs.WalkDir(static, "static", func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return err
 			}
 			text, err := static.ReadFile(path)
 			files[strings.TrimPrefix(path, "static/")] = fill.Replace(string(text))
 			return err
-		})
+		}); err != nil {
+			return err
+		}
+		files["README.md"] += table(files["values.yaml"])
+		return nil
 	}
 	return errors.New("there is no Deployment")
 }
@@ -294,4 +315,42 @@ func write(files map[string]string, folder string) error {
 		}
 	}
 	return nil
+}
+
+// table is values.yaml as a table for its README: each value that holds no others, with its default and the comment above it,
+// which starts with "# -- ".
+func table(values string) string {
+	var out strings.Builder
+	out.WriteString("| Value | Default | |\n|---|---|---|\n")
+	lines := strings.Split(values, "\n")
+	var parents []string // the names that the line is below
+	comment := ""
+	for i, line := range lines {
+		text := strings.TrimLeft(line, " ")
+		if more, ok := strings.CutPrefix(text, "# "); ok {
+			comment = strings.TrimPrefix(comment+" "+strings.TrimPrefix(more, "-- "), " ")
+			if strings.HasPrefix(more, "-- ") {
+				comment = strings.TrimPrefix(more, "-- ")
+			}
+			continue
+		}
+		name, value, ok := strings.Cut(text, ":")
+		if !ok {
+			comment = ""
+			continue
+		}
+		depth := (len(line) - len(text)) / 2
+		parents = append(parents[:depth], name)
+		if value = strings.TrimSpace(value); value == "" {
+			below := strings.TrimLeft(lines[i+1], " ")
+			if len(lines[i+1])-len(below) <= 2*depth {
+				value = `""`
+			}
+		}
+		if value != "" {
+			fmt.Fprintf(&out, "| `%s` | `%s` | %s |\n", strings.Join(parents, "."), value, strings.ReplaceAll(comment, "|", `\|`))
+			comment = ""
+		}
+	}
+	return out.String()
 }

@@ -27,22 +27,8 @@ func TestDocs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir("../..")
-	ran := 0
-	got := sessions.ReplaceAllStringFunc(string(text), func(block string) string {
-		session := sessions.FindStringSubmatch(block)[1]
-		var b strings.Builder
-		for _, command := range prompt.FindAllStringSubmatch(session, -1) {
-			ran++
-			args := words.FindAllString(command[1], -1)
-			for i := range args {
-				args[i] = strings.ReplaceAll(args[i], "'", "")
-			}
-			_, out, errOut := runCommand(t, args...)
-			b.WriteString("$ kubectl remit " + command[1] + "\n" + out + errOut)
-		}
-		return "```console\n" + b.String() + "```"
-	})
-	if ran == 0 {
+	got := sessions.ReplaceAllStringFunc(string(text), func(block string) string { return runSession(t, block) })
+	if !sessions.Match(text) {
 		t.Error("the page shows no session")
 	}
 	if os.Getenv("UPDATE_SCRIPTS") != "" {
@@ -54,6 +40,21 @@ func TestDocs(t *testing.T) {
 	if diff := cmp.Diff(string(text), got); diff != "" {
 		t.Errorf("docs/cli.md (-shown +is):\n%s", diff)
 	}
+}
+
+// runSession runs the commands of a session and gives the session with what they print.
+func runSession(t *testing.T, block string) string {
+	t.Helper()
+	var b strings.Builder
+	for _, command := range prompt.FindAllStringSubmatch(sessions.FindStringSubmatch(block)[1], -1) {
+		args := words.FindAllString(command[1], -1)
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "'", "")
+		}
+		_, out, errOut := runCommand(t, args...)
+		b.WriteString("$ kubectl remit " + command[1] + "\n" + out + errOut)
+	}
+	return "```console\n" + b.String() + "```"
 }
 
 // TestReasonsAndRules makes sure that docs/decision-server.md has each reason and each rule of objects.

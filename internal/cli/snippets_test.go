@@ -68,7 +68,7 @@ func TestSnippets(t *testing.T) {
 	}
 	read := map[string]func(*testing.T, *snippet){
 		"yaml": checkYAML, "json": checkJSON, "sh": checkShell, "console": checkShell, "go": checkGo, "python": checkPython, "cel": checkCEL,
-		"sql": func(*testing.T, *snippet) {}, "js": func(*testing.T, *snippet) {}, // they are parts of programs
+		"sql": func(*testing.T, *snippet) {}, "js": func(*testing.T, *snippet) {}, "lua": func(*testing.T, *snippet) {}, // they are parts of programs
 	}
 	for i := range all {
 		s := &all[i]
@@ -111,7 +111,7 @@ func checkYAML(t *testing.T, s *snippet) {
 		if strings.Contains(out+errOut, "unknown field") || strings.Contains(out+errOut, "can expect") || !strings.Contains(out, "spec.manifests") && code == ExitError {
 			t.Errorf("%s%s", out, errOut)
 		}
-	case !strings.Contains(text, "permissions.remit.dev/"), strings.Contains(text, "kind: EffectivePermissions"), strings.Contains(text, "…"), isPart:
+	case !strings.Contains(text, "permissions.remit.dev/v"), strings.Contains(text, "kind: EffectivePermissions"), strings.Contains(text, "…"), isPart:
 	default:
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -250,6 +250,15 @@ func TestShownDecisions(t *testing.T) {
 				t.Fatal(err)
 			}
 			paths = []string{file}
+		}
+		if all[i].page == "docs/tutorial.md" {
+			paths = []string{t.TempDir()}
+			for j := range all[:i] {
+				name, text, _ := strings.Cut(all[j].text, "\n")
+				if name, ok := strings.CutPrefix(name, "# permissions/"); ok && all[j].page == all[i].page {
+					writeFile(t, filepath.Join(paths[0], name), text)
+				}
+			}
 		}
 		items, err := manifests.Load(paths, found[1]) // and none of its tests
 		if err != nil {

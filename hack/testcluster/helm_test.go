@@ -74,7 +74,7 @@ func TestHelmRelease(t *testing.T) {
 		t.Fatal(err)
 	}
 	role := &v1alpha1.Role{ObjectMeta: metav1.ObjectMeta{Namespace: domain, Name: "clerk"}, Spec: v1alpha1.RoleSpec{Rules: []v1alpha1.Rule{{Resources: []v1alpha1.NameOrAny{"order"}, Access: v1alpha1.AccessFull}}}}
-	user := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: domain, Name: "ann"}, Spec: v1alpha1.UserSpec{Roles: []v1alpha1.RoleRef{{Name: "clerk"}}}}
+	user := &v1alpha1.User{ObjectMeta: metav1.ObjectMeta{Namespace: domain, Name: "ann"}, Spec: v1alpha1.UserSpec{Account: v1alpha1.Account{Roles: []v1alpha1.RoleRef{{Name: "clerk"}}}}}
 	for _, object := range []client.Object{role, user} {
 		if err := plane.Create(ctx, object); err != nil {
 			t.Fatal(err)

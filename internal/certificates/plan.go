@@ -84,8 +84,8 @@ func read(data map[string][]byte, trusted []byte) state {
 }
 
 func samePublic(a, b crypto.PublicKey) bool {
-	comparable, ok := a.(interface{ Equal(x crypto.PublicKey) bool })
-	return ok && comparable.Equal(b)
+	key, ok := a.(interface{ Equal(x crypto.PublicKey) bool })
+	return ok && key.Equal(b)
 }
 
 // write returns the Secret's data for a state.

@@ -163,7 +163,7 @@ func TestSteps(t *testing.T) {
 
 // A Secret that an older version filled, with RSA keys, stays as it is until something is due.
 func TestOlderSecrets(t *testing.T) {
-	make := func(template *x509.Certificate, parent *x509.Certificate, by *rsa.PrivateKey) (*x509.Certificate, *rsa.PrivateKey) {
+	issue := func(template *x509.Certificate, parent *x509.Certificate, by *rsa.PrivateKey) (*x509.Certificate, *rsa.PrivateKey) {
 		key, err := rsa.GenerateKey(rand.Reader, 2048)
 		if err != nil {
 			t.Fatal(err)
@@ -182,8 +182,8 @@ func TestOlderSecrets(t *testing.T) {
 		}
 		return cert, key
 	}
-	ca, caKey := make(&x509.Certificate{Subject: pkix.Name{CommonName: "remit-ca"}, NotAfter: start.Add(authorityLife), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil, nil)
-	cert, key := make(&x509.Certificate{DNSNames: names, NotAfter: start.Add(certificateLife), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, ca, caKey)
+	ca, caKey := issue(&x509.Certificate{Subject: pkix.Name{CommonName: "remit-ca"}, NotAfter: start.Add(authorityLife), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}, nil, nil)
+	cert, key := issue(&x509.Certificate{DNSNames: names, NotAfter: start.Add(certificateLife), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}, ca, caKey)
 	data := map[string][]byte{authoritiesKey: encode(ca), certificateKey: encode(cert)}
 	for name, k := range map[string]*rsa.PrivateKey{authorityKeyKey: caKey, certKeyKey: key} {
 		text, err := keyutil.MarshalPrivateKeyToPEM(k)

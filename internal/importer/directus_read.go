@@ -73,12 +73,23 @@ func (r *directusReader) file(f File) error {
 	switch {
 	case r.read(v, p, true):
 		r.some = true
+	case describesAPI(v):
+		r.note(p, "is not read: it describes an API")
 	case restricts(v):
 		return fmt.Errorf("%s: neither a list of roles, policies, permissions, access or users nor a schema snapshot, though it looks like permissions", f.Name)
 	default:
 		r.note(p, "is not read: it is no list of roles, policies, permissions, access or users, and no part of a schema snapshot")
 	}
 	return nil
+}
+
+// describesAPI reports whether a value is an OpenAPI document. directus-sync dumps that of the project, with schemas of
+// permissions and policies, beside them.
+func describesAPI(v any) bool {
+	object, _ := v.(map[string]any)
+	version, _ := object["openapi"].(string)
+	_, hasPaths := object["paths"].(map[string]any)
+	return version != "" && hasPaths
 }
 
 // restricts reports whether something in a value looks like a permission or a policy.

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -188,6 +189,21 @@ func TestERPNextMaskedRows(t *testing.T) {
 			create.want, write.want = tc.want, tc.want
 			ask(t, result.Objects, []question{create, write})
 		})
+	}
+}
+
+// TestDirectusPassesOverAPIs: directus-sync dumps an OpenAPI document beside permissions, with schemas that look like them.
+func TestDirectusPassesOverAPIs(t *testing.T) {
+	const schemas = `"components": {"schemas": {"Policies": {"properties": {"admin_access": {"type": "boolean"}}}}}`
+	files := append(export(t, Directus), File{"specs/openapi.json", []byte(`{"openapi": "3.0.1", "paths": {}, ` + schemas + `}`)})
+	result := mustImport(t, Directus, files)
+	if !slices.ContainsFunc(result.Findings, func(f Finding) bool {
+		return !f.LeftOut && strings.Contains(f.String(), "specs/openapi.json") && strings.Contains(f.String(), "describes an API")
+	}) {
+		t.Errorf("the document is not named as not read: %v", result.Findings)
+	}
+	if _, err := Import(Directus, append(export(t, Directus), File{"odd.json", []byte(`{` + schemas + `}`)})); err == nil {
+		t.Error("what may be permissions in another form was passed over")
 	}
 }
 

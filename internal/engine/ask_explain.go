@@ -57,9 +57,9 @@ const (
 	// TraceActionDeclared: the resource type declares Action, of Class (S1).
 	TraceActionDeclared TraceCode = "action_declared"
 
-	// TraceUserFound: the User object of the subject, which is not disabled (S2).
+	// TraceUserFound: the User of the subject, or the UserSet with an entry of it, which is not disabled (S2).
 	TraceUserFound TraceCode = "user_found"
-	// TraceUserWithoutObject: the subject has no User object, but other objects name it (S2).
+	// TraceUserWithoutObject: the subject has no User and no entry of a UserSet, but other objects name it (S2).
 	TraceUserWithoutObject TraceCode = "user_without_object"
 	// TraceUserUnknown: no object names the subject (S2).
 	TraceUserUnknown TraceCode = "user_unknown"

@@ -12,6 +12,9 @@ func (e *TraceEntry) Text() string {
 		return fmt.Sprintf("declares %s (class %s)", e.Action, e.Class)
 
 	case TraceUserFound:
+		if e.Object.Kind == KindUserSet {
+			return "has the subject as an entry, which is not disabled"
+		}
 		return "is the User object of the subject; it is not disabled"
 	case TraceUserWithoutObject:
 		return "has no User object; other objects name it"

@@ -165,6 +165,40 @@ func TestRemedies(t *testing.T) {
 	}
 }
 
+// TestRemediesInSets: what is to change is the entry of the set that says it, and the others stay.
+func TestRemediesInSets(t *testing.T) {
+	d := engine.Compile([]engine.Object{
+		testobjects.MakeResourceType("company").Obj(), testobjects.MakeResourceType("order").Link("company", "company").Obj(),
+		testobjects.MakeRole("reader").Rule(testobjects.MakeRule("order").Actions("read").Obj()).Obj(),
+		testobjects.MakeUserSet("many", testobjects.MakeUser("ann").Roles("reader"), testobjects.MakeUser("off").Roles("reader").Disabled(), testobjects.MakeUser("new")),
+		testobjects.MakeUserPermissionSet("limits", testobjects.MakeUserPermission("a", "company", "north").User("ann")),
+	})
+	for user, want := range map[string]string{
+		"off": "UserSet/many spec.users[1].disabled",
+		"new": "UserSet/many spec.users[2].roles",
+		"ann": "UserPermissionSet/limits spec.permissions[0].forValues",
+	} {
+		request := &engine.Request{
+			Subject: engine.Subject{Type: "user", ID: user}, Action: engine.Action{Name: "read"},
+			Resource: engine.Resource{Type: "order", ID: "1", Properties: map[string]any{"company": "south"}},
+		}
+		decision, err := d.Decide(request, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var steps []string
+		for _, r := range FindRemedies(d, request, &decision, now) {
+			if r.OthersAffected > 0 {
+				t.Errorf("%s: %v affects %d others", user, r.Steps, r.OthersAffected)
+			}
+			steps = append(steps, r.Steps[0].Object+" "+r.Steps[0].Field)
+		}
+		if !slices.Contains(steps, want) {
+			t.Errorf("%s: %q, want %s among them", user, steps, want)
+		}
+	}
+}
+
 // TestRemedyMeasures says what comes with a remedy.
 func TestRemedyMeasures(t *testing.T) {
 	d := explained()

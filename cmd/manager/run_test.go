@@ -66,6 +66,8 @@ func TestRun(t *testing.T) {
 		testobjects.MakeRecordSet("orders", "order").Record("o-1", "", nil).Obj(),
 		testobjects.MakeUserPermission("elsewhere", "warehouse", "w-1").User("richard").Obj(),
 		testobjects.MakeSpecialPermission("freeze", "ann").On("None", "order").Obj(),
+		testobjects.MakeUserSet("many", testobjects.MakeUser("leisa")),
+		testobjects.MakeUserPermissionSet("many", testobjects.MakeUserPermission("l", "order", "o-1").User("leisa")),
 	)
 	bad := testobjects.MakeRole("bad").Rule(testobjects.MakeRule("order").Access("Full").Condition("1 +").Obj()).Obj()
 	bad.Namespace, bad.Generation = "default", 0
@@ -87,7 +89,7 @@ func TestRun(t *testing.T) {
 	}
 	prometheus := caller{token: c.token(t, "prometheus", "remit-metrics-reader")}
 	for _, want := range []string{
-		"remit_store_ready 1", `remit_domain_objects{domain="default"} 10`, // with the two built-in roles
+		"remit_store_ready 1", `remit_domain_objects{domain="default"} 12`, // with the two built-in roles
 		`remit_domain_admins{domain="default"} 0`, `remit_unresolved_objects{domain="default",kind="UserPermission"} 1`,
 		`remit_decisions_total{decision="allow",domain="default",interface="evaluation",reason="rule"} 1`,
 	} {

@@ -36,7 +36,9 @@ func testGitOps(t *testing.T, c *cluster) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sample = append(sample, slices.DeleteFunc(sets, func(object *unstructured.Unstructured) bool { return !strings.HasSuffix(object.GetKind(), "Set") || object.GetKind() == "RecordSet" })...)
+	sample = append(sample, slices.DeleteFunc(sets, func(object *unstructured.Unstructured) bool {
+		return !strings.HasSuffix(object.GetKind(), "Set") || object.GetKind() == "RecordSet"
+	})...)
 	sample = slices.DeleteFunc(sample, func(object *unstructured.Unstructured) bool { return object.GetKind() == "Namespace" })
 	const admin = "administrator"
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same order each time

@@ -56,7 +56,8 @@ func concerned(kind engine.Kind, u update) []string {
 	for user := range throttled(slices.Values(affected.Users)) {
 		names = append(names, domain.NamesAbout(user, kind)...)
 	}
-	return names
+	slices.Sort(names) // many users are in one set
+	return slices.Compact(names)
 }
 
 // statusRequests requests an object that was written but for its spec. Of other writes the store tells, once decisions

@@ -25,6 +25,8 @@ type UserPermission struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
+	// spec says who may use which records.
+	// ---
 	// The rule is not with the spec's others, as it would cost too much in a set of a thousand entries (where A4 refuses it).
 	// +required
 	// +kubebuilder:validation:XValidation:rule="!has(self.default) || self.forValues.exists(v, v == self.default)",message="default must be one of forValues",fieldPath=".default"

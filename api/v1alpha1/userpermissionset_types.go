@@ -11,6 +11,7 @@ import (
 // +kubebuilder:resource:shortName=upset,categories=remit
 // +kubebuilder:printcolumn:name="Permissions",type=integer,JSONPath=`.status.permissions`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
 // UserPermissionSet holds many user permissions in one object. Each entry counts as a UserPermission that is called

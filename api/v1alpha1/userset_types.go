@@ -7,6 +7,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:resource:shortName=uset,categories=remit
 // +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Resolved",type=string,JSONPath=`.status.conditions[?(@.type=="ReferencesResolved")].status`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 
 // UserSet holds many users in one object: for tens of thousands and more, mostly written by machines. A domain has as many
@@ -54,9 +55,4 @@ type UserSetList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata,omitzero"`
 	Items           []UserSet `json:"items"`
-}
-
-// User is the entry as a User object of the set's name and metadata would say it.
-func (s *UserSet) User(e *UserEntry) *User {
-	return &User{ObjectMeta: s.ObjectMeta, Spec: UserSpec{ID: e.ID, Account: e.Account}}
 }

@@ -98,7 +98,8 @@ func selected(text, property string) string {
 }
 
 // EmptyLinksHint is the hint at a domain that restricts records by links and leaves open what an empty link means, which is
-// to pass; false where there is nothing to hint at. It belongs to the policy, or without one to the first user permission.
+// to pass; false where there is nothing to hint at. It belongs to the policy, or without one to the object
+// of the first user permission.
 func (d *Domain) EmptyLinksHint() (Ref, Problem, bool) {
 	if d.policy.spec.EmptyLinks != "" {
 		return Ref{}, Problem{}, false
@@ -123,7 +124,7 @@ func (d *Domain) EmptyLinksHint() (Ref, Problem, bool) {
 				hint.Path = "spec"
 				return PolicyRef, hint, true
 			}
-			return Ref{KindUserPermission, first}, hint, true
+			return permissionObject(first), hint, true
 		}
 	}
 	return Ref{}, Problem{}, false

@@ -115,7 +115,7 @@ func (u *userObject) report(d *Domain, r *Report, names *references) {
 }
 
 func (s *userSet) report(d *Domain, r *Report, names *references) {
-	for i, a := range s.accounts {
+	for i, a := range s.entries {
 		a.report(fmt.Sprintf("spec.users[%d]", i), d, r, names)
 	}
 }
@@ -144,7 +144,7 @@ func (a *account) report(at string, d *Domain, r *Report, names *references) {
 func (d *Domain) ServedUsers(set string) int {
 	served := 0
 	if s, ok := d.userSets.get(set); ok {
-		for _, a := range s.accounts {
+		for _, a := range s.entries {
 			if d.accountOf(a.id) == a {
 				served++
 			}
@@ -158,7 +158,7 @@ func (p *userPermissionObject) report(d *Domain, r *Report, names *references) {
 }
 
 func (s *userPermissionSet) report(d *Domain, r *Report, names *references) {
-	for i, p := range s.permissions {
+	for i, p := range s.entries {
 		p.report(fmt.Sprintf("spec.permissions[%d]", i), d, r, names)
 	}
 }
@@ -187,7 +187,7 @@ func (p *userPermission) report(at string, d *Domain, r *Report, names *referenc
 func (d *Domain) ServedPermissions(set string, now time.Time) (served int, until time.Time) {
 	next := newTransition(now)
 	if s, ok := d.userPermissionSets.get(set); ok {
-		for _, p := range s.permissions {
+		for _, p := range s.entries {
 			if p.window.inForce(now.Unix()) {
 				served++
 			}

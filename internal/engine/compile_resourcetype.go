@@ -208,6 +208,15 @@ func texts[T ~string](list []T) []string {
 	return converted
 }
 
+// named is the reverse of texts.
+func named[T ~string](list []string) []T {
+	var converted []T
+	for _, element := range list {
+		converted = append(converted, T(element))
+	}
+	return converted
+}
+
 // ActionClass returns the class of an action of a type; empty if the type does not declare it.
 func ActionClass(t *v1alpha1.ResourceType, action string) v1alpha1.ActionClass {
 	if a := compileResourceType(t).actions[action]; a != nil {

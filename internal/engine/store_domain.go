@@ -159,7 +159,7 @@ func (d *Domain) eachAccount(yield func(*account) bool) {
 		}
 	}
 	for _, s := range d.userSets.all() {
-		for _, a := range s.accounts {
+		for _, a := range s.entries {
 			if !yield(a) {
 				return
 			}
@@ -171,7 +171,7 @@ func (d *Domain) eachAccount(yield func(*account) bool) {
 func (d *Domain) countAccounts() int {
 	count := d.userObjects.size
 	for _, s := range d.userSets.all() {
-		count += len(s.accounts)
+		count += len(s.entries)
 	}
 	return count
 }
@@ -184,97 +184,12 @@ func (d *Domain) eachUserPermission(yield func(*userPermission) bool) {
 		}
 	}
 	for _, s := range d.userPermissionSets.all() {
-		for _, p := range s.permissions {
+		for _, p := range s.entries {
 			if !yield(p) {
 				return
 			}
 		}
 	}
-}
-
-// Account is what an object says of a user.
-type Account struct {
-	// Ref is the User, or the UserSet with an entry of the id.
-	Ref Ref
-	v1alpha1.Account
-}
-
-// Accounts returns what Users and UserSets say of an id, what counts first. They must not be changed, nor must what the
-// methods below return.
-func (d *Domain) Accounts(id string) []Account {
-	u, _ := d.users.get(id)
-	var accounts []Account
-	for _, a := range u.accounts() {
-		accounts = append(accounts, Account{a.ref(), a.spec()})
-	}
-	return accounts
-}
-
-// WithAccount returns a copy of the object that counts for an id, a User or a UserSet, with a change of what it says of the
-// user, and the path of that in the object, such as "spec.users[3]"; false if there is none.
-func (d *Domain) WithAccount(id string, change func(*v1alpha1.Account)) (object Object, at string, ok bool) {
-	u, _ := d.users.get(id)
-	a := u.account()
-	if a == nil {
-		return nil, "", false
-	}
-	object, _ = d.Lookup(a.ref())
-	switch object := object.DeepCopyObject().(type) {
-	case *v1alpha1.User:
-		change(&object.Spec.Account)
-		return object, "spec", true
-	case *v1alpha1.UserSet:
-		i := slices.IndexFunc(object.Spec.Users, func(e v1alpha1.UserEntry) bool { return string(e.ID) == id })
-		change(&object.Spec.Users[i].Account)
-		return object, fmt.Sprintf("spec.users[%d]", i), true
-	}
-	return nil, "", false
-}
-
-// WithUserPermission does the same for a user permission by its name: its object, or for the name <set>/<entry> the set.
-func (d *Domain) WithUserPermission(name string, change func(*v1alpha1.UserPermissionSpec)) (object Object, at string, ok bool) {
-	of, entry, inSet := v1alpha1.SplitEntryName(name)
-	ref := Ref{KindUserPermission, name}
-	if inSet {
-		ref = Ref{KindUserPermissionSet, of}
-	}
-	if object, ok = d.Lookup(ref); !ok {
-		return nil, "", false
-	}
-	switch object := object.DeepCopyObject().(type) {
-	case *v1alpha1.UserPermission:
-		change(&object.Spec)
-		return object, "spec", true
-	case *v1alpha1.UserPermissionSet:
-		i := slices.IndexFunc(object.Spec.Permissions, func(e v1alpha1.UserPermissionEntry) bool { return string(e.Name) == entry })
-		if i < 0 {
-			return nil, "", false
-		}
-		change(&object.Spec.Permissions[i].UserPermissionSpec)
-		return object, fmt.Sprintf("spec.permissions[%d]", i), true
-	}
-	return nil, "", false
-}
-
-// UserPermissions returns all of the domain, those of sets as what they count as, sorted by name.
-func (d *Domain) UserPermissions() []*v1alpha1.UserPermission {
-	all := slices.SortedFunc(d.eachUserPermission, byRef)
-	return userPermissionObjects(all)
-}
-
-// UserPermissionsOf returns those that name a user, sorted by name.
-func (d *Domain) UserPermissionsOf(user string) []*v1alpha1.UserPermission {
-	u, _ := d.users.get(user)
-	if u == nil {
-		return nil
-	}
-	return userPermissionObjects(u.permissions)
-}
-
-// UserPermissionsOfGroup returns those that name a group, sorted by name.
-func (d *Domain) UserPermissionsOfGroup(group string) []*v1alpha1.UserPermission {
-	restrictions, _ := d.groupRestrictions.get(group)
-	return userPermissionObjects(restrictions)
 }
 
 // RestrictsGroups reports whether any user permission names a group.
@@ -506,14 +421,7 @@ func (b *builder) userObject(_ string, before, after *userObject) {
 
 // userSet replaces the entries that differ.
 func (b *builder) userSet(_ string, before, after *userSet) {
-	was, is := []*account(nil), []*account(nil)
-	if before != nil {
-		was = before.accounts
-	}
-	if after != nil {
-		is = after.accounts
-	}
-	replaceEntries(was, is, func(a *account) string { return a.id }, (*account).same, b.removeAccount, b.addAccount)
+	replaceEntries(before.accounts(), after.accounts(), func(a *account) string { return a.id }, (*account).same, b.removeAccount, b.addAccount)
 }
 
 // replaceEntries makes one list of entries of another: what is the same stays as it is, also in the new list.
@@ -564,14 +472,7 @@ func (b *builder) userPermissionObject(_ string, before, after *userPermissionOb
 
 // userPermissionSet replaces the entries that differ.
 func (b *builder) userPermissionSet(_ string, before, after *userPermissionSet) {
-	was, is := []*userPermission(nil), []*userPermission(nil)
-	if before != nil {
-		was = before.permissions
-	}
-	if after != nil {
-		is = after.permissions
-	}
-	replaceEntries(was, is, func(p *userPermission) string { return p.name }, (*userPermission).same, b.removePermission, b.addPermission)
+	replaceEntries(before.permissions(), after.permissions(), func(p *userPermission) string { return p.name }, (*userPermission).same, b.removePermission, b.addPermission)
 }
 
 func (b *builder) removePermission(p *userPermission) {

@@ -162,9 +162,8 @@ func namesOf[C interface{ ref() Ref }](kind Kind, list []C) []string {
 func namesOfPermissions(kind Kind, list []*userPermission) []string {
 	var names []string
 	for _, p := range list {
-		set, _, inSet := v1alpha1.SplitEntryName(p.name)
-		if inSet == (kind == KindUserPermissionSet) {
-			names = append(names, set)
+		if object := permissionObject(p.name); object.Kind == kind {
+			names = append(names, object.Name)
 		}
 	}
 	return sortedUnique(names)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/remit-authz/remit/api/v1alpha1"
 	"github.com/remit-authz/remit/internal/engine"
+	"github.com/remit-authz/remit/internal/kinds"
 )
 
 // IntoSets puts Users into UserSets and UserPermissions into UserPermissionSets. Which set an entry is in follows from its id or
@@ -41,17 +42,11 @@ func IntoSets(objects []engine.Object) []engine.Object {
 		others = append(others, set)
 	}
 	slices.SortStableFunc(others, func(a, b engine.Object) int {
-		return cmp.Or(compareKinds(a, b), cmp.Compare(a.GetName(), b.GetName()))
+		kindA, _ := engine.KindOf(a)
+		kindB, _ := engine.KindOf(b)
+		return cmp.Or(kinds.Compare(kindA, kindB), cmp.Compare(a.GetName(), b.GetName()))
 	})
 	return others
-}
-
-func compareKinds(a, b engine.Object) int {
-	of := func(object engine.Object) int {
-		kind, _ := engine.KindOf(object)
-		return slices.Index(engine.Kinds, kind)
-	}
-	return of(a) - of(b)
 }
 
 // mostEntries is how many entries a set may have (its schema's maxItems); divide makes sets of about half as many.

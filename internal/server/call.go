@@ -152,7 +152,7 @@ func (c *call) answer() (any, error) {
 	if err := c.checkMethod(); err != nil {
 		return nil, err
 	}
-	if c.route.open {
+	if c.route.open || c.route.public && c.server.opts.PublicMetadata {
 		return c.route.answer(c)
 	}
 	if err := c.letIn(); err != nil {
@@ -217,7 +217,7 @@ func (c *call) checkMethod() error {
 
 // letIn finds out who asks, and refuses who may not ask about the route's domain, if it has one.
 func (c *call) letIn() error {
-	if c.server.callers == nil || c.route.public && c.server.opts.PublicMetadata {
+	if c.server.callers == nil {
 		return nil
 	}
 	var err error

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -17,24 +15,23 @@ import (
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/remit-authz/remit/internal/webhookconfig"
 )
 
 const (
 	// currentKey and previousKey are the keys of the Secret's tokens: the one that the webhook configuration has or is about
 	// to have, and the one that it had before, which API servers may go on using for a while.
 	currentKey, previousKey = "token", "previous"
+	// pathOwner is the field owner of what the keeper writes.
+	pathOwner = client.FieldOwner("remit-webhook-path")
 	// madeAnnotation of the Secret tells when the current token was made.
 	madeAnnotation = "permissions.remit.dev/token-made"
 
@@ -60,22 +57,22 @@ type PathOptions struct {
 	Configuration string
 }
 
-// PathCache configures the cache of a manager for SetupWithManager with a Secret in the operator's namespace: it reads that
-// Secret and that configuration, and has no right to read others.
+// pair is the Secret and the configuration of an operator in a namespace.
+func (o PathOptions) pair(namespace string) webhookconfig.Pair {
+	return webhookconfig.Pair{Secret: types.NamespacedName{Namespace: namespace, Name: o.Secret}, Configuration: o.Configuration}
+}
+
+// PathCache configures the cache of a manager for SetupWithManager with a Secret in the operator's namespace.
 func PathCache(namespace string, o PathOptions) map[client.Object]cache.ByObject {
-	return map[client.Object]cache.ByObject{
-		&corev1.Secret{}: {Namespaces: map[string]cache.Config{namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", o.Secret)}}},
-		&admissionregistrationv1.ValidatingWebhookConfiguration{}: {Field: fields.OneTermEqualSelector("metadata.name", o.Configuration)},
-	}
+	return o.pair(namespace).ByObject()
 }
 
 // keeper keeps the tokens and tells the API server the current one. Each replica has one; whose write is late has a conflict,
-// and takes what is there. It needs no leader: the first thing that an installation needs is a webhook that answers.
+// and takes what is there.
 type keeper struct {
 	client.Client
-	clock         clock.PassiveClock
-	secret        types.NamespacedName
-	configuration string
+	clock  clock.PassiveClock
+	secret types.NamespacedName
 
 	mu sync.RWMutex
 	// accepted are the tokens by which the webhook answers.
@@ -87,23 +84,13 @@ type keeper struct {
 
 // setupPath serves a handler below the tokens only, and keeps these.
 func setupPath(mgr ctrl.Manager, answers http.Handler, opts Options) error {
-	k := &keeper{
-		Client: mgr.GetClient(), clock: opts.Clock,
-		secret: types.NamespacedName{Namespace: opts.Namespace, Name: opts.Path.Secret}, configuration: opts.Path.Configuration,
-	}
+	pair := opts.Path.pair(opts.Namespace)
+	k := &keeper{Client: mgr.GetClient(), clock: opts.Clock, secret: pair.Secret}
 	mgr.GetWebhookServer().Register("/", k.guard(answers))
-	c, err := controller.New("webhook-path", mgr, controller.Options{Reconciler: k, NeedLeaderElection: ptr.To(false)})
-	if err != nil {
+	if err := pair.Watch(mgr, "webhook-path", mgr, k.step); err != nil {
 		return fmt.Errorf("keep the webhook's path: %w", err)
 	}
-	return errors.Join(
-		c.Watch(source.Kind(mgr.GetCache(), &corev1.Secret{}, &handler.TypedEnqueueRequestForObject[*corev1.Secret]{})),
-		c.Watch(source.Kind(mgr.GetCache(), &admissionregistrationv1.ValidatingWebhookConfiguration{}, handler.TypedEnqueueRequestsFromMapFunc(
-			func(context.Context, *admissionregistrationv1.ValidatingWebhookConfiguration) []reconcile.Request {
-				return []reconcile.Request{{NamespacedName: k.secret}}
-			}))),
-		mgr.AddReadyzCheck("webhook-path", k.check),
-	)
+	return mgr.AddReadyzCheck("webhook-path", k.check)
 }
 
 // guard answers below an accepted token, and elsewhere as if there were nothing.
@@ -139,27 +126,8 @@ func (k *keeper) check(*http.Request) error {
 	return nil
 }
 
-// Reconcile takes the next step: a token where there is none or an old one, the configuration when every replica knows the
+// step takes the next step: a token where there is none or an old one, the configuration when every replica knows the
 // token, and the end of the token before when every API server knows the one after it.
-func (k *keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
-	secret := &corev1.Secret{}
-	if err := k.Get(ctx, k.secret, secret); err != nil {
-		if apierrors.IsNotFound(err) {
-			ctrl.LoggerFrom(ctx).Info("The Secret with the webhook's path is gone; apply it again. Until then the tokens stay as they are")
-		}
-		return reconcile.Result{}, client.IgnoreNotFound(err)
-	}
-	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := k.Get(ctx, client.ObjectKey{Name: k.configuration}, configuration); client.IgnoreNotFound(err) != nil {
-		return reconcile.Result{}, err
-	}
-	result, err := k.step(ctx, secret, configuration)
-	if apierrors.IsConflict(err) {
-		return reconcile.Result{RequeueAfter: time.Second}, nil // another replica was first; what it wrote is on its way
-	}
-	return result, err
-}
-
 func (k *keeper) step(ctx context.Context, secret *corev1.Secret, configuration *admissionregistrationv1.ValidatingWebhookConfiguration) (reconcile.Result, error) {
 	now := k.clock.Now()
 	current, previous := token(secret.Data[currentKey]), token(secret.Data[previousKey])
@@ -216,35 +184,24 @@ func (k *keeper) write(ctx context.Context, secret *corev1.Secret, current, prev
 		secret.Annotations = map[string]string{}
 	}
 	secret.Annotations[madeAnnotation] = made.UTC().Format(time.RFC3339)
-	return k.Update(ctx, secret, client.FieldOwner("remit-webhook-path"))
+	return k.Update(ctx, secret, pathOwner)
 }
 
-// tell puts a token into the configuration, and leaves everything else as it is: fields that this version of the API's types
-// does not know, too.
+// tell puts a token into the configuration.
 func (k *keeper) tell(ctx context.Context, configuration *admissionregistrationv1.ValidatingWebhookConfiguration, token string) error {
-	type operation struct {
-		Op    string `json:"op"`
-		Path  string `json:"path"`
-		Value string `json:"value"`
-	}
-	var patch []operation
-	for i, webhook := range configuration.Webhooks {
-		field, value := fmt.Sprintf("/webhooks/%d/clientConfig/service/path", i), "/"+token+path
-		if address := webhook.ClientConfig.URL; address != nil {
-			with, err := url.Parse(*address)
-			if err != nil {
-				return fmt.Errorf("the URL of webhook %s: %w", webhook.Name, err)
-			}
-			with.Path = value
-			field, value = fmt.Sprintf("/webhooks/%d/clientConfig/url", i), with.String()
+	at := "/" + token + path
+	return webhookconfig.Patch(ctx, k.Client, pathOwner, configuration, func(webhook *admissionregistrationv1.ValidatingWebhook) (string, any, error) {
+		address := webhook.ClientConfig.URL
+		if address == nil {
+			return "clientConfig/service/path", at, nil
 		}
-		patch = append(patch, operation{"test", fmt.Sprintf("/webhooks/%d/name", i), webhook.Name}, operation{"add", field, value})
-	}
-	content, err := json.Marshal(patch)
-	if err != nil {
-		return err
-	}
-	return k.Patch(ctx, configuration.DeepCopy(), client.RawPatch(types.JSONPatchType, content), client.FieldOwner("remit-webhook-path"))
+		with, err := url.Parse(*address)
+		if err != nil {
+			return "", nil, err
+		}
+		with.Path = at
+		return "clientConfig/url", with.String(), nil
+	})
 }
 
 // tokenOf returns the token of a configuration, and whether all its webhooks have it.

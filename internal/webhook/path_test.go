@@ -2,21 +2,24 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"sync"
 	"testing"
 	"time"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/remit-authz/remit/internal/webhookconfig"
 )
 
 // guarded is an API server with the Secret and the configuration of the webhook, and replicas that keep its path.
@@ -24,26 +27,51 @@ type guarded struct {
 	client.Client
 	t        *testing.T
 	clock    *clocktesting.FakePassiveClock
+	pair     webhookconfig.Pair
 	replicas []*keeper
+}
+
+// pathServer is a real API server, which stands until all tests have run.
+var pathServer envtest.Environment
+
+var pathClient = sync.OnceValues(func() (client.Client, error) {
+	config, err := pathServer.Start()
+	if err != nil {
+		return nil, err
+	}
+	return client.New(config, client.Options{})
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if pathServer.Config != nil {
+		if err := pathServer.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "stop the API server:", err)
+			code = max(code, 1)
+		}
+	}
+	os.Exit(code)
 }
 
 func newGuarded(t *testing.T, replicas int, webhooks ...admissionregistrationv1.ValidatingWebhook) *guarded {
 	t.Helper()
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, admissionregistrationv1.AddToScheme} {
-		if err := add(scheme); err != nil {
+	c, err := pathClient()
+	if err != nil {
+		t.Fatalf("start an API server: %v", err)
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "default", GenerateName: "path-"}}
+	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{GenerateName: "remit-"}, Webhooks: webhooks}
+	for _, object := range []client.Object{secret, configuration} {
+		if err := c.Create(t.Context(), object); err != nil {
 			t.Fatal(err)
 		}
 	}
-	g := &guarded{t: t, clock: clocktesting.NewFakePassiveClock(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))}
-	g.Client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(
-		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "remit-system", Name: "path"}},
-		&admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "remit"}, Webhooks: webhooks},
-	).Build()
+	g := &guarded{
+		Client: c, t: t, clock: clocktesting.NewFakePassiveClock(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)),
+		pair: PathOptions{Secret: secret.Name, Configuration: configuration.Name}.pair(secret.Namespace),
+	}
 	for range replicas {
-		g.replicas = append(g.replicas, &keeper{
-			Client: g.Client, clock: g.clock, secret: types.NamespacedName{Namespace: "remit-system", Name: "path"}, configuration: "remit",
-		})
+		g.replicas = append(g.replicas, &keeper{Client: c, clock: g.clock, secret: g.pair.Secret})
 	}
 	return g
 }
@@ -51,7 +79,7 @@ func newGuarded(t *testing.T, replicas int, webhooks ...admissionregistrationv1.
 // reconcile lets a replica take its next step.
 func (g *guarded) reconcile(k *keeper) {
 	g.t.Helper()
-	if _, err := k.Reconcile(g.t.Context(), reconcile.Request{}); err != nil {
+	if _, err := g.pair.Reconciler(k.Client, k.step).Reconcile(g.t.Context(), reconcile.Request{}); err != nil {
 		g.t.Fatalf("Reconcile: %v", err)
 	}
 }
@@ -69,7 +97,7 @@ func (g *guarded) settle() {
 func (g *guarded) secretNow() *corev1.Secret {
 	g.t.Helper()
 	secret := &corev1.Secret{}
-	if err := g.Get(g.t.Context(), client.ObjectKey{Namespace: "remit-system", Name: "path"}, secret); err != nil {
+	if err := g.Get(g.t.Context(), g.pair.Secret, secret); err != nil {
 		g.t.Fatal(err)
 	}
 	return secret
@@ -79,7 +107,7 @@ func (g *guarded) secretNow() *corev1.Secret {
 func (g *guarded) urlPath() string {
 	g.t.Helper()
 	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := g.Get(g.t.Context(), client.ObjectKey{Name: "remit"}, configuration); err != nil {
+	if err := g.Get(g.t.Context(), client.ObjectKey{Name: g.pair.Configuration}, configuration); err != nil {
 		g.t.Fatal(err)
 	}
 	return ptr.Deref(configuration.Webhooks[0].ClientConfig.Service.Path, "/")
@@ -99,9 +127,17 @@ func (g *guarded) answers(k *keeper, path string) bool {
 }
 
 func byService(name string) admissionregistrationv1.ValidatingWebhook {
-	return admissionregistrationv1.ValidatingWebhook{Name: name, ClientConfig: admissionregistrationv1.WebhookClientConfig{
+	return configured(name, admissionregistrationv1.WebhookClientConfig{
 		Service: &admissionregistrationv1.ServiceReference{Namespace: "remit-system", Name: "webhook"},
-	}}
+	})
+}
+
+// configured is a webhook that the API server takes and never calls.
+func configured(name string, by admissionregistrationv1.WebhookClientConfig) admissionregistrationv1.ValidatingWebhook {
+	return admissionregistrationv1.ValidatingWebhook{
+		Name: name + ".permissions.remit.dev", ClientConfig: by,
+		SideEffects: ptr.To(admissionregistrationv1.SideEffectClassNone), AdmissionReviewVersions: []string{"v1"},
+	}
 }
 
 func TestPathOfANewInstallation(t *testing.T) {
@@ -130,12 +166,10 @@ func TestPathOfANewInstallation(t *testing.T) {
 }
 
 func TestPathOfAURL(t *testing.T) {
-	g := newGuarded(t, 1, admissionregistrationv1.ValidatingWebhook{Name: "url", ClientConfig: admissionregistrationv1.WebhookClientConfig{
-		URL: ptr.To("https://127.0.0.1:9443/"),
-	}})
+	g := newGuarded(t, 1, configured("url", admissionregistrationv1.WebhookClientConfig{URL: ptr.To("https://127.0.0.1:9443/")}))
 	g.settle()
 	configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-	if err := g.Get(t.Context(), client.ObjectKey{Name: "remit"}, configuration); err != nil {
+	if err := g.Get(t.Context(), client.ObjectKey{Name: g.pair.Configuration}, configuration); err != nil {
 		t.Fatal(err)
 	}
 	want := "https://127.0.0.1:9443/" + string(g.secretNow().Data[currentKey]) + path
@@ -205,7 +239,7 @@ func TestPathSurvivesWhatOthersWrite(t *testing.T) {
 	want := g.urlPath()
 	for _, at := range []*string{nil, ptr.To("/"), ptr.To(path), ptr.To("/guess" + path)} {
 		configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{}
-		if err := g.Get(t.Context(), client.ObjectKey{Name: "remit"}, configuration); err != nil {
+		if err := g.Get(t.Context(), client.ObjectKey{Name: g.pair.Configuration}, configuration); err != nil {
 			t.Fatal(err)
 		}
 		configuration.Webhooks[0].ClientConfig.Service.Path = at

@@ -15,7 +15,7 @@ var mutations = []mutation{
 	{"S2", "anonymous has its id", "engine/stage_08_conditions.go", "if e.anonymous {\n\t\tin.Subject.ID = \"\"", "if false {\n\t\tin.Subject.ID = \"\""},
 
 	{"Sets", "an entry counts before a User", "engine/compile_user.go", "case a.inSet && !b.inSet:\n\t\treturn 1", "case a.inSet && !b.inSet:\n\t\treturn -1"},
-	{"Sets", "of two entries the second counts too", "engine/compile_user.go", "if listed[entry.ID] || entry.ID == \"\" {", "if entry.ID == \"\" {"},
+	{"Sets", "of two entries the second counts too", "engine/compile_set.go", "if listed[key] || key == \"\" {", "if key == \"\" {"},
 	{"Sets", "changed entries stay", "engine/store_domain.go", "if before == nil || !same(before, e) {", "if before == nil {"},
 	{"Sets", "removed entries stay", "engine/store_domain.go", "if old[name(e)] == e {\n\t\t\tremove(e)", "if false {\n\t\t\tremove(e)"},
 	{"A7", "what a User overrides is not judged", "admission/escalation_user.go", "!equality.Semantic.DeepEqual(was, before) || !equality.Semantic.DeepEqual(is, after)", "false && equality.Semantic.DeepEqual(was, before)"},
